@@ -1,0 +1,17 @@
+"""Names for the arrays that pass through the package.
+
+Shapes are written with n images, d features (channel-major, as CIFAR-10 stores them), K classes and R runs of a
+group. Images are rows: X is (n, d). The course notes write the transpose, (d, n).
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+Doubles = NDArray[np.float64]
+Images = NDArray[np.uint8]
+Labels = NDArray[np.intp]
+Integers = NDArray[np.int64]
+Bools = NDArray[np.bool_]

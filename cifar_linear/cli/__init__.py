@@ -1,0 +1,70 @@
+"""The command line: one module per command; each parses, calls one function and prints.
+
+The modules import what is heavy only when their command runs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import click
+
+from cifar_linear import __version__
+from cifar_linear.cli.config import config
+from cifar_linear.cli.gradcheck import gradcheck
+from cifar_linear.cli.options import debug_option, is_debugging
+from cifar_linear.cli.train import train
+from cifar_linear.errors import CifarLinearError
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, handled like Ctrl-C but for the exit code."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+class _Commands(click.Group):
+    """The one place where an error becomes a message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CifarLinearError as error:
+            _fail(ctx, str(error), error.exit_code)
+        except KeyboardInterrupt as interrupt:
+            _fail(ctx, "interrupted", 143 if isinstance(interrupt, _Terminated) else 130)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception as error:
+            _fail(ctx, f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
+
+
+def _fail(ctx: click.Context, message: str, exit_code: int) -> None:
+    """End the process with a message; with --debug, let the error go on to a traceback."""
+    if is_debugging(ctx):
+        raise  # noqa: PLE0704  # called only while an exception is handled
+    click.echo(f"error: {message}", err=True)
+    ctx.exit(exit_code)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="cifar-linear")
+@debug_option
+def cli() -> None:
+    """Train linear classifiers on images, reproducibly, from a YAML file to a run folder."""
+
+
+cli.add_command(train)
+cli.add_command(gradcheck)
+cli.add_command(config)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(cli())

@@ -1,0 +1,33 @@
+"""``cifar-linear config``: what a config file may contain, and what one means."""
+
+import json
+from pathlib import Path
+
+import click
+
+from cifar_linear.cli.options import config_option, debug_option, set_option
+
+
+@click.group()
+def config() -> None:
+    """Explain config files."""
+
+
+@config.command()
+@debug_option
+def schema() -> None:
+    """Print the JSON Schema of config files, for editors."""
+    from cifar_linear.config.models import schema
+
+    click.echo(json.dumps(schema(), indent=2))
+
+
+@config.command()
+@click.argument("config_path", metavar="FILE", type=click.Path(path_type=Path))
+@set_option
+@debug_option
+def show(config_path: Path, overrides: tuple[str, ...]) -> None:
+    """Check a config file and print it complete, with every default filled in."""
+    from cifar_linear.config.reading import read_config
+
+    click.echo(read_config(config_path, overrides).to_yaml(), nl=False)

@@ -1,0 +1,66 @@
+"""``cifar-linear gradcheck``: are the gradients right?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cifar_linear.cli.options import config_option, data_dir_option, debug_option, set_option
+
+if TYPE_CHECKING:
+    from cifar_linear.gradient_check import Case
+
+
+@click.command()
+@config_option
+@set_option
+@data_dir_option
+@debug_option
+def gradcheck(config_path: Path | None, overrides: tuple[str, ...], data_dir: Path | None) -> None:
+    """Compare analytic with numeric gradients, on generated images or a config's own.
+
+    Every loss, lambda 0 and 0.1, batches of 1 and 20 images, in float64: the first 20 dimensions entry by entry, all
+    of them along random directions. The relative error is |ga - gn| / max(eps, |ga| + |gn|).
+    """
+    from cifar_linear.config.reading import parse_config, read_config
+    from cifar_linear.errors import CheckError
+    from cifar_linear.experiment import load_dataset
+    from cifar_linear.gradient_check import DEFAULT_CONFIG, EPS, check_gradients
+
+    if config_path:
+        config = read_config(config_path, overrides)
+    else:
+        config = parse_config(DEFAULT_CONFIG, "the built-in config", overrides)
+    dataset = load_dataset(config, data_dir)
+    click.echo(f"images: {config.data.dataset}; relative error |ga - gn| / max({EPS:g}, |ga| + |gn|)")
+    click.echo(_row("loss", "lambda", "images", "dims", "differences", "of", "max abs", "max rel", "allowed", ""))
+    cases = []
+    for case in check_gradients(config, dataset):
+        cases.append(case)
+        click.echo(_case_row(case))
+    failed = sum(not case.passed for case in cases)
+    if failed:
+        raise CheckError(f"{failed} of {len(cases)} gradient checks failed")
+    click.echo(f"all {len(cases)} gradient checks passed")
+
+
+def _case_row(case: Case) -> str:
+    return _row(
+        case.loss,
+        f"{case.lam:g}",
+        str(case.images),
+        str(case.dimensions),
+        case.differences,
+        case.parameter,
+        f"{case.deviation.absolute:.1e}",
+        f"{case.deviation.relative:.1e}",
+        f"{case.threshold:.0e}",
+        "ok" if case.passed else "FAILED",
+    )
+
+
+def _row(*cells: str) -> str:
+    widths = (12, 7, 7, 6, 12, 3, 9, 9, 9, 7)
+    return "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

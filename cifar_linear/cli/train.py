@@ -1,0 +1,102 @@
+"""``cifar-linear train``: a config becomes a run folder."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cifar_linear.cli.options import PathType, config_option, data_dir_option, debug_option, set_option
+
+if TYPE_CHECKING:
+    from cifar_linear.training import Evaluation
+
+
+@click.command()
+@config_option
+@set_option
+@data_dir_option
+@click.option(
+    "--runs-dir",
+    type=PathType(),
+    envvar="CIFAR_LINEAR_RUNS",
+    show_envvar=True,
+    default="runs",
+    show_default=True,
+    metavar="DIR",
+    help="Where the run folder is made.",
+)
+@click.option("--name", help="Name of the run, part of its folder's name.  [default: the config file's]")
+@click.option("--json", "as_json", is_flag=True, help="Print run.json and the folder's path as one JSON document.")
+@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@debug_option
+def train(
+    config_path: Path,
+    overrides: tuple[str, ...],
+    data_dir: Path | None,
+    runs_dir: Path,
+    name: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Train one classifier and write its run folder."""
+    from cifar_linear.config.reading import read_config
+    from cifar_linear.errors import DivergedError
+    from cifar_linear.experiment import load_dataset, run_group
+    from cifar_linear.runs import RunFolder
+
+    config = read_config(config_path, overrides)
+    dataset = load_dataset(config, data_dir)
+    folder = RunFolder.create(runs_dir, name or config_path.stem)
+    with _Progress(config.epochs, quiet) as progress:
+        (record,) = run_group([config], [folder], dataset, progress.show)
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder.path), **record}, indent=2))
+    else:
+        click.echo(_summary(record))
+        click.echo(f"run folder: {folder.path}")
+    if record["status"] == "diverged":
+        raise DivergedError(record["error"])
+
+
+class _Progress:
+    """A bar on a terminal, one plain line per epoch otherwise, nothing when quiet; all on stderr."""
+
+    def __init__(self, epochs: int, quiet: bool) -> None:
+        from tqdm import tqdm
+
+        self._epochs, self._quiet = epochs, quiet
+        self._bar = tqdm(total=epochs, unit="epoch", leave=False) if sys.stderr.isatty() and not quiet else None
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, evaluation: Evaluation) -> None:
+        """Tell of one evaluation point of a group of one."""
+        train_cost, accuracy = evaluation.train.cost[0], evaluation.validation.accuracy[0]
+        text = f"training cost {train_cost:.4f}, validation accuracy {100 * accuracy:.2f} %"
+        if self._bar is not None:
+            self._bar.update(evaluation.epoch - self._bar.n)
+            self._bar.set_postfix_str(text)
+        elif not self._quiet:
+            click.echo(f"epoch {evaluation.epoch:3d}/{self._epochs}: {text}", err=True)
+
+
+def _summary(record: dict[str, Any]) -> str:
+    """The table of final metrics."""
+    images = record["data"]["images"]
+    lines = [f"{'':12}{'images':>8}{'loss':>10}{'cost':>10}{'accuracy':>11}"]
+    for split, figures in record["metrics"].items():
+        lines.append(
+            f"{split:12}{images[split]:8d}{figures['loss']:10.4f}{figures['cost']:10.4f}{100 * figures['accuracy']:9.2f} %"
+        )
+    if record["data"]["synthetic"]:
+        lines.append("data: synthetic, generated images; these figures say nothing about CIFAR-10")
+    return "\n".join([*lines, f"{record['status']} after {record['epoch']} epochs in {record['seconds']:.1f} s"])

@@ -1,0 +1,122 @@
+"""What an experiment is: every key of a config, with its range and its meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+BatchName = Literal["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
+BatchNames = Annotated[tuple[BatchName, ...], Field(strict=False, min_length=1)]
+
+
+class _Part(BaseModel):
+    """A mapping of the file: nothing is converted, nothing unknown is let through, nothing changes later."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class HeldOut(_Part):
+    """Validation images drawn from the training images with the seed, class balance kept."""
+
+    size: int = Field(ge=1, description="how many images are held out; the rest trains")
+
+
+def _kind_of_validation(value: object) -> str:
+    return "held_out" if isinstance(value, (dict, HeldOut)) else "batches"
+
+
+class _BatchedData(_Part):
+    """Splits that are made of published batches."""
+
+    dataset: str
+    train: BatchNames = Field(("data_batch_1",), description="batches to train on")
+    validation: Annotated[
+        Annotated[BatchNames, Tag("batches")] | Annotated[HeldOut, Tag("held_out")],
+        Discriminator(_kind_of_validation),
+    ] = Field(("data_batch_2",), description="batches to choose settings on, or {size: n} held out of the training images")
+    test: BatchNames = Field(("test_batch",), description="batches for the final figures, looked at once")
+    normalize: Literal["standardize"] = Field(
+        "standardize", description="per dimension, with the training images' mean and standard deviation"
+    )
+
+    @property
+    def batch_size(self) -> int:
+        """Images in one published batch."""
+        raise TypeError("only a concrete dataset knows the size of its batches")
+
+    @property
+    def training_images(self) -> int:
+        """How many images train."""
+        held_out = self.validation.size if isinstance(self.validation, HeldOut) else 0
+        return self.batch_size * len(self.train) - held_out
+
+    @model_validator(mode="after")
+    def _splits_are_disjoint(self) -> Self:
+        named = [*self.train, *(() if isinstance(self.validation, HeldOut) else self.validation), *self.test]
+        repeated = sorted({name for name in named if named.count(name) > 1})
+        if repeated:
+            raise ValueError(f"{', '.join(repeated)} used more than once; train, validation and test must not share images")
+        if self.training_images < 1:
+            raise ValueError(f"validation.size takes all {self.batch_size * len(self.train)} training images; hold out fewer")
+        return self
+
+
+class Cifar10Data(_BatchedData):
+    """CIFAR-10, from the data folder."""
+
+    dataset: Literal["cifar10"] = Field(description="which images")
+    folder: str | None = Field(None, description="the data folder, if neither --data-dir nor CIFAR_LINEAR_DATA names one")
+
+    @property
+    def batch_size(self) -> int:
+        """As published."""
+        return 10_000
+
+
+class SyntheticData(_BatchedData):
+    """Generated images in the shape of CIFAR-10; nothing is read from disk."""
+
+    dataset: Literal["synthetic"] = Field(description="which images")
+    images_per_batch: int = Field(1000, ge=10, le=100_000, description="size of each of the six batches")
+    seed: int = Field(0, ge=0, description="of the images; apart from the seed of the training")
+
+    @property
+    def batch_size(self) -> int:
+        """As configured."""
+        return self.images_per_batch
+
+
+class Config(_Part):
+    """One experiment, complete: every key that influences a number."""
+
+    data: Annotated[Cifar10Data | SyntheticData, Field(discriminator="dataset", description="images and their splits")]
+    loss: Literal["softmax", "sigmoid_bce"] = Field("softmax", description="softmax cross-entropy, or K binary ones")
+    lam: float = Field(alias="lambda", ge=0, description="strength of the penalty lambda * sum(W^2)")
+    eta: float = Field(gt=0, description="learning rate")
+    n_batch: int = Field(ge=1, description="images per update")
+    epochs: int = Field(ge=1, description="passes over the training images")
+    shuffle: bool = Field(True, description="a new order in every epoch")
+    init_std: float = Field(0.01, ge=0, le=1e6, description="standard deviation of the first weights and biases")
+    dtype: Literal["float32", "float64"] = Field("float32", description="precision of weights and arithmetic")
+    seed: int = Field(400, ge=0, le=2**63 - 1, description="of weights, order and held-out images")
+
+    @model_validator(mode="after")
+    def _a_batch_fits_the_data(self) -> Self:
+        if self.n_batch > self.data.training_images:
+            raise ValueError(f"n_batch is {self.n_batch}, but only {self.data.training_images} images train")
+        return self
+
+    def to_tree(self) -> dict[str, Any]:
+        """The complete config as plain YAML values; keys without a value are left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def to_yaml(self) -> str:
+        """The complete config as a file that gives the same config again."""
+        return yaml.safe_dump(self.to_tree(), sort_keys=False)
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a config file, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}

@@ -1,0 +1,93 @@
+"""What Pydantic found wrong, in the words of the config file."""
+
+import difflib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from cifar_linear.config.yaml_tree import Path, Problem, Tree
+
+_WORDING = {
+    "Input should be": "must be",
+    "a valid tuple": "a list",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "text",
+    "a valid boolean": "true or false",
+    "Tuple should": "must",
+    "item after validation": "item",
+    "Value error, ": "",
+}
+
+
+def problem_of(error: Any, tree: Tree, schema: dict[str, Any]) -> Problem:
+    """One of Pydantic's errors as a `Problem`; ``schema`` is the JSON Schema of what was validated."""
+    path = _path_in_file(error["loc"], tree.values, missing=error["type"] == "missing")
+    known = dict(_known_keys(schema, schema))
+    match error["type"]:
+        case "missing":
+            message = f"missing ({known[_dotted(path)]})"
+        case "extra_forbidden":
+            message = _unknown_key(path, known)
+        case "union_tag_not_found":
+            path = (*path, error["ctx"]["discriminator"].strip("'"))
+            message = f"missing ({known[_dotted(path)]})"
+        case "union_tag_invalid":
+            path = (*path, error["ctx"]["discriminator"].strip("'"))
+            message = f"must be one of {error['ctx']['expected_tags']}, found {_found(error['ctx']['tag'])}"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            message = f"must be a mapping of keys, found {_found(error['input'])}"
+        case "value_error":
+            message = error["msg"].removeprefix("Value error, ")
+        case _:
+            message = error["msg"]
+            for theirs, ours in _WORDING.items():
+                message = message.replace(theirs, ours)
+            message += f", found {_found(error['input'])}"
+    return Problem(tree.place(path), path, message)
+
+
+def _path_in_file(location: tuple[str | int, ...], values: Any, missing: bool) -> Path:
+    """Pydantic's location without the names of union members, which no file contains."""
+    path: Path = ()
+    for i, part in enumerate(location):
+        is_key = isinstance(values, dict) and part in values
+        if is_key or (isinstance(values, list) and isinstance(part, int)):
+            path, values = (*path, part), values[part]
+        elif missing and i == len(location) - 1:
+            path = (*path, part)
+    return path
+
+
+def _known_keys(node: dict[str, Any], schema: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Each key that the schema knows anywhere, dotted, with its description."""
+    if "$ref" in node:
+        yield from _known_keys(schema["$defs"][node["$ref"].rpartition("/")[2]], schema, prefix)
+    for alternative in [*node.get("anyOf", []), *node.get("oneOf", [])]:
+        yield from _known_keys(alternative, schema, prefix)
+    for key, value in node.get("properties", {}).items():
+        yield prefix + key, value.get("description", "")
+        yield from _known_keys(value, schema, f"{prefix}{key}.")
+
+
+def _unknown_key(path: Path, known: dict[str, str]) -> str:
+    """The nearest known key, looked for at every level; else the keys of this level."""
+    if _dotted(path) in known:
+        return "does not go with the other settings here"
+    by_last_part = {name.rpartition(".")[2]: name for name in reversed(known)}
+    nearest = difflib.get_close_matches(str(path[-1]), by_last_part, n=1)
+    if nearest:
+        return f"unknown key; did you mean '{by_last_part[nearest[0]]}'?"
+    prefix = "".join(f"{part}." for part in path[:-1])
+    siblings = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
+    return f"unknown key; known here: {', '.join(name for name in siblings if '.' not in name)}"
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(map(str, path))
+
+
+def _found(value: object) -> str:
+    """A value as the file would have it, cut to what fits a line."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,45 @@
+"""From a YAML file to a `Config`, or to every problem of the file at once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from cifar_linear.config.models import Config, schema
+from cifar_linear.config.problems import problem_of
+from cifar_linear.config.yaml_tree import Problem, parse_override, parse_yaml
+from cifar_linear.errors import ConfigError
+
+
+def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """The config in a YAML file, with ``key=value`` overrides that pass the same checks.
+
+    Raises `ConfigError` with all problems: each with file and line, what was found, what is allowed, and for an
+    unknown key the nearest known one.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; --config takes a YAML file") from error
+    return parse_config(content, str(path), overrides)
+
+
+def parse_config(content: bytes, name: str, overrides: Sequence[str] = ()) -> Config:
+    """`read_config` for the content of a file called ``name``."""
+    tree, problems = parse_yaml(content, name)
+    for override in overrides:
+        problems += parse_override(tree, override)
+    try:
+        config = Config.model_validate(tree.values)
+    except ValidationError as error:
+        problems += [problem_of(found, tree, schema()) for found in error.errors()]
+    if problems:
+        raise ConfigError(_listed(problems))
+    return config
+
+
+def _listed(problems: list[Problem]) -> str:
+    """One problem as it is; several with their number, in the order of the file."""
+    if len(problems) == 1:
+        return str(problems[0])
+    return "\n  ".join([f"{len(problems)} problems in the config:", *map(str, sorted(problems, key=lambda problem: problem.place.line))])

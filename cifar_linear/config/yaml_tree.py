@@ -1,0 +1,159 @@
+"""YAML as plain values that remember where they stand in the file.
+
+Scalars follow YAML 1.2: ``1e-3`` is a number, ``on`` and ``010`` are not what YAML 1.1 makes of them. Tags and
+aliases are refused: a config needs neither, and both can be abused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import yaml
+
+from cifar_linear.errors import ConfigError
+
+Path = tuple[str | int, ...]
+
+_INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
+_LARGEST_FILE = 2**20
+
+
+class Place(NamedTuple):
+    """Where something stands: a file (or an option of the command line) and its line, from 1; 0 for an option."""
+
+    name: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.line}" if self.line else self.name
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: where it stands, the key's path, what is the matter."""
+
+    place: Place
+    path: Path
+    message: str
+
+    def __str__(self) -> str:
+        key = ".".join(map(str, self.path))
+        return f"{self.place}: {key}: {self.message}" if key else f"{self.place}: {self.message}"
+
+
+@dataclass
+class Tree:
+    """The values of a file, and the place of each of its keys."""
+
+    values: dict[str, Any]
+    places: dict[Path, Place] = field(default_factory=dict)
+
+    def place(self, path: Path) -> Place:
+        """Where a key stands; of a key that is not there, where the mapping stands that lacks it."""
+        while path not in self.places:
+            path = path[:-1]
+        return self.places[path]
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes only. With no resolver, every scalar without an explicit tag stays text."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # overrides PyYAML's own class attribute
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are not used in configs", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+
+def parse_yaml(content: bytes, name: str) -> tuple[Tree, list[Problem]]:
+    """The mapping in a file called ``name``, and the keys that it repeats.
+
+    Raises `ConfigError` when there is no mapping to be had: not text, empty, not YAML, not a mapping.
+    """
+    if len(content) > _LARGEST_FILE:
+        raise ConfigError(f"{name}: holds {len(content)} bytes; a config is a short text file")
+    try:
+        node = yaml.compose(content.decode(), _Loader)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{name}: not a text file in UTF-8 (byte {error.start}); a config is YAML") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{name}:{line}: not valid YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{name}: nested too deeply for a config") from error
+    if node is None:
+        raise ConfigError(f"{name}: the file is empty; a config is a mapping like 'eta: 0.001'")
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{name}:{node.start_mark.line + 1}: a config is a mapping like 'eta: 0.001'")
+    tree, problems = Tree({}, {(): _place(node, name)}), list[Problem]()
+    tree.values = _value(node, (), name, tree, problems)
+    return tree, problems
+
+
+def parse_override(tree: Tree, override: str) -> list[Problem]:
+    """Set ``key=value`` in the tree, with dots between the keys and the value in YAML; returns what is wrong."""
+    key, equals, text = override.partition("=")
+    place = Place(f"--set {override}")
+    path = tuple(key.strip().split("."))
+    if not equals or not all(path):
+        return [Problem(place, (), "must be key=value, like eta=0.01 or data.validation={size: 1000}")]
+    parsed, problems = parse_yaml(f"value: {text}".encode(), place.name)
+    if list(parsed.values) != ["value"]:
+        return [Problem(place, path, "must have a single value")]
+    parent = tree.values
+    for i, part in enumerate(path[:-1]):
+        parent = parent.setdefault(part, {})
+        if not isinstance(parent, dict):
+            return [Problem(place, path, f"{'.'.join(path[: i + 1])} has no keys of its own")]
+    parent[path[-1]] = parsed.values["value"]
+    tree.places = {known: where for known, where in tree.places.items() if known[: len(path)] != path}
+    tree.places[path] = place
+    return [Problem(place, path, problem.message) for problem in problems]
+
+
+def _value(node: yaml.Node, path: Path, name: str, tree: Tree, problems: list[Problem]) -> Any:
+    """The plain value of a node; notes places in ``tree`` and repeated keys and tags in ``problems``."""
+    place = _place(node, name)
+    if node.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
+        problems.append(Problem(place, path, f"tags ({node.tag}) are not used in configs"))
+    if isinstance(node, yaml.SequenceNode):
+        tree.places.update({(*path, i): _place(item, name) for i, item in enumerate(node.value)})
+        return [_value(item, (*path, i), name, tree, problems) for i, item in enumerate(node.value)]
+    if not isinstance(node, yaml.MappingNode):
+        return node.value if node.style else _scalar(node.value)
+    mapping: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else "(not a word)"
+        key_path, key_place = (*path, key), _place(key_node, name)
+        if key in mapping:
+            problems.append(Problem(key_place, key_path, f"repeated; first on {tree.places[key_path]}"))
+            continue
+        tree.places[key_path] = key_place
+        mapping[key] = _value(value_node, key_path, name, tree, problems)
+    return mapping
+
+
+def _place(node: yaml.Node, name: str) -> Place:
+    return Place(name, node.start_mark.line + 1)
+
+
+def _scalar(text: str) -> str | int | float | bool | None:
+    """What an unquoted word means.
+
+    >>> [_scalar(word) for word in ("1e-3", "40", "010", "on", "true", ".inf")]
+    [0.001, 40, 10, 'on', True, inf]
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(re.sub(r"\.(?=[inIN])", "", text))
+    return text

@@ -1,0 +1,57 @@
+"""From a split to the arrays that the numerics see, batch by batch, in buffers that are used again."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from cifar_linear.arrays import Floats, Labels
+from cifar_linear.data.dataset import Split, Standardization
+from cifar_linear.randomness import Purpose, rng_for
+
+_CHUNK = 500
+"""Rows that an evaluation takes at once: few enough to stay in the processor's cache."""
+
+
+class Batches:
+    """The mini-batches of any epoch: call it with the epoch's number.
+
+    The last batch holds what is left when ``n_batch`` does not divide the number of images. The order of an epoch
+    follows from seed and epoch alone.
+    """
+
+    def __init__(
+        self, split: Split, standardization: Standardization, *, n_batch: int, shuffle: bool, seed: int, dtype: DTypeLike
+    ) -> None:
+        if not 1 <= n_batch <= len(split):
+            raise ValueError(f"n_batch is {n_batch}; with {len(split)} training images it must be 1 to {len(split)}")
+        self._split, self._standardization = split, standardization
+        self._n_batch, self._shuffle, self._seed = n_batch, shuffle, seed
+        features = split.images.shape[1]
+        self._pixels = np.empty((n_batch, features), np.uint8)
+        self._X = np.empty((n_batch, features), dtype)
+
+    def __call__(self, epoch: int) -> Iterator[tuple[Floats, Labels]]:
+        """Yield X (n, d), standardised, and labels (n,). X is overwritten by the next batch."""
+        order = self.order(epoch)
+        for start in range(0, len(order), self._n_batch):
+            rows = order[start : start + self._n_batch]
+            # mode="clip" lets take write straight into the buffer; the rows are valid by construction.
+            pixels = np.take(self._split.images, rows, axis=0, out=self._pixels[: len(rows)], mode="clip")
+            yield self._standardization.apply(pixels, self._X[: len(rows)]), self._split.labels[rows]
+
+    def order(self, epoch: int) -> Labels:
+        """The image indices of an epoch in the order in which they are met, (n,)."""
+        if not self._shuffle:
+            return np.arange(len(self._split))
+        return rng_for(self._seed, Purpose.ORDER, epoch).permutation(len(self._split))
+
+
+def pixel_chunks(split: Split, dtype: DTypeLike) -> Iterator[tuple[Floats, Labels]]:
+    """All of a split in order: raw pixels of 0 to 255 as floats (n, d), overwritten by the next chunk, and labels."""
+    buffer = np.empty((min(_CHUNK, len(split)), split.images.shape[1]), dtype)
+    for start in range(0, len(split), _CHUNK):
+        pixels = split.images[start : start + _CHUNK]
+        chunk = buffer[: len(pixels)]
+        np.copyto(chunk, pixels)
+        yield chunk, split.labels[start : start + _CHUNK]

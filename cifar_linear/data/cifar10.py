@@ -1,0 +1,132 @@
+"""CIFAR-10 in its three published layouts, told apart by what is in the folder; all give the same arrays.
+
+Source of the formats: A. Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from cifar_linear.arrays import Images, Labels
+from cifar_linear.data.dataset import ReadBatch
+from cifar_linear.data.safe_pickle import PickleError, PickledArray, load_pickle
+from cifar_linear.errors import DataError
+
+BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch")
+CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+IMAGE_SHAPE = (3, 32, 32)
+IMAGES_PER_BATCH = 10_000
+
+_FEATURES = 3 * 32 * 32
+_LARGEST_FILE = 64 * 2**20
+_REMEDY = "unpack the publisher's archive again"
+
+
+def _read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        batch = load_pickle(path)
+        data, labels = batch[b"data"], batch[b"labels"]
+        if not isinstance(data, PickledArray) or not isinstance(labels, list):
+            raise PickleError("'data' is not an array or 'labels' is not a list")
+        return data.as_bytes_array(), np.array(labels, np.int64)
+    except (PickleError, KeyError, TypeError, ValueError, OverflowError) as error:
+        reason = f"no entry {error}" if isinstance(error, KeyError) else error
+        raise DataError(f"{path}: not a CIFAR-10 batch in Python's format: {reason}; {_REMEDY}") from error
+
+
+def _read_binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    content = np.fromfile(path, np.uint8)
+    record = 1 + _FEATURES
+    if content.size != IMAGES_PER_BATCH * record:
+        raise DataError(
+            f"{path}: holds {content.size} bytes, a batch has {IMAGES_PER_BATCH * record} "
+            f"({IMAGES_PER_BATCH} records of {record}); {_REMEDY}"
+        )
+    records = content.reshape(IMAGES_PER_BATCH, record)
+    return records[:, 1:], records[:, 0]
+
+
+def _read_matlab(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        from scipy.io import loadmat
+    except ImportError:
+        raise DataError(
+            f"{path}: MATLAB files need SciPy: pip install 'cifar-linear[matlab]', or take the Python or binary files"
+        ) from None
+    try:
+        content = loadmat(path, variable_names=["data", "labels"])
+        return content["data"], content["labels"].ravel()
+    except Exception as error:  # loadmat documents no exception for a damaged file and raises many kinds
+        reason = f"no entry {error}" if isinstance(error, KeyError) else error
+        raise DataError(f"{path}: not a CIFAR-10 batch in MATLAB's format: {reason}; {_REMEDY}") from error
+
+
+class Layout(NamedTuple):
+    """One published form: the folder it unpacks to, the ending of its batch files, and how one is read."""
+
+    folder: str
+    ending: str
+    read: Callable[[Path], tuple[np.ndarray, np.ndarray]]
+
+
+LAYOUTS = (
+    Layout("cifar-10-batches-py", "", _read_python),
+    Layout("cifar-10-batches-bin", ".bin", _read_binary),
+    Layout("cifar-10-batches-mat", ".mat", _read_matlab),
+)
+
+
+def reader(data_dir: Path) -> ReadBatch:
+    """A source of the batches in a data folder, or in the unpacked folder of one layout itself.
+
+    Raises `DataError` naming the folder, if it holds none of the layouts.
+    """
+    folder, layout = _find(data_dir)
+
+    def read(name: str) -> tuple[Images, Labels]:
+        path = folder / (name + layout.ending)
+        if not path.is_file():
+            raise DataError(f"{path}: missing, though {folder} holds other CIFAR-10 batches; {_REMEDY}")
+        try:
+            if path.stat().st_size > _LARGEST_FILE:
+                raise DataError(f"{path}: holds {path.stat().st_size} bytes, far more than a batch; {_REMEDY}")
+            images, labels = layout.read(path)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        return _checked(path, images, labels)
+
+    return read
+
+
+def _find(data_dir: Path) -> tuple[Path, Layout]:
+    """The folder with the batch files, and their layout."""
+    for layout in LAYOUTS:
+        for folder in (data_dir, data_dir / layout.folder):
+            if any((folder / (name + layout.ending)).is_file() for name in BATCHES):
+                return folder, layout
+    state = "holds no CIFAR-10" if data_dir.is_dir() else "is not a folder"
+    raise DataError(
+        f"{data_dir}: {state}: looked there for {', '.join(layout.folder for layout in LAYOUTS)} or their files. "
+        "Unpack https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz into a folder and name that folder with "
+        "--data-dir or CIFAR_LINEAR_DATA; or train on generated images with --set data.dataset=synthetic"
+    )
+
+
+def _checked(path: Path, images: np.ndarray, labels: np.ndarray) -> tuple[Images, Labels]:
+    """The arrays in the package's types, if they are what a batch holds."""
+    if images.dtype != np.uint8 or images.shape != (IMAGES_PER_BATCH, _FEATURES):
+        raise DataError(
+            f"{path}: images are {images.dtype} {images.shape}, "
+            f"expected uint8 {(IMAGES_PER_BATCH, _FEATURES)}; {_REMEDY}"
+        )
+    if labels.shape != (IMAGES_PER_BATCH,) or labels.dtype.kind not in "iu":
+        raise DataError(f"{path}: labels are {labels.dtype} {labels.shape}, expected {IMAGES_PER_BATCH} integers; {_REMEDY}")
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(CLASS_NAMES)))
+    if wrong.size:
+        raise DataError(
+            f"{path}: label {labels[wrong[0]]} at image {wrong[0]} (and {wrong.size - 1} more out of range); "
+            f"labels are 0 to {len(CLASS_NAMES) - 1}; {_REMEDY}"
+        )
+    return np.ascontiguousarray(images), labels.astype(np.intp)

@@ -1,0 +1,84 @@
+"""Reading pickled NumPy arrays from files that someone sent, without running anything that they ask for.
+
+A pickle names functions for the reader to call. Here the names of NumPy's array constructors lead to inert
+stand-ins that only note what they were given, and any other name is refused.
+"""
+
+import math
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cifar_linear.arrays import Images
+
+
+class PickleError(Exception):
+    """A pickle that is damaged or asks for more than arrays."""
+
+
+class _Marker:
+    """Stands for ``numpy.ndarray``, which pickles name but need not call."""
+
+
+class _PickledDtype:
+    """Stands for ``numpy.dtype(code, ...)``."""
+
+    def __init__(self, code: object, *_: object) -> None:
+        self.code = code
+
+    def __setstate__(self, state: object) -> None:
+        """Byte order and the like: without meaning for bytes, the only dtype that is read."""
+
+
+class PickledArray:
+    """Stands for an array under construction; `as_bytes_array` makes it one if it is honest uint8."""
+
+    def __init__(self, *_: object) -> None:
+        self._state: object = None
+
+    def __setstate__(self, state: object) -> None:
+        self._state = state
+
+    def as_bytes_array(self) -> Images:
+        """The array, sharing memory with the unpickled bytes. Raises `PickleError` for any other kind of array."""
+        match self._state:
+            case (int(), tuple(shape), _PickledDtype(code=b"u1" | "u1"), _, bytes(content)) if (
+                all(isinstance(length, int) and length >= 0 for length in shape) and math.prod(shape) == len(content)
+            ):
+                return np.frombuffer(content, np.uint8).reshape(shape)
+        raise PickleError("an array in it is not uint8 or not complete")
+
+
+_STAND_INS = {
+    ("numpy.core.multiarray", "_reconstruct"): PickledArray,
+    ("numpy._core.multiarray", "_reconstruct"): PickledArray,
+    ("numpy", "ndarray"): _Marker,
+    ("numpy", "dtype"): _PickledDtype,
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _STAND_INS[module, name]
+        except KeyError:
+            raise PickleError(f"it asks for {module}.{name}, which no image batch needs; refused") from None
+
+
+def load_pickle(path: Path) -> dict[bytes, Any]:
+    """The dictionary in a pickle, with `PickledArray` in place of arrays. Text of Python 2 stays bytes.
+
+    Raises `PickleError` for anything but a dictionary of plain data and arrays; nothing in the file is run.
+    """
+    with path.open("rb") as file:
+        try:
+            content = _Unpickler(file, encoding="bytes").load()
+        except (PickleError, OSError):
+            raise
+        except Exception as error:  # a damaged pickle raises nearly anything: EOFError, IndexError, MemoryError ...
+            raise PickleError(f"the pickle is damaged ({error or type(error).__name__})") from error
+    if not isinstance(content, dict):
+        raise PickleError(f"it holds a {type(content).__name__}, not a dictionary")
+    return content

@@ -1,0 +1,37 @@
+"""The errors that a user meets. Each message says what was found, where, what is allowed and what to do."""
+
+
+class CifarLinearError(Exception):
+    """An expected failure: its text is the whole message, ``exit_code`` the status of the process."""
+
+    exit_code = 1
+
+
+class ConfigError(CifarLinearError):
+    """A config, an override or an argument that is not what it should be."""
+
+    exit_code = 2
+
+
+class DataError(CifarLinearError):
+    """Image data that is missing, damaged or not what it should be."""
+
+    exit_code = 3
+
+
+class RunError(CifarLinearError):
+    """A run folder that cannot be created, written or read."""
+
+    exit_code = 1
+
+
+class DivergedError(CifarLinearError):
+    """Training left the finite numbers; the last finite weights are kept in the run folder."""
+
+    exit_code = 4
+
+
+class CheckError(CifarLinearError):
+    """A check ran to its end and found a difference."""
+
+    exit_code = 5

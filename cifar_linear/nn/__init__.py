@@ -1,0 +1,1 @@
+"""The numerics: plain functions of NumPy arrays, without config, disk or screen."""

@@ -1,0 +1,76 @@
+"""Numeric gradients by finite differences, and how far analytic ones are from them.
+
+Everything is a slope along a direction: a gradient entry is the slope along a unit vector, and a gradient too
+long to check entry by entry is checked along random directions.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from cifar_linear.arrays import Doubles
+
+StackedCost = Callable[[Doubles, Doubles], Doubles]
+"""The cost of P weight settings at once: W (P, K, d), b (P, K) -> (P,). P is the run axis of `nn.linear`."""
+
+
+class Directions(NamedTuple):
+    """P directions in the space of all weights and biases: W (P, K, d), b (P, K)."""
+
+    W: Doubles
+    b: Doubles
+
+
+class Deviation(NamedTuple):
+    """The largest differences between analytic and numeric slopes."""
+
+    absolute: float
+    relative: float
+
+
+def unit_vectors(classes: int, features: int, of: str) -> Directions:
+    """Every entry of W (``of="W"``) or of b (``of="b"``) as a direction of its own."""
+    entries = classes * features if of == "W" else classes
+    W, b = np.zeros((entries, classes, features)), np.zeros((entries, classes))
+    (W if of == "W" else b).reshape(entries, entries)[...] = np.eye(entries)
+    return Directions(W, b)
+
+
+def random_directions(rng: np.random.Generator, count: int, classes: int, features: int, of: str) -> Directions:
+    """``count`` random directions of length 1, in W or in b only."""
+    W, b = np.zeros((count, classes, features)), np.zeros((count, classes))
+    flat = (W if of == "W" else b).reshape(count, -1)
+    flat[...] = rng.standard_normal(flat.shape)
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    return Directions(W, b)
+
+
+def numeric_slopes(
+    cost: StackedCost, W: Doubles, b: Doubles, directions: Directions, step: float, centred: bool
+) -> Doubles:
+    """Slopes of the cost at W (K, d), b (K,) along each direction, (P,).
+
+    Centred: [f(+h) - f(-h)] / 2h, error of order h**2. One-sided: [f(+h) - f(0)] / h, error of order h.
+    """
+    ahead = cost(W + step * directions.W, b + step * directions.b)
+    if centred:
+        return (ahead - cost(W - step * directions.W, b - step * directions.b)) / (2 * step)
+    return (ahead - cost(W[None], b[None])) / step
+
+
+def analytic_slopes(grad_W: Doubles, grad_b: Doubles, directions: Directions) -> Doubles:
+    """Slopes along each direction, (P,), that the gradients (K, d) and (K,) foretell."""
+    slopes: Doubles = np.tensordot(directions.W, grad_W, 2) + directions.b @ grad_b
+    return slopes
+
+
+def deviation(analytic: Doubles, numeric: Doubles, eps: float) -> Deviation:
+    """Largest |ga - gn|, and largest |ga - gn| / max(eps, |ga| + |gn|); NaN counts as infinite.
+
+    >>> deviation(np.array([1.0, 0.0]), np.array([1.0, 1e-9]), eps=1e-6)
+    Deviation(absolute=1e-09, relative=0.001)
+    """
+    absolute = np.nan_to_num(np.abs(analytic - numeric), nan=np.inf)
+    relative = absolute / np.maximum(eps, np.abs(analytic) + np.abs(numeric))
+    return Deviation(float(absolute.max()), float(np.nan_to_num(relative, nan=np.inf).max()))

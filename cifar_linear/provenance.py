@@ -1,0 +1,70 @@
+"""What a number depends on besides the config: data, versions, BLAS, threads, code, machine."""
+
+import hashlib
+import os
+import platform
+import socket
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+import cifar_linear
+from cifar_linear.data.dataset import Dataset, Split
+
+_LIBRARIES = ("numpy", "pydantic", "PyYAML")
+
+
+def data_record(dataset: Dataset, name: str) -> dict[str, Any]:
+    """Which images: the number in each split, and a fingerprint that is the same for every file layout."""
+    return {
+        "dataset": name,
+        "synthetic": name == "synthetic",
+        "images": {split: len(images) for split, images in dataset.splits.items()},
+        "sha256": {split: fingerprint(images) for split, images in dataset.splits.items()},
+    }
+
+
+def fingerprint(split: Split) -> str:
+    """SHA-256 over all pixels (row by row, uint8) and then all labels (uint8)."""
+    digest = hashlib.sha256(np.ascontiguousarray(split.images))
+    digest.update(split.labels.astype(np.uint8))
+    return digest.hexdigest()
+
+
+def environment_record() -> dict[str, Any]:
+    """Versions, BLAS with its threads, commit, machine and process."""
+    blas_keys = ("internal_api", "version", "architecture", "num_threads")
+    return {
+        "versions": {
+            "cifar_linear": cifar_linear.__version__,
+            "python": platform.python_version(),
+            **{name.lower(): version(name) for name in _LIBRARIES},
+        },
+        "blas": [{key: library.get(key) for key in blas_keys} for library in _blas()],
+        "commit": _commit(Path(cifar_linear.__file__).parent.parent),
+        "platform": platform.platform(),
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "command": sys.argv,
+    }
+
+
+def _blas() -> list[dict[str, Any]]:
+    return [library for library in threadpool_info() if library.get("user_api") == "blas"]
+
+
+def _commit(checkout: Path) -> str | None:
+    """The commit of a source checkout, with "-dirty" if files differ from it; None for an installed package."""
+    if not (checkout / ".git").exists():
+        return None
+    describe = ["git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        result = subprocess.run(describe, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()

@@ -1,0 +1,152 @@
+"""The run folder: the only place that knows its file names. Every file is written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cifar_linear.arrays import Doubles, Floats
+from cifar_linear.errors import ConfigError, RunError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Model(NamedTuple):
+    """A trained classifier with all that is needed to use it: W (K, d), b (K,), mean and std (d,) on the [0, 1] scale."""
+
+    W: Floats
+    b: Floats
+    mean: Doubles
+    std: Doubles
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, ...]
+
+
+class RunFolder:
+    """One run on disk: what was asked (config), what happened (record, metrics), what came out (model)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, runs_dir: Path, name: str) -> RunFolder:
+        """A new folder ``<UTC time>_<name>``; never one that exists, also when two start in the same second.
+
+        Raises `ConfigError` for a name that is no file name, `RunError` if the folder cannot be made.
+        """
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"run name {name!r}: must be 1 to 100 letters, digits, dots, dashes and underscores, "
+                "the first a letter or digit; choose one with --name"
+            )
+        stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{name}"
+        try:
+            runs_dir.mkdir(parents=True, exist_ok=True)
+            for count in range(1, 10_000):
+                path = runs_dir / (stem if count == 1 else f"{stem}_{count}")
+                try:
+                    path.mkdir()
+                except FileExistsError:
+                    continue
+                return cls(path)
+        except OSError as error:
+            raise RunError(
+                f"{runs_dir}: cannot create a run folder there: {error.strerror}; choose another with --runs-dir"
+            ) from error
+        raise RunError(f"{runs_dir / stem}: ten thousand runs of this name started within one second; choose another name")
+
+    def write_config(self, text: str) -> None:
+        """The complete resolved config; the file runs as it is."""
+        self._write("config.yaml", text.encode())
+
+    def read_config(self) -> bytes:
+        """The content of the config file."""
+        return self._read("config.yaml")
+
+    def write_record(self, record: Mapping[str, Any]) -> None:
+        """Status, final metrics and provenance."""
+        self._write("run.json", (json.dumps(record, indent=2, allow_nan=False) + "\n").encode())
+
+    def read_record(self) -> dict[str, Any]:
+        """What `write_record` wrote."""
+        try:
+            record = json.loads(self._read("run.json"))
+        except ValueError as error:
+            raise RunError(f"{self.path / 'run.json'}: not JSON: {error}") from error
+        if not isinstance(record, dict):
+            raise RunError(f"{self.path / 'run.json'}: not a record of a run")
+        return record
+
+    def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """One row per evaluation point; every number is written so that it reads back exactly."""
+        text = io.StringIO(newline="")
+        if rows:
+            writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        self._write("metrics.csv", text.getvalue().encode())
+
+    def read_metrics(self) -> list[dict[str, float | None]]:
+        """What `write_metrics` wrote; an empty figure is None."""
+        lines = csv.DictReader(io.StringIO(self._read("metrics.csv").decode()))
+        try:
+            return [{name: float(figure) if figure else None for name, figure in row.items()} for row in lines]
+        except (TypeError, ValueError) as error:
+            raise RunError(f"{self.path / 'metrics.csv'}: line {lines.line_num}: {error}") from error
+
+    def write_model(self, model: Model) -> None:
+        """The weights with what is needed to use them. The same model gives the same bytes."""
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **{name: np.asarray(value) for name, value in model._asdict().items()})
+        self._write("model.npz", buffer.getvalue())
+
+    def read_model(self) -> Model:
+        """What `write_model` wrote. Pickled content is refused."""
+        try:
+            with np.load(io.BytesIO(self._read("model.npz")), allow_pickle=False) as arrays:
+                parts = {name: arrays[name] for name in Model._fields}
+        except Exception as error:  # NumPy and zipfile document no common exception for a damaged archive
+            raise RunError(f"{self.path / 'model.npz'}: not a model of this program: {error}") from error
+        parts["class_names"] = tuple(parts["class_names"].tolist())
+        parts["image_shape"] = tuple(parts["image_shape"].tolist())
+        return Model(**parts)
+
+    def _read(self, name: str) -> bytes:
+        path = self.path / name
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read: {error.strerror}") from error
+
+    def _write(self, name: str, content: bytes) -> None:
+        """Write beside the file, sync, rename: a reader or a crash finds the old content or the new, never half."""
+        path, beside = self.path / name, self.path / f".{name}.new"
+        try:
+            with beside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+            _sync_folder(self.path)
+        except OSError as error:
+            raise RunError(f"{path}: cannot be written: {error.strerror}; what was there before is unharmed") from error
+
+
+def _sync_folder(path: Path) -> None:
+    """Make a rename last through a power cut, where the system allows to open folders."""
+    if os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
