@@ -14,10 +14,11 @@ from cifar_linear.arrays import Doubles
 from cifar_linear.config.models import Cifar10Data, Config, HeldOut
 from cifar_linear.data import cifar10, synthetic
 from cifar_linear.data.batches import Batches
-from cifar_linear.data.dataset import Dataset, Split, Standardization, hold_out, join_batches
-from cifar_linear.metrics import Metrics
+from cifar_linear.data.dataset import Dataset, hold_out, join_batches
 from cifar_linear.nn.linear import initial_weights
 from cifar_linear.nn.losses import LOSSES
+from cifar_linear.nn.objective import Objective
+from cifar_linear.nn.standardization import Standardization
 from cifar_linear.provenance import data_record, environment_record
 from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.recorder import Recorder
@@ -36,6 +37,7 @@ def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
     Raises `DataError`.
     """
     data = config.data
+    class_names: tuple[str, ...]
     if isinstance(data, Cifar10Data):
         read = cifar10.reader(data_dir or Path(data.folder or user_cache_path("cifar-linear")))
         class_names = cifar10.CLASS_NAMES
@@ -73,7 +75,7 @@ def run_group(
         for evaluation in group.evaluations(state):
             recorder.evaluated(evaluation, state)
             watch(evaluation)
-        return recorder.finished(group.metrics(state, dataset.test), group.advice(state))
+        return recorder.finished(evaluate(state, dataset.test, group.objective), group.advice(state))
     except KeyboardInterrupt:
         recorder.stopped("interrupted")
         raise
@@ -88,8 +90,7 @@ class _Group:
 
     configs: Sequence[Config]
     dataset: Dataset
-    standardization: Standardization
-    lam: Doubles
+    objective: Objective
     eta: Doubles
 
     @classmethod
@@ -98,8 +99,8 @@ class _Group:
         if any(config != alike[0] for config in alike):
             raise ValueError("runs that share a pass over the data may differ in lambda and eta only")
         lam = np.array([config.lam for config in configs])
-        eta = np.array([config.eta for config in configs])
-        return cls(configs, dataset, Standardization.of(dataset.train.images), lam, eta)
+        objective = Objective(LOSSES[configs[0].loss], lam, Standardization.of(dataset.train.images))
+        return cls(configs, dataset, objective, np.array([config.eta for config in configs]))
 
     @property
     def shared(self) -> Config:
@@ -111,30 +112,16 @@ class _Group:
         return State.stack(weights, self.shared.dtype)
 
     def evaluations(self, state: State) -> Iterator[Evaluation]:
+        train_split, shared = self.dataset.train, self.shared
         batches = Batches(
-            self.dataset.train,
-            self.standardization,
-            n_batch=self.shared.n_batch,
-            shuffle=self.shared.shuffle,
-            seed=self.shared.seed,
-            dtype=self.shared.dtype,
+            train_split, n_batch=shared.n_batch, shuffle=shared.shuffle, seed=shared.seed, dtype=shared.dtype
         )
-        return train(
-            state,
-            batches,
-            lambda state: (self.metrics(state, self.dataset.train), self.metrics(state, self.dataset.validation)),
-            loss=LOSSES[self.shared.loss],
-            lam=self.lam,
-            eta=self.eta,
-            epochs=range(self.shared.epochs + 1),
-        )
-
-    def metrics(self, state: State, split: Split) -> Metrics:
-        return evaluate(state, split, self.standardization, self.lam, LOSSES[self.shared.loss])
+        epochs = range(shared.epochs + 1)
+        return train(state, self.objective, batches, train_split, self.dataset.validation, eta=self.eta, epochs=epochs)
 
     def model(self, state: State, run: int) -> Model:
-        mean, std = self.standardization.mean, self.standardization.std
-        return Model(state.W[run], state.b[run], mean, std, self.dataset.class_names, self.dataset.image_shape)
+        seen, dataset = self.objective.standardization, self.dataset
+        return Model(state.W[run], state.b[run], seen.mean, seen.std, dataset.class_names, dataset.image_shape)
 
     def facts(self) -> list[dict[str, Any]]:
         """What is known of each run before it starts."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from cifar_linear.arrays import Doubles, Floats, Labels
 from cifar_linear.config.models import Config
-from cifar_linear.data.dataset import Dataset, Standardization
+from cifar_linear.data.dataset import Dataset
 from cifar_linear.experiment import draw_weights
 from cifar_linear.nn import linear
 from cifar_linear.nn.gradcheck import (
@@ -20,11 +20,13 @@ from cifar_linear.nn.gradcheck import (
     random_directions,
     unit_vectors,
 )
-from cifar_linear.nn.losses import LOSSES, Loss
+from cifar_linear.nn.losses import LOSSES
+from cifar_linear.nn.objective import Objective
+from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
 
-Gradients = Callable[[Floats, Labels, Floats, Floats, Floats, Loss], tuple[Floats, Floats]]
-"""What is checked: `nn.linear.gradients`, or a version of it with a mistake."""
+Gradients = Callable[[Objective, Floats, Labels, Floats, Floats], tuple[Floats, Floats]]
+"""What is checked: `Objective.gradients`, or a version of it with a mistake."""
 
 DEFAULT_CONFIG = b"{data: {dataset: synthetic}, lambda: 0, eta: 0.001, n_batch: 20, epochs: 1}"
 FEW_DIMENSIONS = 20
@@ -53,47 +55,51 @@ class Case(NamedTuple):
         return self.deviation.relative <= self.threshold
 
 
-def check_gradients(config: Config, dataset: Dataset, gradients: Gradients = linear.gradients) -> Iterator[Case]:
+def check_gradients(config: Config, dataset: Dataset, gradients: Gradients = Objective.gradients) -> Iterator[Case]:
     """Compare for each loss, lambda 0 and 0.1, batches of 1 and 20 images, W and b, in float64.
 
     The first 20 dimensions are checked entry by entry, all of them along random directions. The weights are those
-    that training would start from.
+    that training would start from. The numeric side standardises the images, the analytic side folds that into the
+    weights, as training does: both ways are checked against each other.
     """
-    standardization = Standardization.of(dataset.train.images)
     W, b = draw_weights(config, dataset)
-    features = W.shape[1]
-    for name, lam, images, dimensions in product(LOSSES, (0.0, 0.1), (1, 20), (FEW_DIMENSIONS, features)):
-        pixels, labels = dataset.train.images[:images], dataset.train.labels[:images]
-        X = standardization.apply(pixels, np.empty(pixels.shape))[:, :dimensions]
-        checked = _Checked(X, labels, W[:, :dimensions], b, np.array([lam]), LOSSES[name])
+    standardization = Standardization.of(dataset.train.images)
+    for name, lam, images, dimensions in product(LOSSES, (0.0, 0.1), (1, 20), (FEW_DIMENSIONS, W.shape[1])):
+        seen = Standardization(standardization.mean[:dimensions], standardization.std[:dimensions])
+        point = _Point(
+            pixels=dataset.train.images[:images, :dimensions].astype(np.float64),
+            labels=dataset.train.labels[:images],
+            W=W[:, :dimensions],
+            b=b,
+            objective=Objective(LOSSES[name], np.array([lam]), seen),
+        )
         for parameter, differences in product("Wb", STEP):
-            rng = rng_for(config.seed, Purpose.GRADIENT_CHECK)
             if dimensions == FEW_DIMENSIONS:
                 directions = unit_vectors(len(b), dimensions, parameter)
             else:
+                rng = rng_for(config.seed, Purpose.GRADIENT_CHECK)
                 directions = random_directions(rng, RANDOM_DIRECTIONS, len(b), dimensions, parameter)
-            found = checked.deviation(gradients, directions, differences)
-            yield Case(name, lam, len(X), dimensions, differences, parameter, found, THRESHOLD[differences])
+            found = point.deviation(gradients, directions, differences)
+            yield Case(name, lam, len(point.labels), dimensions, differences, parameter, found, THRESHOLD[differences])
 
 
-class _Checked(NamedTuple):
-    """A batch and weights at which the gradient is checked."""
+class _Point(NamedTuple):
+    """Images and weights at which the gradient is checked."""
 
-    X: Doubles
+    pixels: Doubles
     labels: Labels
     W: Doubles
     b: Doubles
-    lam: Doubles
-    loss: Loss
-
-    def cost(self, W: Doubles, b: Doubles) -> Doubles:
-        """The cost of P weight settings at once, (P,)."""
-        return linear.cost(self.X, self.labels, W, b, self.lam, self.loss)
+    objective: Objective
 
     def deviation(self, gradients: Gradients, directions: Directions, differences: str) -> Deviation:
-        grad_W, grad_b = gradients(self.X, self.labels, self.W[None], self.b[None], self.lam, self.loss)
+        grad_W, grad_b = gradients(self.objective, self.pixels, self.labels, self.W[None], self.b[None])
+        X = self.objective.standardization.apply(self.pixels)
+
+        def cost(W: Doubles, b: Doubles) -> Doubles:
+            return linear.cost(X, self.labels, W, b, self.objective.lam, self.objective.loss)
+
         analytic = analytic_slopes(grad_W[0].astype(np.float64), grad_b[0].astype(np.float64), directions)
-        numeric = numeric_slopes(
-            self.cost, self.W, self.b, directions, STEP[differences], centred=differences == "centred"
-        )
+        centred = differences == "centred"
+        numeric = numeric_slopes(cost, self.W, self.b, directions, STEP[differences], centred)
         return deviation(analytic, numeric, EPS)

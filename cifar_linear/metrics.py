@@ -17,4 +17,5 @@ class Metrics(NamedTuple):
 
 def correct(scores: Floats, labels: Labels) -> Doubles:
     """How many images each run classifies correctly, (R,), from scores (n, R, K); ties go to the lower class."""
-    return np.count_nonzero(scores.argmax(axis=-1) == labels[:, None], axis=0).astype(np.float64)
+    hits: Doubles = (scores.argmax(axis=-1) == labels[:, None]).sum(axis=0, dtype=np.float64)
+    return hits

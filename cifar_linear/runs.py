@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Model(NamedTuple):
-    """A trained classifier with all that is needed to use it: W (K, d), b (K,), mean and std (d,) on the [0, 1] scale."""
+    """A trained classifier and what is needed to use it: W (K, d), b (K,), mean and std (d,) on the [0, 1] scale."""
 
     W: Floats
     b: Floats
@@ -62,7 +62,7 @@ class RunFolder:
             raise RunError(
                 f"{runs_dir}: cannot create a run folder there: {error.strerror}; choose another with --runs-dir"
             ) from error
-        raise RunError(f"{runs_dir / stem}: ten thousand runs of this name started within one second; choose another name")
+        raise RunError(f"{runs_dir / stem}: ten thousand runs of that name in one second; choose another")
 
     def write_config(self, text: str) -> None:
         """The complete resolved config; the file runs as it is."""

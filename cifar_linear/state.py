@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,7 +33,7 @@ class State:
             self.diverged_at = np.full(len(self.W), _NEVER, np.int64)
 
     @classmethod
-    def stack(cls, weights: list[tuple[Floats, Floats]], dtype: str) -> State:
+    def stack(cls, weights: Sequence[tuple[Floats, Floats]], dtype: str) -> State:
         """A group from the weights (K, d) and biases (K,) of its runs, in ``dtype``."""
         W, b = zip(*weights, strict=True)
         return cls(np.stack(W).astype(dtype), np.stack(b).astype(dtype))
@@ -40,7 +41,8 @@ class State:
     @property
     def alive(self) -> Bools:
         """Which runs have not diverged, (R,)."""
-        return self.diverged_at == _NEVER
+        alive: Bools = self.diverged_at == _NEVER
+        return alive
 
     def copy(self) -> State:
         """An independent copy."""

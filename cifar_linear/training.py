@@ -7,10 +7,10 @@ import numpy as np
 
 from cifar_linear.arrays import Bools, Doubles, Floats, Labels
 from cifar_linear.data.batches import pixel_chunks
-from cifar_linear.data.dataset import Split, Standardization
+from cifar_linear.data.dataset import Split
 from cifar_linear.metrics import Metrics, correct
-from cifar_linear.nn.linear import gradients, penalty, scores
-from cifar_linear.nn.losses import Loss
+from cifar_linear.nn.linear import penalty, scores
+from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.sgd import descend
 from cifar_linear.state import State
 
@@ -33,26 +33,25 @@ class Evaluation(NamedTuple):
         return columns
 
 
-def evaluate(state: State, split: Split, standardization: Standardization, lam: Doubles, loss: Loss) -> Metrics:
+def evaluate(state: State, split: Split, objective: Objective) -> Metrics:
     """Loss, cost and accuracy of each run on all images of a split, each (R,)."""
-    # The same scores from raw pixels, standardisation folded into the weights: half the work per image.
-    W, b = standardization.fold(state.W, state.b)
+    W, b = objective.standardization.fold(state.W, state.b)
     total_loss, total_correct = np.zeros(len(W)), np.zeros(len(W))
     for pixels, labels in pixel_chunks(split, W.dtype):
         chunk_scores = scores(pixels, W, b)
-        total_loss += loss.values(chunk_scores, labels).sum(axis=0, dtype=np.float64)
+        total_loss += objective.loss.values(chunk_scores, labels).sum(axis=0, dtype=np.float64)
         total_correct += correct(chunk_scores, labels)
-    mean_loss = total_loss / len(split)
-    return Metrics(mean_loss, mean_loss + lam * penalty(state.W), total_correct / len(split))
+    loss = total_loss / len(split)
+    return Metrics(loss, loss + objective.lam * penalty(state.W), total_correct / len(split))
 
 
 def train(
     state: State,
+    objective: Objective,
     batches: Callable[[int], Iterable[tuple[Floats, Labels]]],
-    evaluate_splits: Callable[[State], tuple[Metrics, Metrics]],
+    training: Split,
+    validation: Split,
     *,
-    loss: Loss,
-    lam: Doubles,
     eta: Doubles,
     epochs: range,
 ) -> Iterator[Evaluation]:
@@ -60,10 +59,10 @@ def train(
 
     Args:
         state: updated in place.
-        batches: the training batches X (n, d), labels (n,) of an epoch.
-        evaluate_splits: metrics on the training and on the validation images.
-        loss: which loss is minimised.
-        lam: penalty strength of each run, (R,).
+        objective: what is minimised.
+        batches: the batches of an epoch: raw pixels (n, d) and labels (n,).
+        training: the split to train and to evaluate on.
+        validation: the split to evaluate on besides.
         eta: learning rate of each run, (R,).
         epochs: which epochs to go through. Epoch 0 is the state before any update: it has no batches.
 
@@ -71,36 +70,29 @@ def train(
     there, without touching the others. Training ends early when no run is left.
     """
     kept = state.copy()
-    for epoch in epochs:
-        if epoch > 0:
-            _one_epoch(state, kept, batches(epoch), loss, lam, eta)
-        with np.errstate(over="ignore", invalid="ignore"):
-            train_metrics, validation_metrics = evaluate_splits(state)
-        finite = np.isfinite([train_metrics.cost, validation_metrics.cost]).all(axis=0)
-        if not finite.all():
-            state.retire(~finite, kept)
-        if not state.alive.any():
-            return
-        kept = state.copy()
-        yield Evaluation(epoch, state.step, eta, train_metrics, validation_metrics, state.alive)
-
-
-def _one_epoch(
-    state: State,
-    kept: State,
-    batches: Iterable[tuple[Floats, Labels]],
-    loss: Loss,
-    lam: Doubles,
-    eta: Doubles,
-) -> None:
-    """Update the state batch by batch; runs that leave the finite numbers go back to ``kept``."""
     # Overflow is what a diverging run does; it is looked for below rather than warned of.
     with np.errstate(over="ignore", invalid="ignore"):
-        for X, labels in batches:
-            grad_W, grad_b = gradients(X, labels, state.W, state.b, lam, loss)
-            finite = descend(state.W, state.b, grad_W, grad_b, np.where(state.alive, eta, 0))
-            state.step += 1
-            if not finite.all():
-                state.retire(~finite, kept)
-                if not state.alive.any():
-                    return
+        for epoch in epochs:
+            if epoch > 0:
+                _update(state, kept, objective, batches(epoch), eta)
+            on_training, on_validation = (evaluate(state, split, objective) for split in (training, validation))
+            finite: Bools = np.isfinite(on_training.cost) & np.isfinite(on_validation.cost)
+            state.retire(~finite, kept)
+            if not state.alive.any():
+                return
+            kept = state.copy()
+            yield Evaluation(epoch, state.step, eta, on_training, on_validation, state.alive)
+
+
+def _update(
+    state: State, kept: State, objective: Objective, batches: Iterable[tuple[Floats, Labels]], eta: Doubles
+) -> None:
+    """One update per batch; runs that leave the finite numbers go back to ``kept``."""
+    for pixels, labels in batches:
+        gradients = objective.gradients(pixels, labels, state.W, state.b)
+        finite = descend(state.W, state.b, *gradients, np.where(state.alive, eta, 0))
+        state.step += 1
+        if not finite.all():
+            state.retire(~finite, kept)
+            if not state.alive.any():
+                return

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cifar_linear.cli.options import config_option, debug_option, set_option
+from cifar_linear.cli.options import PATH, debug_option, set_option
 
 
 @click.group()
@@ -23,7 +23,7 @@ def schema() -> None:
 
 
 @config.command()
-@click.argument("config_path", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("config_path", metavar="FILE", type=PATH)
 @set_option
 @debug_option
 def show(config_path: Path, overrides: tuple[str, ...]) -> None:

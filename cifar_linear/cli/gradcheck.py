@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@config_option
+@config_option(required=False)
 @set_option
 @data_dir_option
 @debug_option

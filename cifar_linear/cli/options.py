@@ -1,10 +1,15 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+PATH = click.Path(path_type=Path)
+"""A path, unchecked: the code that uses it says what is wrong with it."""
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _DEBUG = "cifar_linear.debug"
 
 
@@ -18,29 +23,37 @@ def is_debugging(ctx: click.Context) -> bool:
     return bool(ctx.meta.get(_DEBUG))
 
 
-class PathType(click.Path):
-    """A path, without checks: the code that uses it says what is wrong with it."""
+def debug_option(function: _Function) -> _Function:
+    """--debug, known to every command."""
+    return click.option(
+        "--debug", is_flag=True, expose_value=False, callback=_note_debug, help="Show the traceback of an error."
+    )(function)
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
+
+def config_option(required: bool) -> Callable[[_Function], _Function]:
+    """--config, the experiment."""
+    text = "The experiment, a YAML file."
+    return click.option("--config", "config_path", type=PATH, metavar="FILE", required=required, help=text)
 
 
-debug_option: Any = click.option(
-    "--debug", is_flag=True, expose_value=False, callback=_note_debug, help="Show the traceback of an error."
-)
-config_option: Any = click.option("--config", "config_path", type=PathType(), metavar="FILE", help="The experiment, a YAML file.")
-set_option: Any = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a key of the config, with dots between levels: --set eta=0.01. May be repeated.",
-)
-data_dir_option: Any = click.option(
-    "--data-dir",
-    type=PathType(),
-    envvar="CIFAR_LINEAR_DATA",
-    show_envvar=True,
-    metavar="DIR",
-    help="Where the unpacked data is.",
-)
+def set_option(function: _Function) -> _Function:
+    """--set, changes to the config."""
+    return click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Override a key of the config, with dots between levels: --set eta=0.01. May be repeated.",
+    )(function)
+
+
+def data_dir_option(function: _Function) -> _Function:
+    """--data-dir, also as an environment variable."""
+    return click.option(
+        "--data-dir",
+        type=PATH,
+        envvar="CIFAR_LINEAR_DATA",
+        show_envvar=True,
+        metavar="DIR",
+        help="Where the unpacked data is.",
+    )(function)

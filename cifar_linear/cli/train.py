@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cifar_linear.cli.options import PathType, config_option, data_dir_option, debug_option, set_option
+from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option
 
 if TYPE_CHECKING:
     from cifar_linear.training import Evaluation
 
 
 @click.command()
-@config_option
+@config_option(required=True)
 @set_option
 @data_dir_option
 @click.option(
     "--runs-dir",
-    type=PathType(),
+    type=PATH,
     envvar="CIFAR_LINEAR_RUNS",
     show_envvar=True,
     default="runs",
@@ -51,8 +51,12 @@ def train(
     config = read_config(config_path, overrides)
     dataset = load_dataset(config, data_dir)
     folder = RunFolder.create(runs_dir, name or config_path.stem)
-    with _Progress(config.epochs, quiet) as progress:
-        (record,) = run_group([config], [folder], dataset, progress.show)
+    try:
+        with _Progress(config.epochs, quiet) as progress:
+            (record,) = run_group([config], [folder], dataset, progress.show)
+    except KeyboardInterrupt:
+        click.echo(f"stopped; the run up to its last evaluation is kept in {folder.path}", err=True)
+        raise
     if as_json:
         click.echo(json.dumps({"folder": str(folder.path), **record}, indent=2))
     else:
@@ -93,10 +97,9 @@ def _summary(record: dict[str, Any]) -> str:
     """The table of final metrics."""
     images = record["data"]["images"]
     lines = [f"{'':12}{'images':>8}{'loss':>10}{'cost':>10}{'accuracy':>11}"]
-    for split, figures in record["metrics"].items():
-        lines.append(
-            f"{split:12}{images[split]:8d}{figures['loss']:10.4f}{figures['cost']:10.4f}{100 * figures['accuracy']:9.2f} %"
-        )
+    for split, of in record["metrics"].items():
+        figures = f"{of['loss']:10.4f}{of['cost']:10.4f}{100 * of['accuracy']:9.2f} %"
+        lines.append(f"{split:12}{images[split]:8d}{figures}")
     if record["data"]["synthetic"]:
         lines.append("data: synthetic, generated images; these figures say nothing about CIFAR-10")
     return "\n".join([*lines, f"{record['status']} after {record['epoch']} epochs in {record['seconds']:.1f} s"])

@@ -1,1 +1,4 @@
-"""From a YAML file to a frozen `Config`: models says what is allowed, reading how it is read, problems how it is refused."""
+"""From a YAML file to a frozen `Config`.
+
+``models`` says what is allowed, ``reading`` turns a file into it, ``problems`` says what stands in the way.
+"""

@@ -35,7 +35,7 @@ class _BatchedData(_Part):
     validation: Annotated[
         Annotated[BatchNames, Tag("batches")] | Annotated[HeldOut, Tag("held_out")],
         Discriminator(_kind_of_validation),
-    ] = Field(("data_batch_2",), description="batches to choose settings on, or {size: n} held out of the training images")
+    ] = Field(("data_batch_2",), description="batches to choose settings on, or {size: n} held out of the training")
     test: BatchNames = Field(("test_batch",), description="batches for the final figures, looked at once")
     normalize: Literal["standardize"] = Field(
         "standardize", description="per dimension, with the training images' mean and standard deviation"
@@ -57,9 +57,10 @@ class _BatchedData(_Part):
         named = [*self.train, *(() if isinstance(self.validation, HeldOut) else self.validation), *self.test]
         repeated = sorted({name for name in named if named.count(name) > 1})
         if repeated:
-            raise ValueError(f"{', '.join(repeated)} used more than once; train, validation and test must not share images")
+            raise ValueError(f"{', '.join(repeated)} used more than once; the splits must not share images")
         if self.training_images < 1:
-            raise ValueError(f"validation.size takes all {self.batch_size * len(self.train)} training images; hold out fewer")
+            published = self.batch_size * len(self.train)
+            raise ValueError(f"validation.size must leave images to train on; it must be below {published}")
         return self
 
 
@@ -67,7 +68,7 @@ class Cifar10Data(_BatchedData):
     """CIFAR-10, from the data folder."""
 
     dataset: Literal["cifar10"] = Field(description="which images")
-    folder: str | None = Field(None, description="the data folder, if neither --data-dir nor CIFAR_LINEAR_DATA names one")
+    folder: str | None = Field(None, description="the data folder, unless --data-dir or CIFAR_LINEAR_DATA names one")
 
     @property
     def batch_size(self) -> int:

@@ -42,4 +42,5 @@ def _listed(problems: list[Problem]) -> str:
     """One problem as it is; several with their number, in the order of the file."""
     if len(problems) == 1:
         return str(problems[0])
-    return "\n  ".join([f"{len(problems)} problems in the config:", *map(str, sorted(problems, key=lambda problem: problem.place.line))])
+    in_order = sorted(problems, key=lambda problem: problem.place.line)
+    return "\n  ".join([f"{len(problems)} problems in the config:", *map(str, in_order)])

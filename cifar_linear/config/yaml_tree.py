@@ -65,8 +65,8 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.MarkedYAMLError(problem="aliases (*name) are not used in configs", problem_mark=event.start_mark)
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # PyYAML's stubs lack it
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are not used in configs", problem_mark=mark)
         return super().compose_node(parent, index)
 
 
@@ -126,7 +126,7 @@ def _value(node: yaml.Node, path: Path, name: str, tree: Tree, problems: list[Pr
     if isinstance(node, yaml.SequenceNode):
         tree.places.update({(*path, i): _place(item, name) for i, item in enumerate(node.value)})
         return [_value(item, (*path, i), name, tree, problems) for i, item in enumerate(node.value)]
-    if not isinstance(node, yaml.MappingNode):
+    if isinstance(node, yaml.ScalarNode):
         return node.value if node.style else _scalar(node.value)
     mapping: dict[str, Any] = {}
     for key_node, value_node in node.value:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cifar_linear.arrays import Floats, Labels
-from cifar_linear.data.dataset import Split, Standardization
+from cifar_linear.data.dataset import Split
 from cifar_linear.randomness import Purpose, rng_for
 
 _CHUNK = 500
@@ -20,25 +20,23 @@ class Batches:
     follows from seed and epoch alone.
     """
 
-    def __init__(
-        self, split: Split, standardization: Standardization, *, n_batch: int, shuffle: bool, seed: int, dtype: DTypeLike
-    ) -> None:
+    def __init__(self, split: Split, *, n_batch: int, shuffle: bool, seed: int, dtype: DTypeLike) -> None:
         if not 1 <= n_batch <= len(split):
             raise ValueError(f"n_batch is {n_batch}; with {len(split)} training images it must be 1 to {len(split)}")
-        self._split, self._standardization = split, standardization
-        self._n_batch, self._shuffle, self._seed = n_batch, shuffle, seed
-        features = split.images.shape[1]
-        self._pixels = np.empty((n_batch, features), np.uint8)
-        self._X = np.empty((n_batch, features), dtype)
+        self._split, self._n_batch, self._shuffle, self._seed = split, n_batch, shuffle, seed
+        self._gathered = np.empty((n_batch, split.images.shape[1]), np.uint8)
+        self._pixels = np.empty(self._gathered.shape, dtype)
 
     def __call__(self, epoch: int) -> Iterator[tuple[Floats, Labels]]:
-        """Yield X (n, d), standardised, and labels (n,). X is overwritten by the next batch."""
+        """Yield raw pixels of 0 to 255 as floats (n, d), overwritten by the next batch, and labels (n,)."""
         order = self.order(epoch)
         for start in range(0, len(order), self._n_batch):
             rows = order[start : start + self._n_batch]
+            gathered, pixels = self._gathered[: len(rows)], self._pixels[: len(rows)]
             # mode="clip" lets take write straight into the buffer; the rows are valid by construction.
-            pixels = np.take(self._split.images, rows, axis=0, out=self._pixels[: len(rows)], mode="clip")
-            yield self._standardization.apply(pixels, self._X[: len(rows)]), self._split.labels[rows]
+            np.take(self._split.images, rows, axis=0, out=gathered, mode="clip")
+            np.copyto(pixels, gathered)
+            yield pixels, self._split.labels[rows]
 
     def order(self, epoch: int) -> Labels:
         """The image indices of an epoch in the order in which they are met, (n,)."""

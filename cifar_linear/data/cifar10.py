@@ -11,7 +11,7 @@ import numpy as np
 
 from cifar_linear.arrays import Images, Labels
 from cifar_linear.data.dataset import ReadBatch
-from cifar_linear.data.safe_pickle import PickleError, PickledArray, load_pickle
+from cifar_linear.data.safe_pickle import PickledArray, PickleError, load_pickle
 from cifar_linear.errors import DataError
 
 BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch")
@@ -50,7 +50,7 @@ def _read_binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_matlab(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
-        from scipy.io import loadmat
+        from scipy.io import loadmat  # noqa: PLC0415  # an extra that few need
     except ImportError:
         raise DataError(
             f"{path}: MATLAB files need SciPy: pip install 'cifar-linear[matlab]', or take the Python or binary files"
@@ -106,7 +106,7 @@ def _find(data_dir: Path) -> tuple[Path, Layout]:
         for folder in (data_dir, data_dir / layout.folder):
             if any((folder / (name + layout.ending)).is_file() for name in BATCHES):
                 return folder, layout
-    state = "holds no CIFAR-10" if data_dir.is_dir() else "is not a folder"
+    state = "holds no CIFAR-10" if data_dir.is_dir() else "not a folder" if data_dir.exists() else "does not exist"
     raise DataError(
         f"{data_dir}: {state}: looked there for {', '.join(layout.folder for layout in LAYOUTS)} or their files. "
         "Unpack https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz into a folder and name that folder with "
@@ -122,7 +122,9 @@ def _checked(path: Path, images: np.ndarray, labels: np.ndarray) -> tuple[Images
             f"expected uint8 {(IMAGES_PER_BATCH, _FEATURES)}; {_REMEDY}"
         )
     if labels.shape != (IMAGES_PER_BATCH,) or labels.dtype.kind not in "iu":
-        raise DataError(f"{path}: labels are {labels.dtype} {labels.shape}, expected {IMAGES_PER_BATCH} integers; {_REMEDY}")
+        raise DataError(
+            f"{path}: labels are {labels.dtype} {labels.shape}, expected {IMAGES_PER_BATCH} integers; {_REMEDY}"
+        )
     wrong = np.flatnonzero((labels < 0) | (labels >= len(CLASS_NAMES)))
     if wrong.size:
         raise DataError(

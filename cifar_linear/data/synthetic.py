@@ -45,7 +45,7 @@ _PATTERNS: dict[str, Pattern] = {
     "ramp": lambda x, y, phase: np.clip(0.5 + 0.35 * (x + (2 * phase - 1) * y), 0, 1),
     "glow": lambda x, y, phase: np.exp(-0.5 * (x**2 + (1 + phase) * y**2)),
 }
-CLASS_NAMES = tuple(_PATTERNS)
+CLASS_NAMES: tuple[str, ...] = tuple(_PATTERNS)
 
 # Preferred colours of object and background, red green blue from 0 to 1: similar enough to be confused.
 _OBJECT = np.array(
@@ -89,4 +89,5 @@ def _draw(labels: Labels, rng: np.random.Generator) -> Images:
     foreground, background = colours[..., None, None]
     image = background + (foreground - background) * mask[:, None]
     image += rng.normal(0, _NOISE, image.shape)
-    return np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8).reshape(n, -1)
+    pixels: Images = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
+    return pixels.reshape(n, -1)

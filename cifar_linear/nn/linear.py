@@ -10,9 +10,7 @@ from cifar_linear.arrays import Doubles, Floats, Labels
 from cifar_linear.nn.losses import Loss
 
 
-def initial_weights(
-    rng: np.random.Generator, classes: int, features: int, std: float
-) -> tuple[Doubles, Doubles]:
+def initial_weights(rng: np.random.Generator, classes: int, features: int, std: float) -> tuple[Doubles, Doubles]:
     """W (K, d), then b (K,), both drawn from N(0, std**2) in float64."""
     W = rng.normal(0, std, (classes, features))
     b = rng.normal(0, std, classes)
@@ -31,20 +29,17 @@ def penalty(W: Floats) -> Doubles:
     return np.array([np.vdot(run, run) for run in W], dtype=np.float64)
 
 
-def gradients(X: Floats, labels: Labels, W: Floats, b: Floats, lam: Floats, loss: Loss) -> tuple[Floats, Floats]:
-    """Gradients of the cost on one batch with respect to W, (R, K, d), and b, (R, K).
+def gradients(X: Floats, labels: Labels, W: Floats, b: Floats, loss: Loss) -> tuple[Floats, Floats]:
+    """Gradients of the mean loss of a batch with respect to W, (R, K, d), and b, (R, K); no penalty yet.
 
-    With G = d loss / d scores, (n, R, K): dW = G^T X / n + 2 lam W, and db = mean of G over the images.
+    With G = d loss / d scores, (n, R, K): dW = G^T X / n, and db = mean of G over the images.
     """
     G = loss.score_gradient(scores(X, W, b), labels)
     G /= len(X)
-    grad_W = (G.reshape(len(X), -1).T @ X).reshape(W.shape)
-    if lam.any():
-        grad_W += (2 * lam)[:, None, None] * W
-    return grad_W, G.sum(axis=0)
+    return (G.reshape(len(X), -1).T @ X).reshape(W.shape), G.sum(axis=0)
 
 
 def cost(X: Floats, labels: Labels, W: Floats, b: Floats, lam: Floats, loss: Loss) -> Doubles:
     """Mean loss over the images plus lam * sum(W**2), (R,)."""
-    data_loss = loss.values(scores(X, W, b), labels).mean(axis=0, dtype=np.float64)
+    data_loss: Doubles = loss.values(scores(X, W, b), labels).mean(axis=0, dtype=np.float64)
     return data_loss + lam * penalty(W)

@@ -24,7 +24,7 @@ class Loss(NamedTuple):
 def softmax(scores: Floats) -> Floats:
     """Class probabilities exp(s_k) / sum_j exp(s_j), (..., K); they sum to 1 along the last axis."""
     # The largest score becomes 0: exp cannot overflow, and the quotient does not change.
-    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    powers: Floats = np.exp(scores - scores.max(axis=-1, keepdims=True))
     powers /= powers.sum(axis=-1, keepdims=True)
     return powers
 
@@ -36,13 +36,13 @@ def softmax_cross_entropy(scores: Floats, labels: Labels) -> Floats:
     array([2.3026])
     """
     # From scores, not from probabilities: the log of a probability that has underflowed would be -inf.
-    largest = scores.max(axis=-1)
-    log_sum = largest + np.log(np.exp(scores - largest[..., None]).sum(axis=-1))
-    return log_sum - scores[_true_class(labels)]
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    losses: Floats = np.log(np.exp(shifted).sum(axis=-1)) - shifted[_true_class(labels)]
+    return losses
 
 
 def softmax_cross_entropy_gradient(scores: Floats, labels: Labels) -> Floats:
-    """d loss / d scores = softmax(scores) - onehot(label), the shape of ``scores``; each row sums to 0."""
+    """D loss / d scores = softmax(scores) - onehot(label), the shape of ``scores``; each row sums to 0."""
     gradient = softmax(scores)
     gradient[_true_class(labels)] -= 1
     return gradient
@@ -57,18 +57,20 @@ def sigmoid(scores: Floats) -> Floats:
 def sigmoid_bce(scores: Floats, labels: Labels) -> Floats:
     """Multiple binary cross-entropy, the *mean* over the K classes, (n,) or (n, R).
 
-    (1/K) sum_k [softplus(s_k) - y_k s_k], with y the one-hot label.
+    (1/K) [softplus(-s_label) + sum over the other classes of softplus(s_k)], with softplus(s) = log(1 + exp(s)).
 
     >>> sigmoid_bce(np.zeros((1, 10)), np.array([3])).round(4)  # ln 2
     array([0.6931])
     """
-    classes = scores.shape[-1]
-    # -y log p - (1 - y) log(1 - p) is softplus(s) - y s: no logarithm of a rounded probability.
-    return (np.logaddexp(0, scores).sum(axis=-1) - scores[_true_class(labels)]) / classes
+    # -log p = softplus(-s) and -log(1 - p) = softplus(s): no logarithm of a rounded probability.
+    signed = scores.copy()
+    signed[_true_class(labels)] *= -1
+    losses: Floats = np.logaddexp(0, signed).mean(axis=-1)
+    return losses
 
 
 def sigmoid_bce_gradient(scores: Floats, labels: Labels) -> Floats:
-    """d loss / d scores = (sigmoid(scores) - onehot(label)) / K, the shape of ``scores``."""
+    """D loss / d scores = (sigmoid(scores) - onehot(label)) / K, the shape of ``scores``."""
     gradient = sigmoid(scores)
     gradient[_true_class(labels)] -= 1
     gradient /= scores.shape[-1]

@@ -1,0 +1,64 @@
+# Every target makes the environment it needs; a second call starts at once.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TRAIN := $(BIN)/cifar-linear train
+REQUIRED := lambda-0_eta-0.1 lambda-0_eta-0.001 lambda-0.1_eta-0.001 lambda-1_eta-0.001
+
+.DEFAULT_GOAL := help
+.PHONY: help run required $(REQUIRED) gradcheck test check format-check lint types format schema lock clean
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf 'make %-22s one of the four required settings\n' $(REQUIRED)
+
+run: $(VENV)/run.stamp  ## train on generated images: nothing to download, a second or two
+	$(TRAIN) --config configs/quickstart.yaml
+
+required: $(REQUIRED)  ## the four required settings on CIFAR-10 (set CIFAR_LINEAR_DATA to its folder)
+
+$(REQUIRED): $(VENV)/run.stamp
+	$(TRAIN) --config configs/required/$@.yaml $(ARGS)
+
+gradcheck: $(VENV)/run.stamp  ## compare analytic with numeric gradients
+	$(BIN)/cifar-linear gradcheck
+
+test: $(VENV)/dev.stamp  ## run the test suite; warnings are errors
+	$(BIN)/python -m pytest $(ARGS)
+
+check: format-check lint types test  ## everything that must pass before a change lands
+
+format-check: $(VENV)/dev.stamp  ## is the code formatted?
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/dev.stamp  ## does the linter object?
+	$(BIN)/ruff check .
+
+types: $(VENV)/dev.stamp  ## do the types hold?
+	$(BIN)/mypy
+
+format: $(VENV)/dev.stamp  ## format the code and repair what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: $(VENV)/run.stamp  ## write configs/schema.json anew
+	$(BIN)/cifar-linear config schema > configs/schema.json
+
+lock: $(VENV)/dev.stamp  ## pin the newest versions that pyproject.toml allows
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --no-header --upgrade pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --no-header --upgrade --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+
+clean:  ## remove the environment and all caches, but no run
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/run.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@

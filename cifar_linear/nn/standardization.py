@@ -1,0 +1,74 @@
+"""Standardisation as a part of the linear model, rather than of the images.
+
+A linear map of standardised pixels is another linear map of raw pixels. Folding the first into the second costs a
+pass over the weights instead of two passes over every batch of images, and the images stay as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from cifar_linear.arrays import Doubles, Floats, Images
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Standardization:
+    """x -> (x / 255 - mean) / std in each of the d dimensions; where std is 0 the result is 0.
+
+    Attributes:
+        mean: of the training images scaled to [0, 1], (d,).
+        std: their standard deviation with n - 1 in the denominator, as in the course notes, (d,).
+    """
+
+    mean: Doubles
+    std: Doubles
+
+    @classmethod
+    def of(cls, images: Images) -> Standardization:
+        """The statistics of uint8 images (n, d); exact up to the last division and root."""
+        n = len(images)
+        total = np.zeros(images.shape[1], np.int64)
+        total_of_squares = np.zeros_like(total)
+        for start in range(0, n, _CHUNK):
+            chunk = images[start : start + _CHUNK]
+            total += chunk.sum(axis=0, dtype=np.uint32)
+            total_of_squares += np.square(chunk, dtype=np.uint16).sum(axis=0, dtype=np.uint32)
+        # n * sum(x^2) - sum(x)^2 in integers: no cancellation, and exactly 0 for a constant dimension.
+        variance = (n * total_of_squares - total**2) / (n * max(n - 1, 1))
+        return cls(total / n / 255, np.sqrt(variance) / 255)
+
+    @cached_property
+    def shift(self) -> Doubles:
+        """The mean in units of raw pixels, 0 to 255, (d,)."""
+        return 255 * self.mean
+
+    @cached_property
+    def scale(self) -> Doubles:
+        """What a raw pixel is multiplied with after the shift: 1 / (255 std), or 0 where std is 0, (d,)."""
+        return np.divide(1 / 255, self.std, out=np.zeros_like(self.std), where=self.std > 0)
+
+    def apply(self, pixels: Images | Floats) -> Doubles:
+        """Standardised images (n, d) from raw pixels of 0 to 255 (n, d)."""
+        return (pixels - self.shift) * self.scale
+
+    def fold(self, W: Floats, b: Floats) -> tuple[Floats, Floats]:
+        """Weights (R, K, d) and biases (R, K) that give raw pixels the scores of standardised images.
+
+        W ((x - shift) * scale) + b = V x + c with V = W * scale and c = b - V shift.
+        """
+        V = W * self.scale.astype(W.dtype)
+        return V, b - V @ self.shift.astype(W.dtype)
+
+    def unfold_gradient(self, grad_V: Floats, grad_c: Floats) -> Floats:
+        """The gradient with respect to W, (R, K, d), by the chain rule from those with respect to V and c of `fold`.
+
+        dW = (dV - dc shift^T) * scale; db is dc itself. ``grad_V`` is used up.
+        """
+        grad_V -= grad_c[..., None] * self.shift.astype(grad_V.dtype)
+        grad_V *= self.scale.astype(grad_V.dtype)
+        return grad_V

@@ -1,0 +1,80 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cifar_files import python2_batch
+from click.testing import CliRunner
+
+from cifar_linear.config.models import Config
+from cifar_linear.experiment import load_dataset
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch):
+    """A test does not depend on the environment of whoever runs it; `real_data` asks for it before this."""
+    monkeypatch.delenv("CIFAR_LINEAR_DATA", raising=False)
+    monkeypatch.delenv("CIFAR_LINEAR_RUNS", raising=False)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder with CIFAR-10 in all three layouts."""
+    folder = os.environ.get("CIFAR_LINEAR_DATA")
+    if not folder:
+        pytest.skip("CIFAR_LINEAR_DATA does not name a folder with CIFAR-10")
+    return Path(folder)
+
+
+@pytest.fixture
+def make_config():
+    """A config for generated images, from a few changes."""
+
+    def make(**changes):
+        data = {"dataset": "synthetic", "images_per_batch": 60} | changes.pop("data", {})
+        return Config.model_validate({"data": data, "lambda": 0, "eta": 0.01, "n_batch": 20, "epochs": 3} | changes)
+
+    return make
+
+
+@pytest.fixture
+def dataset(make_config):
+    """Three splits of sixty generated images."""
+    return load_dataset(make_config())
+
+
+@pytest.fixture
+def small_config(tmp_path):
+    """A config file that trains in a blink."""
+    path = tmp_path / "small.yaml"
+    path.write_text(
+        "data: {dataset: synthetic, images_per_batch: 60}\nlambda: 0.01\neta: 0.003\nn_batch: 20\nepochs: 3\nseed: 7\n"
+    )
+    return path
+
+
+@pytest.fixture
+def run():
+    """Call the command line in this process."""
+    from cifar_linear.cli import cli
+
+    def call(*arguments):
+        return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def batch_arrays():
+    """Ten thousand random images and labels."""
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (10_000, 3072), dtype=np.uint8), rng.integers(0, 10, 10_000)
+
+
+@pytest.fixture
+def python_folder(tmp_path, batch_arrays):
+    """A folder with one good batch in Python's layout."""
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    (folder / "data_batch_1").write_bytes(python2_batch(*batch_arrays))
+    return folder

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from cifar_linear.gradient_check import check_gradients
+from cifar_linear.nn.objective import Objective
+
+RIGHT = Objective.gradients
+
+
+def missing_mean(objective, pixels, labels, W, b):
+    grad_W, grad_b = RIGHT(objective, pixels, labels, W, b)
+    penalty = 2 * objective.lam[:, None, None] * W
+    return (grad_W - penalty) * len(pixels) + penalty, grad_b * len(pixels)
+
+
+def missing_two(objective, pixels, labels, W, b):
+    grad_W, grad_b = RIGHT(objective, pixels, labels, W, b)
+    return grad_W - objective.lam[:, None, None] * W, grad_b
+
+
+def penalised_bias(objective, pixels, labels, W, b):
+    grad_W, grad_b = RIGHT(objective, pixels, labels, W, b)
+    return grad_W, grad_b + 2 * objective.lam[:, None] * b
+
+
+def wrong_sign(objective, pixels, labels, W, b):
+    return tuple(-gradient for gradient in RIGHT(objective, pixels, labels, W, b))
+
+
+def missing_class_mean(objective, pixels, labels, W, b):
+    """Right for softmax, K times too large for the binary cross-entropies."""
+    grad_W, grad_b = RIGHT(objective, pixels, labels, W, b)
+    if objective.loss.values.__name__ != "sigmoid_bce":
+        return grad_W, grad_b
+    penalty = 2 * objective.lam[:, None, None] * W
+    return (grad_W - penalty) * b.shape[1] + penalty, grad_b * b.shape[1]
+
+
+def not_unfolded(objective, pixels, labels, W, b):
+    """The chain rule through the standardisation forgotten."""
+    grad_W, grad_b = RIGHT(objective, pixels, labels, W, b)
+    return grad_W / np.maximum(objective.standardization.scale, 1e-9), grad_b
+
+
+def not_a_number(objective, pixels, labels, W, b):
+    grad_W, grad_b = RIGHT(objective, pixels, labels, W, b)
+    return grad_W * np.nan, grad_b
+
+
+def test_the_gradients_of_training_pass_every_case(make_config, dataset):
+    """Both losses, lambda 0 and 0.1, 1 and 20 images, 20 and 3072 dimensions, W and b, both kinds of difference."""
+    cases = list(check_gradients(make_config(), dataset))
+    assert len(cases) == 2**6
+    assert len({case[:6] for case in cases}) == 2**6
+    assert all(case.passed for case in cases), [case for case in cases if not case.passed]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "where"),
+    [
+        (missing_mean, lambda case: case.images > 1),
+        (missing_two, lambda case: case.lam > 0 and case.parameter == "W"),
+        (penalised_bias, lambda case: case.lam > 0 and case.parameter == "b"),
+        (wrong_sign, lambda case: True),
+        (missing_class_mean, lambda case: case.loss == "sigmoid_bce"),
+        (not_unfolded, lambda case: case.parameter == "W"),
+        (not_a_number, lambda case: True),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_planted_mistake_is_caught_exactly_where_it_shows(make_config, dataset, mistake, where):
+    for case in check_gradients(make_config(), dataset, mistake):
+        assert case.passed != where(case), case
+
+
+def test_command_prints_every_case_and_succeeds(run):
+    result = run("gradcheck", "--set", "data.images_per_batch=60")
+    assert result.exit_code == 0
+    assert "all 64 gradient checks passed" in result.stdout
+    assert result.stdout.count("ok\n") == 64
+
+
+def test_command_exits_with_5_when_a_gradient_is_wrong(run, monkeypatch):
+    monkeypatch.setattr("cifar_linear.gradient_check.check_gradients.__defaults__", (wrong_sign,))
+    result = run("gradcheck", "--set", "data.images_per_batch=60")
+    assert result.exit_code == 5
+    assert "FAILED" in result.stdout
+    assert "64 of 64 gradient checks failed" in result.stderr

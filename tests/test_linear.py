@@ -1,0 +1,100 @@
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+import reference
+
+from cifar_linear.nn import linear
+from cifar_linear.nn.losses import LOSSES
+from cifar_linear.nn.objective import Objective
+from cifar_linear.nn.sgd import descend
+from cifar_linear.nn.standardization import Standardization
+
+LAM = np.array([0.0, 0.3])
+
+
+@pytest.fixture
+def problem():
+    """Two runs, seven raw images of twelve dimensions, four classes."""
+    rng = np.random.default_rng(5)
+    pixels = rng.integers(0, 256, (7, 12), dtype=np.uint8)
+    return pixels, rng.integers(0, 4, 7), rng.normal(0, 1, (2, 4, 12)), rng.normal(0, 1, (2, 4))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradients_and_cost_agree_with_the_slow_twin(name, problem):
+    """Image by image on standardised images gives what the stacked, folded computation gives, for each run."""
+    pixels, labels, W, b = problem
+    objective = Objective(LOSSES[name], LAM, Standardization.of(pixels))
+    X = objective.standardization.apply(pixels)
+    grad_W, grad_b = objective.gradients(pixels.astype(float), labels, W, b)
+    costs = linear.cost(X, labels, W, b, LAM, LOSSES[name])
+    twin = {"softmax": "softmax_cross_entropy", "sigmoid_bce": "sigmoid_bce"}[name]
+    for run, lam in enumerate(LAM):
+        slow = reference.gradients(X, labels, W[run], b[run], lam, getattr(reference, f"{twin}_gradient"))
+        np.testing.assert_allclose(grad_W[run], slow[0], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(grad_b[run], slow[1], rtol=1e-10, atol=1e-12)
+        slow_cost = reference.cost(X, labels.tolist(), W[run], b[run], lam, getattr(reference, twin))
+        np.testing.assert_allclose(costs[run], slow_cost, rtol=1e-12)
+
+
+def test_gradients_agree_with_automatic_differentiation(problem):
+    """Autograd, given the cost as the course writes it (images in columns), finds the same gradients to 1e-10."""
+    pixels, labels, W, b = problem
+    objective = Objective(LOSSES["softmax"], LAM, Standardization.of(pixels))
+    X = objective.standardization.apply(pixels)
+
+    def cost(W, b, lam):
+        scores = anp.dot(W, X.T) + b[:, None]
+        log_p = scores - anp.log(anp.sum(anp.exp(scores), axis=0))
+        return -anp.mean(log_p[labels, anp.arange(len(labels))]) + lam * anp.sum(W**2)
+
+    grad_W, grad_b = objective.gradients(pixels.astype(float), labels, W, b)
+    for run, lam in enumerate(LAM):
+        theirs_W, theirs_b = autograd.grad(cost, (0, 1))(W[run], b[run], lam)
+        np.testing.assert_allclose(grad_W[run], theirs_W, rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(grad_b[run], theirs_b, rtol=1e-10, atol=1e-13)
+
+
+def test_zero_weights_cost_ln_k(problem):
+    pixels, labels, W, b = problem
+    cost = linear.cost(pixels.astype(float), labels, 0 * W, 0 * b, LAM, LOSSES["softmax"])
+    np.testing.assert_allclose(cost, np.log(4))
+
+
+def test_bias_is_not_penalised(problem):
+    """The penalty adds exactly 2 lambda W to the gradient of W, and nothing to that of b."""
+    pixels, labels, W, b = problem
+    seen = Standardization.of(pixels)
+    plain, penalised = (
+        Objective(LOSSES["softmax"], lam, seen).gradients(pixels.astype(float), labels, W, b) for lam in (0 * LAM, LAM)
+    )
+    np.testing.assert_allclose(penalised[0] - plain[0], 2 * LAM[:, None, None] * W, atol=1e-14)
+    np.testing.assert_array_equal(penalised[1], plain[1])
+
+
+def test_float32_stays_float32(problem):
+    pixels, labels, W, b = problem
+    W, b = W.astype(np.float32), b.astype(np.float32)
+    objective = Objective(LOSSES["softmax"], LAM, Standardization.of(pixels))
+    gradients = objective.gradients(pixels.astype(np.float32), labels, W, b)
+    assert [part.dtype for part in gradients] == [np.float32, np.float32]
+    exact = objective.gradients(pixels.astype(float), labels, W.astype(float), b.astype(float))
+    np.testing.assert_allclose(gradients[0], exact[0], rtol=1e-4, atol=1e-5)
+
+
+def test_initial_weights_are_w_then_b_from_one_stream():
+    W, b = linear.initial_weights(np.random.default_rng(3), 10, 3072, 0.01)
+    numbers = np.random.default_rng(3).normal(0, 0.01, 10 * 3072 + 10)
+    np.testing.assert_array_equal(np.concatenate([W.ravel(), b]), numbers)
+    assert np.std(W) == pytest.approx(0.01, rel=0.02)
+
+
+def test_descend_moves_each_run_at_its_own_rate_and_tells_who_left_the_finite_numbers():
+    W, b = np.ones((3, 2, 2)), np.ones((3, 2))
+    grad_W = np.ones_like(W)
+    grad_W[2, 0, 0] = np.inf
+    finite = descend(W, b, grad_W, np.ones_like(b), np.array([0.5, 0.0, 1.0]))
+    assert finite.tolist() == [True, True, False]
+    np.testing.assert_array_equal(W[:2, 0, 0], [0.5, 1.0])
+    np.testing.assert_array_equal(b[:, 0], [0.5, 1.0, 0.0])
