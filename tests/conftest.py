@@ -5,9 +5,15 @@ import numpy as np
 import pytest
 from cifar_files import python2_batch
 from click.testing import CliRunner
+from hypothesis import settings
 
+from cifar_linear.cli import cli
 from cifar_linear.config.models import Config
 from cifar_linear.experiment import load_dataset
+
+# The same examples in every run, however slow the machine.
+settings.register_profile("suite", derandomize=True, database=None, deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +62,6 @@ def small_config(tmp_path):
 @pytest.fixture
 def run():
     """Call the command line in this process."""
-    from cifar_linear.cli import cli
 
     def call(*arguments):
         return CliRunner().invoke(cli, [str(argument) for argument in arguments])

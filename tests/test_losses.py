@@ -83,7 +83,8 @@ def test_extreme_scores_stay_finite_and_keep_their_dtype(name, dtype):
     assert np.isfinite(values).all()
     assert np.isfinite(loss.score_gradient(scores, labels)).all()
     assert values.dtype == loss.score_gradient(scores, labels).dtype == loss.probabilities(scores).dtype == dtype
-    np.testing.assert_allclose(values, {"softmax": [0, 2e4], "sigmoid_bce": [np.log(2) / 3, (2e4 + np.log(2)) / 3]}[name], rtol=1e-6)
+    expected = {"softmax": [0, 2e4], "sigmoid_bce": [np.log(2) / 3, (2e4 + np.log(2)) / 3]}[name]
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
 
 
 @given(arrays(np.float64, (4, 2, 5), elements=st.floats(-100, 100)), st.floats(-1e3, 1e3))

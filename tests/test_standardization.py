@@ -42,4 +42,5 @@ def test_folded_weights_give_raw_pixels_the_scores_of_standardised_images(images
     W, b = rng.normal(0, 1, (2, 3, 40)), rng.normal(0, 1, (2, 3))
     images[:, 0] = 9
     seen = Standardization.of(images)
-    np.testing.assert_allclose(scores(images.astype(float), *seen.fold(W, b)), scores(seen.apply(images), W, b), atol=1e-11)
+    folded = scores(images.astype(float), *seen.fold(W, b))
+    np.testing.assert_allclose(folded, scores(seen.apply(images), W, b), atol=1e-11)

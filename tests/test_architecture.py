@@ -1,0 +1,82 @@
+"""The house as docs/architecture.md draws it, held against the imports."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "cifar_linear"
+TABLE = re.findall(r"^\| `([\w./]+)` \| (\d) \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+FLOORS = {name.removesuffix(".py").removesuffix("/"): int(floor) for name, floor in TABLE}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+ONLY_IN = {
+    "click": "cli/",
+    "tqdm": "cli/",
+    "yaml": "config/",
+    "pydantic": "config/",
+    "pickle": "data/safe_pickle.py",
+    "scipy": "data/cifar10.py",
+    "socket": "provenance.py",
+    "subprocess": "provenance.py",
+}
+
+
+def room(module):
+    """The file or folder directly below the package that a module belongs to."""
+    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(module):
+    """Every module that a module imports, at its top or inside a function; not what only type checkers import."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_module_stands_on_a_floor():
+    assert {room(module) for module in MODULES} == set(FLOORS)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
+def test_a_module_imports_from_lower_floors_only(module):
+    for name in imported(module):
+        if name.startswith("cifar_linear."):
+            other = name.split(".")[1]
+            if other in FLOORS and other != room(module):
+                assert FLOORS[other] < FLOORS[room(module)], f"{module} imports {name}"
+
+
+@pytest.mark.parametrize(("library", "place"), ONLY_IN.items())
+def test_a_library_is_known_in_one_place(library, place):
+    users = {
+        str(module.relative_to(PACKAGE))
+        for module in MODULES
+        if any(name.split(".")[0] == library for name in imported(module))
+    }
+    assert users
+    assert all(user.startswith(place) for user in users)
+
+
+def test_numerics_know_nothing_but_numpy():
+    for module in (PACKAGE / "nn").glob("*.py"):
+        for name in imported(module):
+            root = name.split(".")[0]
+            assert root in {"numpy", "cifar_linear"} or root in sys.stdlib_module_names, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["gradcheck", "--help"]])
+def test_help_loads_neither_numpy_nor_matplotlib(arguments):
+    code = (
+        "import sys\nfrom cifar_linear.cli import cli\n"
+        f"cli({arguments!r}, standalone_mode=False)\n"
+        "print([name for name in ('numpy', 'matplotlib', 'pydantic', 'yaml', 'tqdm') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,158 @@
+import os
+import pickle
+
+import numpy as np
+import pytest
+import scipy.io
+from cifar_files import python2_batch
+
+from cifar_linear.data import cifar10
+from cifar_linear.errors import DataError
+
+
+def write_binary(folder, images, labels):
+    folder.mkdir()
+    (folder / "data_batch_1.bin").write_bytes(np.column_stack([labels.astype(np.uint8), images]).tobytes())
+
+
+def write_matlab(folder, images, labels):
+    folder.mkdir()
+    content = {"data": images, "labels": labels.astype(np.uint8)[:, None], "batch_label": "training batch 1 of 5"}
+    scipy.io.savemat(folder / "data_batch_1.mat", content)
+
+
+def read(folder):
+    return cifar10.reader(folder)("data_batch_1")
+
+
+def test_the_three_layouts_give_the_same_arrays(tmp_path, python_folder, batch_arrays):
+    """In the types of the package, found from the data folder or given the layout's own folder."""
+    write_binary(tmp_path / "b", *batch_arrays)
+    write_matlab(tmp_path / "m", *batch_arrays)
+    for folder in (python_folder, python_folder.parent, tmp_path / "b", tmp_path / "m"):
+        images, labels = read(folder)
+        assert (images.dtype, labels.dtype) == (np.uint8, np.intp)
+        np.testing.assert_array_equal(images, batch_arrays[0])
+        np.testing.assert_array_equal(labels, batch_arrays[1])
+
+
+def refusal(folder, name="data_batch_1"):
+    with pytest.raises(DataError) as caught:
+        cifar10.reader(folder)(name)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir(), lambda path: path.write_text("")])
+def test_no_data_says_where_it_looked_and_what_to_do(tmp_path, make):
+    make(tmp_path / "nothing")
+    message = refusal(tmp_path / "nothing")
+    for part in (str(tmp_path / "nothing"), "cifar-10-batches-py", "--data-dir", "data.dataset=synthetic"):
+        assert part in message
+
+
+def test_half_a_folder_names_the_missing_file(python_folder):
+    assert refusal(python_folder, "data_batch_2").startswith(f"{python_folder / 'data_batch_2'}: missing")
+
+
+def test_python_batch_cut_by_one_byte_is_refused(python_folder):
+    path = python_folder / "data_batch_1"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert refusal(python_folder).startswith(f"{path}: not a CIFAR-10 batch in Python's format")
+
+
+def test_python_batch_cut_in_the_pixels_is_refused(python_folder):
+    path = python_folder / "data_batch_1"
+    path.write_bytes(path.read_bytes()[:20_000_000])
+    assert "the pickle is damaged" in refusal(python_folder)
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_binary_batch_of_another_length_is_refused(tmp_path, batch_arrays, change):
+    write_binary(tmp_path / "b", *batch_arrays)
+    path = tmp_path / "b" / "data_batch_1.bin"
+    os.truncate(path, path.stat().st_size + change)
+    assert f"holds {30_730_000 + change} bytes, a batch has 30730000" in refusal(tmp_path / "b")
+
+
+def test_matlab_batch_cut_by_one_byte_is_refused(tmp_path, batch_arrays):
+    write_matlab(tmp_path / "m", *batch_arrays)
+    path = tmp_path / "m" / "data_batch_1.mat"
+    os.truncate(path, path.stat().st_size // 2)
+    assert "not a CIFAR-10 batch in MATLAB's format" in refusal(tmp_path / "m")
+
+
+def test_without_scipy_matlab_files_name_the_extra(tmp_path, batch_arrays, monkeypatch):
+    write_matlab(tmp_path / "m", *batch_arrays)
+    monkeypatch.setitem(__import__("sys").modules, "scipy.io", None)
+    assert "pip install 'cifar-linear[matlab]'" in refusal(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (lambda good: good[:-1], "labels are int64 (9999,), expected 10000 integers"),
+        (lambda good: np.where(np.arange(10_000) == 123, 10, good), "label 10 at image 123 (and 0 more out of range)"),
+    ],
+)
+def test_wrong_labels_are_refused(python_folder, batch_arrays, labels, expected):
+    images, good = batch_arrays
+    (python_folder / "data_batch_1").write_bytes(python2_batch(images, labels(good)))
+    assert expected in refusal(python_folder)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "expected"),
+    [(5000, 6144, "images are uint8 (5000, 6144), expected uint8 (10000, 3072)"), (9999, 3072, "not complete")],
+)
+def test_wrong_shape_is_refused(python_folder, batch_arrays, rows, columns, expected):
+    (python_folder / "data_batch_1").write_bytes(python2_batch(*batch_arrays, rows, columns))
+    assert expected in refusal(python_folder)
+
+
+def test_file_far_larger_than_a_batch_is_not_read(python_folder):
+    os.truncate(python_folder / "data_batch_1", 2**31)
+    assert "far more than a batch" in refusal(python_folder)
+
+
+class Hostile:
+    """Unpickles to a call of a function."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda trace: Hostile(os.system, f"touch {trace}"),
+        lambda trace: {b"data": Hostile(eval, f"open({str(trace)!r}, 'w')"), b"labels": []},
+        lambda trace: {b"data": [Hostile(getattr, Hostile(__import__, "os"), "system")], b"labels": []},
+        lambda trace: {b"data": Hostile(np.fromfile, str(trace)), b"labels": []},
+        lambda trace: {b"data": np.array([Hostile(os.system, f"touch {trace}")], object), b"labels": []},
+    ],
+    ids=["os.system", "eval", "nested getattr", "numpy function", "object array"],
+)
+def test_hostile_pickle_runs_nothing(tmp_path, content):
+    """The file is refused by the name it asks for, and the trace that it would leave is not there."""
+    folder, trace = tmp_path / "data", tmp_path / "trace"
+    folder.mkdir()
+    (folder / "data_batch_1").write_bytes(pickle.dumps(content(trace), protocol=4))
+    assert "which no image batch needs; refused" in refusal(folder)
+    assert not trace.exists()
+
+
+def test_array_of_another_type_is_refused(tmp_path):
+    (tmp_path / "data_batch_1").write_bytes(pickle.dumps({b"data": np.ones(3), b"labels": []}, protocol=4))
+    assert "not uint8 or not complete" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [([1, 2], "it holds a list"), ({b"labels": []}, "no entry b'data'"), ({b"data": 1, b"labels": []}, "not an array")],
+)
+def test_pickle_of_something_else_is_refused(tmp_path, content, expected):
+    (tmp_path / "data_batch_1").write_bytes(pickle.dumps(content, protocol=4))
+    assert expected in refusal(tmp_path)

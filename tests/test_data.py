@@ -1,0 +1,118 @@
+import hashlib
+from itertools import chain
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cifar_linear.config.models import BatchName, Cifar10Data
+from cifar_linear.data import cifar10, synthetic
+from cifar_linear.data.batches import Batches, pixel_chunks
+from cifar_linear.data.dataset import Split, hold_out, join_batches
+
+
+def numbered(n, classes=10):
+    """Images that carry their own number in the first two pixels."""
+    images = np.zeros((n, 4), np.uint8)
+    images[:, 0], images[:, 1] = np.arange(n) % 256, np.arange(n) // 256
+    return Split(images, np.arange(n) % classes)
+
+
+def numbers(pixels):
+    return (pixels[:, 0] + 256 * pixels[:, 1].astype(int)).astype(int)
+
+
+def met(batches, epoch):
+    """The numbers of an epoch's images, batch by batch, with their labels checked."""
+    found = []
+    for pixels, labels in batches(epoch):
+        found.append(numbers(pixels).tolist())
+        assert (labels == numbers(pixels) % 10).all()
+    return found
+
+
+@given(st.integers(1, 60), st.data())
+def test_every_image_is_met_once_in_an_epoch(n, data):
+    """With its own label, in batches of n_batch and a last one with the rest."""
+    n_batch = data.draw(st.integers(1, n))
+    batches = met(Batches(numbered(n), n_batch=n_batch, shuffle=True, seed=1, dtype=np.float32), 3)
+    assert sorted(chain(*batches)) == list(range(n))
+    assert [len(batch) for batch in batches[:-1]] == [n_batch] * (len(batches) - 1)
+
+
+def test_order_follows_from_seed_and_epoch_alone():
+    def order(seed, epoch):
+        return met(Batches(numbered(50), n_batch=50, shuffle=True, seed=seed, dtype=np.float32), epoch)[0]
+
+    assert order(1, 2) == order(1, 2)
+    assert order(1, 2) != order(1, 3)
+    assert order(1, 2) != order(2, 2)
+
+
+def test_without_shuffling_images_come_as_they_are():
+    batches = Batches(numbered(25), n_batch=10, shuffle=False, seed=1, dtype=np.float32)
+    assert met(batches, 1) == met(batches, 2) == [list(range(10)), list(range(10, 20)), list(range(20, 25))]
+
+
+@pytest.mark.parametrize("n_batch", [0, 26])
+def test_a_batch_holds_one_to_all_images(n_batch):
+    with pytest.raises(ValueError, match=f"n_batch is {n_batch}; with 25 training images it must be 1 to 25"):
+        Batches(numbered(25), n_batch=n_batch, shuffle=False, seed=1, dtype=np.float32)
+
+
+@pytest.mark.parametrize("n", [1, 499, 500, 501, 1234])
+def test_chunks_are_the_split_in_order(n):
+    chunks = [(numbers(pixels), labels) for pixels, labels in pixel_chunks(numbered(n), np.float32)]
+    assert np.concatenate([chunk for chunk, _ in chunks]).tolist() == list(range(n))
+    assert np.concatenate([labels for _, labels in chunks]).tolist() == numbered(n).labels.tolist()
+
+
+@given(st.integers(20, 200), st.integers(0, 9), st.integers(0, 3))
+def test_held_out_images_are_a_fair_share_of_each_class(n, size, seed):
+    """Nothing is lost or doubled, and each class gives its share to within one image."""
+    split = numbered(n, classes=3)
+    rest, held_out = hold_out(split, size, np.random.default_rng(seed))
+    assert len(held_out) == size
+    assert sorted([*numbers(rest.images), *numbers(held_out.images)]) == list(range(n))
+    for k in range(3):
+        assert abs(np.sum(held_out.labels == k) - size * np.mean(split.labels == k)) <= 1
+
+
+def test_batches_are_joined_in_the_order_of_their_names():
+    parts = {name: numbered(5 + 0 * i) for i, name in enumerate("abc")}
+    for i, part in enumerate(parts.values()):
+        part.images[:, 3] = i
+    joined = join_batches(lambda name: (parts[name].images, parts[name].labels), ["c", "a"])
+    assert joined.images[:, 3].tolist() == [2] * 5 + [0] * 5
+    assert joined.labels.tolist() == [0, 1, 2, 3, 4] * 2
+
+
+def test_config_and_data_know_the_same_batches():
+    """They share no module, so this holds them together."""
+    assert get_args(BatchName) == cifar10.BATCHES
+    assert Cifar10Data(dataset="cifar10").batch_size == cifar10.IMAGES_PER_BATCH
+
+
+def test_synthetic_images_are_the_same_everywhere_and_always():
+    """A figure made on one machine must be found on another: the pixels are pinned by their hash."""
+    images, labels = synthetic.reader(20, seed=0)("data_batch_1")
+    digest = hashlib.sha256(images.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
+    assert digest == "5e9bd42e7811b796dd7841e2a066264d9e0c2d56b98b46a5f90a7469fca0564c"
+
+
+def test_synthetic_batches_and_seeds_differ():
+    batches = [
+        synthetic.reader(10, seed)(name)[0].tobytes() for seed in (0, 1) for name in ("data_batch_1", "test_batch")
+    ]
+    assert len(set(batches)) == 4
+
+
+@pytest.mark.parametrize("size", [10, 57, 1000])
+def test_synthetic_classes_are_balanced_at_any_size(size):
+    images, labels = synthetic.reader(size, seed=3)("data_batch_2")
+    assert images.shape == (size, 3072)
+    counts = np.bincount(labels, minlength=10)
+    assert counts.max() - counts.min() <= 1
+    assert len(synthetic.CLASS_NAMES) == 10

@@ -1,0 +1,71 @@
+"""What the course found on CIFAR-10, found again. Runs where CIFAR_LINEAR_DATA names the images."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cifar_linear.config.reading import read_config
+from cifar_linear.data import cifar10
+from cifar_linear.experiment import load_dataset, run_group
+from cifar_linear.gradient_check import check_gradients
+from cifar_linear.provenance import fingerprint
+from cifar_linear.runs import RunFolder
+
+pytestmark = pytest.mark.real
+
+REQUIRED = Path(__file__).parent.parent / "configs" / "required"
+# Test accuracy in percent and training cost after 40 epochs, as ranges over seeds.
+EXPECTED = {
+    "lambda-0_eta-0.1": ((23, 31), (0, np.inf)),
+    "lambda-0_eta-0.001": ((38.3, 39.7), (1.60, 1.63)),
+    "lambda-0.1_eta-0.001": ((38.5, 39.8), (1.74, 1.78)),
+    "lambda-1_eta-0.001": ((37.0, 37.9), (1.88, 1.92)),
+}
+
+
+@pytest.mark.parametrize("layout", cifar10.LAYOUTS, ids=lambda layout: layout.folder)
+def test_each_published_layout_gives_the_same_images(real_data, layout):
+    read = cifar10.reader(real_data / layout.folder)
+    first = cifar10.reader(real_data)
+    for name in ("data_batch_5", "test_batch"):
+        for ours, theirs in zip(read(name), first(name), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_first_training_images_are_the_published_ones(real_data):
+    """A frog, two trucks, a deer and a car; the frog's first red pixels are known."""
+    images, labels = cifar10.reader(real_data)("data_batch_1")
+    assert [cifar10.CLASS_NAMES[label] for label in labels[:5]] == ["frog", "truck", "truck", "deer", "automobile"]
+    assert images[0, :5].tolist() == [59, 43, 50, 68, 98]
+    assert np.bincount(labels).tolist() == [1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981]
+
+
+@pytest.mark.parametrize("seed", [400, 401, 402])
+def test_required_settings_reach_what_the_course_found(real_data, tmp_path, seed):
+    """All four in one pass; with eta 0.001 the cost falls in every epoch, and the loss is 1.95 to 1.99 after one."""
+    configs = [read_config(REQUIRED / f"{name}.yaml", [f"seed={seed}"]) for name in EXPECTED]
+    folders = [RunFolder.create(tmp_path, name) for name in EXPECTED]
+    dataset = load_dataset(configs[0], real_data)
+    for record, folder, (accuracies, costs) in zip(
+        run_group(configs, folders, dataset, lambda _: None), folders, EXPECTED.values(), strict=True
+    ):
+        assert record["status"] == "finished"
+        assert accuracies[0] <= 100 * record["metrics"]["test"]["accuracy"] <= accuracies[1], folder.path.name
+        assert costs[0] <= record["metrics"]["train"]["cost"] <= costs[1], folder.path.name
+        rows = folder.read_metrics()
+        if record["config"]["eta"] == 0.001:
+            assert 1.95 <= rows[1]["train_loss"] <= 1.99
+            assert all(after["train_cost"] < before["train_cost"] for before, after in pairwise(rows))
+
+
+def test_gradients_hold_on_real_images(real_data):
+    config = read_config(REQUIRED / "lambda-1_eta-0.001.yaml")
+    assert all(case.passed for case in check_gradients(config, load_dataset(config, real_data)))
+
+
+def test_fingerprint_does_not_depend_on_the_layout(real_data):
+    config = read_config(REQUIRED / "lambda-1_eta-0.001.yaml")
+    prints = {fingerprint(load_dataset(config, real_data / layout.folder).test) for layout in cifar10.LAYOUTS}
+    assert len(prints) == 1

@@ -1,0 +1,219 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from cifar_linear.config.reading import parse_config, read_config
+from cifar_linear.experiment import load_dataset
+from cifar_linear.provenance import fingerprint
+from cifar_linear.runs import RunFolder
+
+COLUMNS = (
+    "epoch,step,eta,train_loss,train_cost,train_accuracy,validation_loss,validation_cost,validation_accuracy,seconds"
+)
+
+
+@pytest.fixture
+def runs_dir(tmp_path):
+    return tmp_path / "runs"
+
+
+def only_run(runs_dir):
+    (path,) = runs_dir.iterdir()
+    return RunFolder(path)
+
+
+def train(run, config, runs_dir, *arguments):
+    return run("train", "--config", config, "--runs-dir", runs_dir, *arguments)
+
+
+def test_folder_holds_config_record_metrics_and_model(run, small_config, runs_dir):
+    result = train(run, small_config, runs_dir)
+    assert result.exit_code == 0, result.stderr
+    folder = only_run(runs_dir)
+    names = sorted(path.name for path in folder.path.iterdir())
+    assert names == ["config.yaml", "metrics.csv", "model.npz", "run.json"]
+    assert parse_config(folder.read_config(), "") == read_config(small_config)
+    assert (folder.path / "metrics.csv").read_text().splitlines()[0] == COLUMNS
+    rows = folder.read_metrics()
+    assert [(row["epoch"], row["step"], row["eta"]) for row in rows] == [(e, 3 * e, 0.003) for e in range(4)]
+    record, last = folder.read_record(), rows[-1]
+    assert (record["status"], record["error"], record["epoch"], record["config"]["seed"]) == ("finished", None, 3, 7)
+    for split in ("train", "validation"):
+        assert record["metrics"][split] == {name: last[f"{split}_{name}"] for name in ("loss", "cost", "accuracy")}
+
+
+def test_stored_model_gives_the_stored_test_accuracy(run, small_config, runs_dir):
+    """With nothing but the folder and the images: standardise as the model says, one product, count."""
+    train(run, small_config, runs_dir)
+    folder = only_run(runs_dir)
+    model, test = folder.read_model(), load_dataset(read_config(small_config)).test
+    X = (test.images / 255 - model.mean) / model.std
+    accuracy = np.mean((X @ model.W.T + model.b).argmax(axis=1) == test.labels)
+    assert folder.read_record()["metrics"]["test"]["accuracy"] == pytest.approx(accuracy, abs=1e-12)
+    assert model.class_names[0] == "disc"
+    assert model.image_shape == (3, 32, 32)
+
+
+def test_the_folders_own_config_gives_the_same_bits_again(run, small_config, tmp_path):
+    train(run, small_config, tmp_path / "first")
+    first = only_run(tmp_path / "first")
+    train(run, first.path / "config.yaml", tmp_path / "second")
+    second = only_run(tmp_path / "second")
+    assert (first.path / "model.npz").read_bytes() == (second.path / "model.npz").read_bytes()
+    assert first.read_record()["metrics"] == second.read_record()["metrics"]
+
+
+def test_seed_changes_the_result(run, small_config, tmp_path):
+    for seed in (1, 2):
+        train(run, small_config, tmp_path / str(seed), "--set", f"seed={seed}")
+    first, second = (only_run(tmp_path / seed).read_model() for seed in "12")
+    assert (first.W != second.W).any()
+
+
+def test_record_says_what_the_figures_depend_on(run, small_config, runs_dir):
+    train(run, small_config, runs_dir)
+    record = only_run(runs_dir).read_record()
+    test = load_dataset(read_config(small_config)).test
+    assert record["data"]["sha256"]["test"] == fingerprint(test)
+    assert record["data"]["images"] == {"train": 60, "validation": 60, "test": 60}
+    assert record["environment"]["versions"]["numpy"] == np.__version__
+    assert record["environment"]["process"] == os.getpid()
+    assert all(library["num_threads"] >= 1 for library in record["environment"]["blas"])
+
+
+def test_table_and_folder_go_to_stdout_and_progress_to_stderr(run, small_config, runs_dir):
+    result = train(run, small_config, runs_dir)
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["train", "validation", "test"]
+    assert lines[-1] == f"run folder: {only_run(runs_dir).path}"
+    assert "synthetic" in result.stdout
+    assert re.findall(r"^epoch +(\d+)/3: training cost \d", result.stderr, re.MULTILINE) == list("0123")
+
+
+def test_quiet_says_nothing_on_stderr(run, small_config, runs_dir):
+    result = train(run, small_config, runs_dir, "--quiet")
+    assert result.stderr == ""
+    assert "run folder: " in result.stdout
+
+
+def test_json_is_one_document(run, small_config, runs_dir):
+    document = json.loads(train(run, small_config, runs_dir, "--json").stdout)
+    folder = only_run(runs_dir)
+    assert document == {"folder": str(folder.path), **folder.read_record()}
+
+
+def test_name_and_overrides_reach_the_folder(run, small_config, runs_dir):
+    train(run, small_config, runs_dir, "--name", "mine", "--set", "eta=0.5", "--set", "epochs=1")
+    folder = only_run(runs_dir)
+    assert folder.path.name.endswith("_mine")
+    assert parse_config(folder.read_config(), "").eta == 0.5
+
+
+def test_divergence_exits_with_4_and_keeps_the_last_finite_weights(run, small_config, runs_dir):
+    result = train(run, small_config, runs_dir, "--set", "eta=1e4", "--set", "lambda=1")
+    assert result.exit_code == 4
+    assert "error: training diverged at step 5 with eta 10000" in result.stderr
+    assert "eta * lambda is 10000, above 1 the penalty alone makes W grow" in result.stderr
+    folder = only_run(runs_dir)
+    record, rows = folder.read_record(), folder.read_metrics()
+    assert record["status"] == "diverged"
+    assert "test" not in record["metrics"]
+    assert len(rows) == 2
+    assert np.isfinite([list(row.values()) for row in rows]).all()
+    assert np.isfinite(folder.read_model().W).all()
+
+
+def test_config_problem_exits_with_2_before_any_data_is_read(run, small_config, tmp_path, runs_dir):
+    changes = "--set", "data={dataset: cifar10}", "--set", "eta=-1"
+    result = train(run, small_config, runs_dir, *changes, "--data-dir", tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr == "error: --set eta=-1: eta: must be greater than 0, found -1\n"
+    assert not runs_dir.exists()
+
+
+def test_missing_data_exits_with_3_and_leaves_no_folder(run, small_config, tmp_path, runs_dir):
+    result = train(run, small_config, runs_dir, "--set", "data={dataset: cifar10}", "--data-dir", tmp_path / "none")
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"error: {tmp_path / 'none'}: does not exist")
+    assert result.stderr.count("\n") == 1
+    assert not runs_dir.exists()
+
+
+def test_config_may_name_the_data_folder(run, small_config, tmp_path, runs_dir):
+    result = train(run, small_config, runs_dir, "--set", f"data={{dataset: cifar10, folder: {tmp_path}/there}}")
+    assert f"{tmp_path}/there: does not exist" in result.stderr
+
+
+def test_unwritable_runs_folder_exits_with_1_and_names_it(run, small_config, tmp_path):
+    (tmp_path / "file").touch()
+    result = train(run, small_config, tmp_path / "file")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: {tmp_path / 'file'}: cannot create a run folder there: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_unexpected_error_is_a_line_and_with_debug_a_traceback(run, small_config, runs_dir, monkeypatch):
+    """And the folder says that the run failed, and why."""
+
+    def broken(*_):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr("cifar_linear.training.evaluate", broken)
+    result = train(run, small_config, runs_dir)
+    assert result.exit_code == 1
+    assert result.stderr == "error: unexpected ZeroDivisionError: planted; --debug shows where\n"
+    assert only_run(runs_dir).read_record()["error"] == "ZeroDivisionError: planted"
+    assert only_run(runs_dir).read_record()["status"] == "failed"
+    assert isinstance(train(run, small_config, runs_dir, "--debug").exception, ZeroDivisionError)
+
+
+def start(config, runs_dir, *arguments):
+    """A training in a process of its own that would take minutes."""
+    command = [sys.executable, "-m", "cifar_linear", "train", "--config", config, "--runs-dir", runs_dir]
+    long = [*command, "--set", "epochs=100000", *arguments]
+    return subprocess.Popen(long, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_run_keeps_what_it_has(small_config, runs_dir, number, exit_code):
+    """Sent while a real process trains: exit code, status, and figures that belong to the stored weights."""
+    process = start(small_config, runs_dir)
+    for line in process.stderr:
+        if line.startswith("epoch  50/"):
+            break
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == exit_code, stderr
+    folder = only_run(runs_dir)
+    assert str(folder.path) in stderr
+    assert "Traceback" not in stderr
+    record, rows = folder.read_record(), folder.read_metrics()
+    assert (record["status"], record["epoch"]) == ("interrupted", rows[-1]["epoch"])
+    assert rows[-1]["epoch"] >= 50
+    model, split = folder.read_model(), load_dataset(read_config(small_config)).validation
+    X = (split.images / 255 - model.mean) / model.std
+    assert np.mean((X @ model.W.T + model.b).argmax(axis=1) == split.labels) == rows[-1]["validation_accuracy"]
+
+
+def test_metrics_can_be_read_while_they_grow(small_config, runs_dir):
+    """A second into a run the folder holds readable figures, weights and the status running."""
+    process = start(small_config, runs_dir, "--quiet")
+    try:
+        deadline = time.monotonic() + 30
+        while not list(runs_dir.glob("*/model.npz")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        folder = only_run(runs_dir)
+        assert folder.read_record()["status"] == "running"
+        assert [row["epoch"] for row in folder.read_metrics()[:3]] == [0, 1, 2]
+        folder.read_model()
+    finally:
+        process.kill()
+        process.communicate()
