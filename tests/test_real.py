@@ -42,22 +42,35 @@ def test_first_training_images_are_the_published_ones(real_data):
     assert np.bincount(labels).tolist() == [1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981]
 
 
+def train_together(real_data, tmp_path, names, override):
+    """Records and folders of some required settings, trained in one pass."""
+    configs = [read_config(REQUIRED / f"{name}.yaml", [override]) for name in names]
+    folders = [RunFolder.create(tmp_path, name) for name in names]
+    return run_group(configs, folders, load_dataset(configs[0], real_data), lambda _: None), folders
+
+
 @pytest.mark.parametrize("seed", [400, 401, 402])
 def test_required_settings_reach_what_the_course_found(real_data, tmp_path, seed):
-    """All four in one pass; with eta 0.001 the cost falls in every epoch, and the loss is 1.95 to 1.99 after one."""
-    configs = [read_config(REQUIRED / f"{name}.yaml", [f"seed={seed}"]) for name in EXPECTED]
-    folders = [RunFolder.create(tmp_path, name) for name in EXPECTED]
-    dataset = load_dataset(configs[0], real_data)
-    for record, folder, (accuracies, costs) in zip(
-        run_group(configs, folders, dataset, lambda _: None), folders, EXPECTED.values(), strict=True
-    ):
+    """All four in one pass over the data; with eta 0.001 the loss is 1.95 to 1.99 after one epoch."""
+    records, folders = train_together(real_data, tmp_path, EXPECTED, f"seed={seed}")
+    for record, folder, (accuracies, costs) in zip(records, folders, EXPECTED.values(), strict=True):
         assert record["status"] == "finished"
         assert accuracies[0] <= 100 * record["metrics"]["test"]["accuracy"] <= accuracies[1], folder.path.name
         assert costs[0] <= record["metrics"]["train"]["cost"] <= costs[1], folder.path.name
         rows = folder.read_metrics()
         if record["config"]["eta"] == 0.001:
             assert 1.95 <= rows[1]["train_loss"] <= 1.99
-            assert all(after["train_cost"] < before["train_cost"] for before, after in pairwise(rows))
+            # New orders of the images leave noise where the cost has settled, as with lambda 1 from epoch 18 on.
+            assert all(after["train_cost"] < before["train_cost"] + 0.005 for before, after in pairwise(rows))
+
+
+def test_cost_falls_in_every_epoch_when_the_images_keep_their_order(real_data, tmp_path):
+    """Without the noise of shuffling, eta 0.001 descends without exception, whatever lambda is."""
+    names = [name for name in EXPECTED if name.endswith("eta-0.001")]
+    for folder in train_together(real_data, tmp_path, names, "shuffle=false")[1]:
+        costs = [row["train_cost"] for row in folder.read_metrics()]
+        assert len(costs) == 41
+        assert all(after < before for before, after in pairwise(costs))
 
 
 def test_gradients_hold_on_real_images(real_data):
