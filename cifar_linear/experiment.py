@@ -15,6 +15,7 @@ from cifar_linear.config.models import Cifar10Data, Config, HeldOut
 from cifar_linear.data import cifar10, synthetic
 from cifar_linear.data.batches import Batches
 from cifar_linear.data.dataset import Dataset, hold_out, join_batches
+from cifar_linear.metrics import most_confident_mistakes
 from cifar_linear.nn.linear import initial_weights
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
@@ -22,12 +23,15 @@ from cifar_linear.nn.standardization import Standardization
 from cifar_linear.provenance import data_record, environment_record
 from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.recorder import Recorder
-from cifar_linear.runs import Model, RunFolder
+from cifar_linear.runs import Model, Predictions, RunFolder
 from cifar_linear.state import State
-from cifar_linear.training import Evaluation, evaluate, train
+from cifar_linear.training import Evaluation, evaluate, predict, train
 
 Watch = Callable[[Evaluation], None]
 """Is told of each evaluation point as it is reached."""
+
+_MISTAKES = 25
+"""How many of a run's most confident mistakes are kept as images."""
 
 
 def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
@@ -75,7 +79,8 @@ def run_group(
         for evaluation in group.evaluations(state):
             recorder.evaluated(evaluation, state)
             watch(evaluation)
-        return recorder.finished(evaluate(state, dataset.test, group.objective), group.advice(state))
+        test = evaluate(state, dataset.test, group.objective)
+        return recorder.finished(test, group.predictions(state), group.advice(state))
     except KeyboardInterrupt:
         recorder.stopped("interrupted")
         raise
@@ -122,6 +127,17 @@ class _Group:
     def model(self, state: State, run: int) -> Model:
         seen, dataset = self.objective.standardization, self.dataset
         return Model(state.W[run], state.b[run], seen.mean, seen.std, dataset.class_names, dataset.image_shape)
+
+    def predictions(self, state: State) -> Callable[[int], Predictions]:
+        """What each run makes of the test images."""
+        test = self.dataset.test
+        probabilities = predict(state, test, self.objective)
+
+        def of_run(run: int) -> Predictions:
+            mistakes = most_confident_mistakes(probabilities[:, run], test.labels, _MISTAKES)
+            return Predictions(probabilities[:, run], test.labels, mistakes, test.images[mistakes])
+
+        return of_run
 
     def facts(self) -> list[dict[str, Any]]:
         """What is known of each run before it starts."""

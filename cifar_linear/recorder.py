@@ -9,11 +9,10 @@ from typing import Any
 
 from cifar_linear.history import History
 from cifar_linear.metrics import Metrics
-from cifar_linear.runs import Model, RunFolder
+from cifar_linear.runs import FORMAT, Model, Predictions, RunFolder
 from cifar_linear.state import State
 from cifar_linear.training import Evaluation
 
-_FORMAT = 1
 _SAVE_EVERY = 1.0
 """Seconds between two savings of a group under way: the most that a killed process loses."""
 
@@ -49,7 +48,9 @@ class Recorder:
         for run in range(len(self._folders)):
             self._write_record(run, status, error=error)
 
-    def finished(self, test: Metrics, diverged: Mapping[int, str]) -> list[dict[str, Any]]:
+    def finished(
+        self, test: Metrics, predictions: Callable[[int], Predictions], diverged: Mapping[int, str]
+    ) -> list[dict[str, Any]]:
         """The group came to its end; ``diverged`` says why some runs did not. Returns the records."""
         self._save()
         records = []
@@ -57,6 +58,7 @@ class Recorder:
             if run in diverged:
                 records.append(self._write_record(run, "diverged", error=diverged[run]))
             else:
+                self._folders[run].write_predictions(predictions(run))
                 figures = {name: float(values[run]) for name, values in test._asdict().items()}
                 records.append(self._write_record(run, "finished", test=figures))
         return records
@@ -73,7 +75,7 @@ class Recorder:
         rows = self._history.rows(run)
         metrics = {split: _figures_of(split, rows[-1]) for split in ("train", "validation") if rows}
         record = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "status": status,
             "created": self._created,
             "seconds": round(perf_counter() - self._started, 3),

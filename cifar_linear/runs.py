@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,8 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cifar_linear.arrays import Doubles, Floats
+from cifar_linear.arrays import Doubles, Floats, Images, Labels
 from cifar_linear.errors import ConfigError, RunError
+from cifar_linear.files import write_whole
+
+FORMAT = 1
+"""Version of the folder's layout, noted in every record."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -31,8 +34,21 @@ class Model(NamedTuple):
     image_shape: tuple[int, ...]
 
 
+class Predictions(NamedTuple):
+    """What a classifier makes of the test images.
+
+    probabilities (n, K), labels (n,); ``mistakes`` (m,) are the indices of its most confident mistakes, surest first,
+    with their images (m, d) of 0 to 255: enough to show them without the data set.
+    """
+
+    probabilities: Floats
+    labels: Labels
+    mistakes: Labels
+    mistake_images: Images
+
+
 class RunFolder:
-    """One run on disk: what was asked (config), what happened (record, metrics), what came out (model)."""
+    """One run on disk: what was asked (config), what happened (record, metrics), what came out (model, predictions)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,6 +79,10 @@ class RunFolder:
                 f"{runs_dir}: cannot create a run folder there: {error.strerror}; choose another with --runs-dir"
             ) from error
         raise RunError(f"{runs_dir / stem}: ten thousand runs of that name in one second; choose another")
+
+    def is_run(self) -> bool:
+        """Whether the folder looks like a run's, complete or not."""
+        return (self.path / "run.json").is_file()
 
     def write_config(self, text: str) -> None:
         """The complete resolved config; the file runs as it is."""
@@ -105,20 +125,36 @@ class RunFolder:
 
     def write_model(self, model: Model) -> None:
         """The weights with what is needed to use them. The same model gives the same bytes."""
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **{name: np.asarray(value) for name, value in model._asdict().items()})
-        self._write("model.npz", buffer.getvalue())
+        self._write_arrays("model.npz", model._asdict())
 
     def read_model(self) -> Model:
         """What `write_model` wrote. Pickled content is refused."""
+        arrays = self._read_arrays("model.npz", Model._fields)
+        class_names, image_shape = arrays.pop("class_names").tolist(), arrays.pop("image_shape").tolist()
+        return Model(**arrays, class_names=tuple(class_names), image_shape=tuple(image_shape))
+
+    def write_predictions(self, predictions: Predictions) -> None:
+        """What the finished classifier makes of the test images."""
+        self._write_arrays("predictions.npz", predictions._asdict())
+
+    def read_predictions(self) -> Predictions | None:
+        """What `write_predictions` wrote; None for a run that did not finish."""
+        if not (self.path / "predictions.npz").exists():
+            return None
+        return Predictions(**self._read_arrays("predictions.npz", Predictions._fields))
+
+    def _write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **{key: np.asarray(value) for key, value in arrays.items()})
+        self._write(name, buffer.getvalue())
+
+    def _read_arrays(self, name: str, keys: Sequence[str]) -> dict[str, Any]:
+        content = self._read(name)
         try:
-            with np.load(io.BytesIO(self._read("model.npz")), allow_pickle=False) as arrays:
-                parts = {name: arrays[name] for name in Model._fields}
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                return {key: arrays[key] for key in keys}
         except Exception as error:  # NumPy and zipfile document no common exception for a damaged archive
-            raise RunError(f"{self.path / 'model.npz'}: not a model of this program: {error}") from error
-        parts["class_names"] = tuple(parts["class_names"].tolist())
-        parts["image_shape"] = tuple(parts["image_shape"].tolist())
-        return Model(**parts)
+            raise RunError(f"{self.path / name}: not a file of this program: {error}") from error
 
     def _read(self, name: str) -> bytes:
         path = self.path / name
@@ -128,25 +164,4 @@ class RunFolder:
             raise RunError(f"{path}: cannot be read: {error.strerror}") from error
 
     def _write(self, name: str, content: bytes) -> None:
-        """Write beside the file, sync, rename: a reader or a crash finds the old content or the new, never half."""
-        path, beside = self.path / name, self.path / f".{name}.new"
-        try:
-            with beside.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-            _sync_folder(self.path)
-        except OSError as error:
-            raise RunError(f"{path}: cannot be written: {error.strerror}; what was there before is unharmed") from error
-
-
-def _sync_folder(path: Path) -> None:
-    """Make a rename last through a power cut, where the system allows to open folders."""
-    if os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        write_whole(self.path / name, content)

@@ -45,6 +45,13 @@ def evaluate(state: State, split: Split, objective: Objective) -> Metrics:
     return Metrics(loss, loss + objective.lam * penalty(state.W), total_correct / len(split))
 
 
+def predict(state: State, split: Split, objective: Objective) -> Floats:
+    """Class probabilities of every image of a split for every run, (n, R, K)."""
+    W, b = objective.standardization.fold(state.W, state.b)
+    chunks = [objective.loss.probabilities(scores(pixels, W, b)) for pixels, _ in pixel_chunks(split, W.dtype)]
+    return np.concatenate(chunks)
+
+
 def train(
     state: State,
     objective: Objective,

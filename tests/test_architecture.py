@@ -15,6 +15,7 @@ FLOORS = {name.removesuffix(".py").removesuffix("/"): int(floor) for name, floor
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ONLY_IN = {
     "click": "cli/",
+    "jinja2": "report/",
     "tqdm": "cli/",
     "yaml": "config/",
     "pydantic": "config/",

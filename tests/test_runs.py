@@ -99,7 +99,7 @@ def test_missing_file_is_named(folder):
 def test_model_with_pickled_content_is_refused(folder, model):
     parts = model._asdict() | {"W": np.array([{}], object)}
     np.savez(folder.path / "model.npz", **{name: np.asarray(part) for name, part in parts.items()})
-    with pytest.raises(RunError, match="not a model of this program"):
+    with pytest.raises(RunError, match="not a file of this program"):
         folder.read_model()
 
 

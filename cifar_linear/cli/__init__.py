@@ -16,6 +16,7 @@ from cifar_linear import __version__
 from cifar_linear.cli.config import config
 from cifar_linear.cli.gradcheck import gradcheck
 from cifar_linear.cli.options import debug_option, is_debugging
+from cifar_linear.cli.report import report
 from cifar_linear.cli.train import train
 from cifar_linear.errors import CifarLinearError
 
@@ -60,6 +61,7 @@ def cli() -> None:
 
 
 cli.add_command(train)
+cli.add_command(report)
 cli.add_command(gradcheck)
 cli.add_command(config)
 

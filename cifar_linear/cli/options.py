@@ -47,6 +47,28 @@ def set_option(function: _Function) -> _Function:
     )(function)
 
 
+def runs_dir_option(function: _Function) -> _Function:
+    """--runs-dir, also as an environment variable."""
+    return click.option(
+        "--runs-dir",
+        type=PATH,
+        envvar="CIFAR_LINEAR_RUNS",
+        show_envvar=True,
+        default="runs",
+        show_default=True,
+        metavar="DIR",
+        help="Where run folders are.",
+    )(function)
+
+
+def format_option(function: _Function) -> _Function:
+    """--format of figures."""
+    formats = click.Choice(["png", "pdf", "svg"])
+    return click.option(
+        "--format", "form", type=formats, default="png", show_default=True, help="Format of the figures' files."
+    )(function)
+
+
 def data_dir_option(function: _Function) -> _Function:
     """--data-dir, also as an environment variable."""
     return click.option(

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option
+from cifar_linear.cli.options import (
+    config_option,
+    data_dir_option,
+    debug_option,
+    format_option,
+    runs_dir_option,
+    set_option,
+)
 
 if TYPE_CHECKING:
+    from cifar_linear.figures.style import Format
     from cifar_linear.training import Evaluation
 
 
@@ -19,17 +27,10 @@ if TYPE_CHECKING:
 @config_option(required=True)
 @set_option
 @data_dir_option
-@click.option(
-    "--runs-dir",
-    type=PATH,
-    envvar="CIFAR_LINEAR_RUNS",
-    show_envvar=True,
-    default="runs",
-    show_default=True,
-    metavar="DIR",
-    help="Where the run folder is made.",
-)
+@runs_dir_option
 @click.option("--name", help="Name of the run, part of its folder's name.  [default: the config file's]")
+@click.option("--no-figures", is_flag=True, help="Leave out the figures and the report.")
+@format_option
 @click.option("--json", "as_json", is_flag=True, help="Print run.json and the folder's path as one JSON document.")
 @click.option("--quiet", is_flag=True, help="No progress, only the result.")
 @debug_option
@@ -39,6 +40,8 @@ def train(
     data_dir: Path | None,
     runs_dir: Path,
     name: str | None,
+    no_figures: bool,
+    form: Format,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -57,6 +60,11 @@ def train(
     except KeyboardInterrupt:
         click.echo(f"stopped; the run up to its last evaluation is kept in {folder.path}", err=True)
         raise
+    if not no_figures and record["epoch"] is not None:
+        from cifar_linear.report.collecting import collect
+        from cifar_linear.report.writing import write_report
+
+        write_report(collect([folder.path]), folder.path, form)
     if as_json:
         click.echo(json.dumps({"folder": str(folder.path), **record}, indent=2))
     else:

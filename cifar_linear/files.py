@@ -1,0 +1,35 @@
+"""Writing files whole or not at all."""
+
+import os
+from pathlib import Path
+
+from cifar_linear.errors import RunError
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write beside the file, sync, rename: a reader or a crash finds the old content or the new, never half.
+
+    Makes the folder if it is not there. Raises `RunError` with path and cause.
+    """
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror}; what was there before is unharmed") from error
+
+
+def _sync_folder(path: Path) -> None:
+    """Make a rename last through a power cut, where the system allows to open folders."""
+    if os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
