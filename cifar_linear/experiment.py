@@ -13,6 +13,7 @@ from platformdirs import user_cache_path
 from cifar_linear.arrays import Doubles
 from cifar_linear.config.models import Cifar10Data, Config, HeldOut
 from cifar_linear.data import cifar10, synthetic
+from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches
 from cifar_linear.data.dataset import Dataset, hold_out, join_batches
 from cifar_linear.metrics import most_confident_mistakes
@@ -54,6 +55,14 @@ def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
     else:
         validation = join_batches(read, data.validation)
     return Dataset(training, validation, join_batches(read, data.test), class_names, cifar10.IMAGE_SHAPE)
+
+
+def make_augmentation(config: Config, dataset: Dataset) -> Augmentation | None:
+    """What happens to training images; None for nothing."""
+    wanted = config.augmentation
+    if not (wanted.flip or wanted.shift):
+        return None
+    return Augmentation(dataset.image_shape, flip=wanted.flip, shift=wanted.shift, seed=config.seed)
 
 
 def draw_weights(config: Config, dataset: Dataset) -> tuple[Doubles, Doubles]:
@@ -119,7 +128,12 @@ class _Group:
     def evaluations(self, state: State) -> Iterator[Evaluation]:
         train_split, shared = self.dataset.train, self.shared
         batches = Batches(
-            train_split, n_batch=shared.n_batch, shuffle=shared.shuffle, seed=shared.seed, dtype=shared.dtype
+            train_split,
+            n_batch=shared.n_batch,
+            shuffle=shared.shuffle,
+            seed=shared.seed,
+            dtype=shared.dtype,
+            augmentation=make_augmentation(shared, self.dataset),
         )
         epochs = range(shared.epochs + 1)
         return train(state, self.objective, batches, train_split, self.dataset.validation, eta=self.eta, epochs=epochs)

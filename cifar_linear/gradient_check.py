@@ -28,7 +28,6 @@ from cifar_linear.randomness import Purpose, rng_for
 Gradients = Callable[[Objective, Floats, Labels, Floats, Floats], tuple[Floats, Floats]]
 """What is checked: `Objective.gradients`, or a version of it with a mistake."""
 
-DEFAULT_CONFIG = b"{data: {dataset: synthetic}, lambda: 0, eta: 0.001, n_batch: 20, epochs: 1}"
 FEW_DIMENSIONS = 20
 RANDOM_DIRECTIONS = 20
 EPS = 1e-3

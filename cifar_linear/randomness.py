@@ -13,6 +13,8 @@ class Purpose(IntEnum):
     HELD_OUT = 3
     SYNTHETIC_IMAGES = 4
     GRADIENT_CHECK = 5
+    AUGMENTATION = 6
+    SHOWN_IMAGES = 7
 
 
 def rng_for(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -165,3 +165,13 @@ class RunFolder:
 
     def _write(self, name: str, content: bytes) -> None:
         write_whole(self.path / name, content)
+
+
+def run_folders(path: Path) -> Iterator[Path]:
+    """The folder itself if it is a run, else the folders in it."""
+    if not path.is_dir():
+        raise RunError(f"{path}: not a folder; name a run folder, or a folder of run folders")
+    if RunFolder(path).is_run():
+        yield path
+    else:
+        yield from sorted(child for child in path.iterdir() if child.is_dir())

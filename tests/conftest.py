@@ -9,7 +9,8 @@ from hypothesis import settings
 
 from cifar_linear.cli import cli
 from cifar_linear.config.models import Config
-from cifar_linear.experiment import load_dataset
+from cifar_linear.experiment import load_dataset, run_group
+from cifar_linear.runs import RunFolder
 
 # The same examples in every run, however slow the machine.
 settings.register_profile("suite", derandomize=True, database=None, deadline=None)
@@ -57,6 +58,21 @@ def small_config(tmp_path):
         "data: {dataset: synthetic, images_per_batch: 60}\nlambda: 0.01\neta: 0.003\nn_batch: 20\nepochs: 3\nseed: 7\n"
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def make_four_runs():
+    """Four finished runs that differ in lambda and eta, trained together; gives the folder that holds them."""
+
+    def make(root):
+        common = {"data": {"dataset": "synthetic", "images_per_batch": 100}, "n_batch": 20, "epochs": 4}
+        settings = ((0, 0.003), (0.3, 0.003), (1, 0.003), (0, 0.05))
+        configs = [Config.model_validate({**common, "lambda": lam, "eta": eta}) for lam, eta in settings]
+        folders = [RunFolder.create(root / "runs", f"run-{i}") for i in range(4)]
+        run_group(configs, folders, load_dataset(configs[0]), lambda _: None)
+        return root / "runs"
+
+    return make
 
 
 @pytest.fixture

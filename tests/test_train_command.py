@@ -30,7 +30,7 @@ def only_run(runs_dir):
 
 
 def train(run, config, runs_dir, *arguments):
-    return run("train", "--config", config, "--runs-dir", runs_dir, *arguments)
+    return run("train", "--config", config, "--runs-dir", runs_dir, "--no-figures", *arguments)
 
 
 def test_folder_holds_config_record_metrics_and_model(run, small_config, runs_dir):
@@ -38,7 +38,7 @@ def test_folder_holds_config_record_metrics_and_model(run, small_config, runs_di
     assert result.exit_code == 0, result.stderr
     folder = only_run(runs_dir)
     names = sorted(path.name for path in folder.path.iterdir())
-    assert names == ["config.yaml", "metrics.csv", "model.npz", "run.json"]
+    assert names == ["config.yaml", "metrics.csv", "model.npz", "predictions.npz", "run.json"]
     assert parse_config(folder.read_config(), "") == read_config(small_config)
     assert (folder.path / "metrics.csv").read_text().splitlines()[0] == COLUMNS
     rows = folder.read_metrics()
@@ -47,6 +47,16 @@ def test_folder_holds_config_record_metrics_and_model(run, small_config, runs_di
     assert (record["status"], record["error"], record["epoch"], record["config"]["seed"]) == ("finished", None, 3, 7)
     for split in ("train", "validation"):
         assert record["metrics"][split] == {name: last[f"{split}_{name}"] for name in ("loss", "cost", "accuracy")}
+
+
+def test_figures_and_report_are_drawn_at_the_end(run, small_config, runs_dir):
+    """The report of the folder made later is the same to the byte."""
+    run("train", "--config", small_config, "--runs-dir", runs_dir)
+    path = only_run(runs_dir).path
+    first = {file.name: file.read_bytes() for file in [*path.glob("report.*"), *path.glob("figures/*")]}
+    assert {"report.md", "report.html", "cost.png", "templates.png", "mistakes.png"} <= set(first)
+    assert run("report", path).exit_code == 0
+    assert first == {file.name: file.read_bytes() for file in [*path.glob("report.*"), *path.glob("figures/*")]}
 
 
 def test_stored_model_gives_the_stored_test_accuracy(run, small_config, runs_dir):

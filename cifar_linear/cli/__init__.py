@@ -14,9 +14,13 @@ import click
 
 from cifar_linear import __version__
 from cifar_linear.cli.config import config
+from cifar_linear.cli.data import data
+from cifar_linear.cli.evaluate import evaluate
 from cifar_linear.cli.gradcheck import gradcheck
 from cifar_linear.cli.options import debug_option, is_debugging
+from cifar_linear.cli.predict import predict
 from cifar_linear.cli.report import report
+from cifar_linear.cli.runs import runs
 from cifar_linear.cli.train import train
 from cifar_linear.errors import CifarLinearError
 
@@ -60,10 +64,8 @@ def cli() -> None:
     """Train linear classifiers on images, reproducibly, from a YAML file to a run folder."""
 
 
-cli.add_command(train)
-cli.add_command(report)
-cli.add_command(gradcheck)
-cli.add_command(config)
+for _command in (train, report, runs, evaluate, predict, gradcheck, data, config):
+    cli.add_command(_command)
 
 
 def main() -> None:

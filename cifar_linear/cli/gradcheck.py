@@ -24,15 +24,12 @@ def gradcheck(config_path: Path | None, overrides: tuple[str, ...], data_dir: Pa
     Every loss, lambda 0 and 0.1, batches of 1 and 20 images, in float64: the first 20 dimensions entry by entry, all
     of them along random directions. The relative error is |ga - gn| / max(eps, |ga| + |gn|).
     """
-    from cifar_linear.config.reading import parse_config, read_config
+    from cifar_linear.config.reading import default_config, read_config
     from cifar_linear.errors import CheckError
     from cifar_linear.experiment import load_dataset
-    from cifar_linear.gradient_check import DEFAULT_CONFIG, EPS, check_gradients
+    from cifar_linear.gradient_check import EPS, check_gradients
 
-    if config_path:
-        config = read_config(config_path, overrides)
-    else:
-        config = parse_config(DEFAULT_CONFIG, "the built-in config", overrides)
+    config = read_config(config_path, overrides) if config_path else default_config(overrides)
     dataset = load_dataset(config, data_dir)
     click.echo(f"images: {config.data.dataset}; relative error |ga - gn| / max({EPS:g}, |ga| + |gn|)")
     click.echo(_row("loss", "lambda", "images", "dims", "differences", "of", "max abs", "max rel", "allowed", ""))

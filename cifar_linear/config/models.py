@@ -89,6 +89,13 @@ class SyntheticData(_BatchedData):
         return self.images_per_batch
 
 
+class AugmentationConfig(_Part):
+    """Changes to a training image, drawn afresh each time it is met; none by default."""
+
+    flip: float = Field(0.0, ge=0, le=1, description="probability of a left-right flip")
+    shift: int = Field(0, ge=0, le=8, description="the most pixels that an image moves each way; edges are repeated")
+
+
 class Config(_Part):
     """One experiment, complete: every key that influences a number."""
 
@@ -99,6 +106,7 @@ class Config(_Part):
     n_batch: int = Field(ge=1, description="images per update")
     epochs: int = Field(ge=1, description="passes over the training images")
     shuffle: bool = Field(True, description="a new order in every epoch")
+    augmentation: AugmentationConfig = Field(AugmentationConfig(), description="random changes to training images")
     init_std: float = Field(0.01, ge=0, le=1e6, description="standard deviation of the first weights and biases")
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of weights and arithmetic")
     seed: int = Field(400, ge=0, le=2**63 - 1, description="of weights, order and held-out images")

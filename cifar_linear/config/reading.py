@@ -10,6 +10,8 @@ from cifar_linear.config.problems import problem_of
 from cifar_linear.config.yaml_tree import Problem, parse_override, parse_yaml
 from cifar_linear.errors import ConfigError
 
+_DEFAULT = b"{data: {dataset: synthetic}, lambda: 0, eta: 0.001, n_batch: 20, epochs: 1}"
+
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """The config in a YAML file, with ``key=value`` overrides that pass the same checks.
@@ -22,6 +24,11 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; --config takes a YAML file") from error
     return parse_config(content, str(path), overrides)
+
+
+def default_config(overrides: Sequence[str] = ()) -> Config:
+    """A small config on generated images, for commands that need images but no experiment."""
+    return parse_config(_DEFAULT, "the built-in config", overrides)
 
 
 def parse_config(content: bytes, name: str, overrides: Sequence[str] = ()) -> Config:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from cifar_linear.arrays import Floats, Labels
+from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.dataset import Split
 from cifar_linear.randomness import Purpose, rng_for
 
@@ -20,21 +21,35 @@ class Batches:
     follows from seed and epoch alone.
     """
 
-    def __init__(self, split: Split, *, n_batch: int, shuffle: bool, seed: int, dtype: DTypeLike) -> None:
+    def __init__(
+        self,
+        split: Split,
+        *,
+        n_batch: int,
+        shuffle: bool,
+        seed: int,
+        dtype: DTypeLike,
+        augmentation: Augmentation | None = None,
+    ) -> None:
         if not 1 <= n_batch <= len(split):
             raise ValueError(f"n_batch is {n_batch}; with {len(split)} training images it must be 1 to {len(split)}")
         self._split, self._n_batch, self._shuffle, self._seed = split, n_batch, shuffle, seed
+        self._augmentation = augmentation
         self._gathered = np.empty((n_batch, split.images.shape[1]), np.uint8)
         self._pixels = np.empty(self._gathered.shape, dtype)
 
     def __call__(self, epoch: int) -> Iterator[tuple[Floats, Labels]]:
         """Yield raw pixels of 0 to 255 as floats (n, d), overwritten by the next batch, and labels (n,)."""
         order = self.order(epoch)
+        if self._augmentation:
+            flipped, moved = self._augmentation.draw(epoch, len(self._split))
         for start in range(0, len(order), self._n_batch):
             rows = order[start : start + self._n_batch]
             gathered, pixels = self._gathered[: len(rows)], self._pixels[: len(rows)]
             # mode="clip" lets take write straight into the buffer; the rows are valid by construction.
             np.take(self._split.images, rows, axis=0, out=gathered, mode="clip")
+            if self._augmentation:
+                self._augmentation.apply(gathered, flipped[rows], moved[:, rows])
             np.copyto(pixels, gathered)
             yield pixels, self._split.labels[rows]
 

@@ -36,9 +36,11 @@ def template_figure(
 
 
 @styled
-def image_figure(pictures: Sequence[Images], titles: Sequence[str], image_shape: tuple[int, ...]) -> Figure:
-    """Images (d,) of 0 to 255 in rows of up to ten, each below its title."""
-    columns = min(10, len(pictures))
+def image_figure(
+    pictures: Sequence[Images], titles: Sequence[str], image_shape: tuple[int, ...], columns: int = 10
+) -> Figure:
+    """Images (d,) of 0 to 255 in rows of up to ``columns``, each below its title."""
+    columns = min(columns, len(pictures))
     lines = -(-len(pictures) // columns)
     figure = new_figure(0.95 * columns, (0.85 + 0.16 * (1 + titles[0].count("\n"))) * lines)
     grid = figure.subplots(lines, columns, squeeze=False).ravel()

@@ -3,10 +3,13 @@
 import io
 from collections.abc import Callable
 from functools import wraps
-from typing import Literal, ParamSpec
+from pathlib import Path
+from typing import Any, Literal, ParamSpec
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+
+from cifar_linear.errors import ConfigError
 
 Format = Literal["png", "pdf", "svg"]
 
@@ -16,7 +19,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 # Besides colour, so that grey printing keeps lines apart.
 DASHES = ("-", "--", "-.", ":")
 
-_LOOK = {
+_LOOK: Any = {  # Matplotlib types its keys as a union of four hundred literals
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
@@ -34,6 +37,15 @@ _UNDATED: dict[str, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None},
 }
 _Arguments = ParamSpec("_Arguments")
+
+
+def format_of(path: Path) -> Format:
+    """The format that a file's ending asks for. Raises `ConfigError` for one that is not known."""
+    formats: dict[str, Format] = {".png": "png", ".pdf": "pdf", ".svg": "svg"}
+    try:
+        return formats[path.suffix.lower()]
+    except KeyError:
+        raise ConfigError(f"{path}: a figure's file ends in .png, .pdf or .svg") from None
 
 
 def styled(draw: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:

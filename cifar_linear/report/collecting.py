@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cifar_linear.errors import RunError
-from cifar_linear.runs import FORMAT, Model, Predictions, RunFolder
+from cifar_linear.runs import FORMAT, Model, Predictions, RunFolder, run_folders
 
 
 @dataclass(frozen=True)
@@ -110,16 +110,6 @@ def collect(paths: Sequence[Path]) -> Collection:
         looked = ", ".join(map(str, paths))
         raise RunError("\n  ".join([f"no run to report in {looked}", *found.notes]))
     return found
-
-
-def run_folders(path: Path) -> Iterator[Path]:
-    """The folder itself if it is a run, else the folders in it."""
-    if not path.is_dir():
-        raise RunError(f"{path}: not a folder; name a run folder, or a folder of run folders")
-    if RunFolder(path).is_run():
-        yield path
-    else:
-        yield from sorted(child for child in path.iterdir() if child.is_dir())
 
 
 def differences(runs: Sequence[Run]) -> list[str]:

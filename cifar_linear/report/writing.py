@@ -52,8 +52,8 @@ def write_report(found: Collection, out: Path, form: Format = "png") -> Path:
     figures = []
     for drawing in drawings:
         png = rendered(drawing.figure)
-        for kind, content in {"png": png, form: rendered(drawing.figure, form) if form != "png" else png}.items():
-            write_whole(out / "figures" / f"{drawing.name}.{kind}", content)
+        for kind, picture in {"png": png, form: rendered(drawing.figure, form) if form != "png" else png}.items():
+            write_whole(out / "figures" / f"{drawing.name}.{kind}", picture)
         figures.append({**drawing._asdict(), "base64": b64encode(png).decode()})
     content = {"figures": figures, "notes": found.notes, "version": __version__, **_tables(runs)}
     environment = Environment(

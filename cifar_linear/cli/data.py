@@ -1,0 +1,62 @@
+"""``cifar-linear data``: the images themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option
+
+
+@click.group()
+def data() -> None:
+    """Look at the images that a config trains on."""
+
+
+@data.command()
+@config_option(required=False)
+@set_option
+@data_dir_option
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="train",
+    show_default=True,
+    help="Which images.",
+)
+@click.option("--count", type=click.IntRange(1, 200), default=20, show_default=True, help="How many images.")
+@click.option("--random", "at_random", is_flag=True, help="Random images, by the config's seed, not the first ones.")
+@click.option("--augment", is_flag=True, help="Below each image, what the config's augmentation makes of it.")
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    default="images.png",
+    show_default=True,
+    metavar="FILE",
+    help="Where the picture goes: .png, .pdf or .svg.",
+)
+@debug_option
+def show(
+    config_path: Path | None,
+    overrides: tuple[str, ...],
+    data_dir: Path | None,
+    split: str,
+    count: int,
+    at_random: bool,
+    augment: bool,
+    output: Path,
+) -> None:
+    """Draw images of a split with their classes, of a config or, without one, generated ones."""
+    from cifar_linear.config.reading import default_config, read_config
+    from cifar_linear.data_figure import draw_images
+    from cifar_linear.experiment import load_dataset
+    from cifar_linear.figures.style import format_of, rendered
+    from cifar_linear.files import write_whole
+
+    form = format_of(output)
+    config = read_config(config_path, overrides) if config_path else default_config(overrides)
+    figure = draw_images(config, load_dataset(config, data_dir), split, count, at_random, augment)
+    write_whole(output, rendered(figure, form))
+    click.echo(f"images: {output}")

@@ -1,0 +1,46 @@
+"""``cifar-linear predict``: what a trained classifier makes of pictures."""
+
+import json
+from pathlib import Path
+
+import click
+
+from cifar_linear.cli.options import PATH, debug_option
+
+
+@click.command()
+@click.argument("run", type=PATH)
+@click.argument("images", type=PATH, nargs=-1, required=True, metavar="IMAGE...")
+@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to name.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document with all probabilities.")
+@debug_option
+def predict(run: Path, images: tuple[Path, ...], top: int, as_json: bool) -> None:
+    """Name the most probable classes of PNG or JPEG pictures.
+
+    Pictures are squeezed to the size that the run was trained on. One that cannot be read is an error line; the others
+    are predicted all the same, and the exit code is 3.
+    """
+    from cifar_linear.classifier import Classifier
+    from cifar_linear.data.pictures import read_picture
+    from cifar_linear.errors import DataError
+    from cifar_linear.runs import RunFolder
+
+    classifier = Classifier.of(RunFolder(run))
+    failed = 0
+    document = []
+    for path in images:
+        try:
+            pixels = read_picture(path, classifier.image_shape)
+        except DataError as error:
+            click.echo(f"error: {error}", err=True)
+            failed += 1
+            continue
+        probabilities = classifier.probabilities(pixels[None])[0].tolist()
+        ranked = sorted(zip(classifier.class_names, probabilities, strict=True), key=lambda pair: -pair[1])
+        document.append({"image": str(path), "probabilities": dict(ranked)})
+        if not as_json:
+            click.echo(f"{path}: " + ", ".join(f"{name} {100 * p:.1f} %" for name, p in ranked[:top]))
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+    if failed:
+        raise DataError(f"{failed} of {len(images)} pictures could not be read")

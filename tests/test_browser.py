@@ -1,0 +1,124 @@
+"""A report of four runs in headless Chromium: what a reader's browser makes of it."""
+
+import json
+import shutil
+
+import pytest
+
+from cifar_linear.report.collecting import collect
+from cifar_linear.report.writing import write_report
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, make_four_runs):
+    """The report's file."""
+    root = tmp_path_factory.mktemp("browser")
+    return write_report(collect([make_four_runs(root)]), root / "out")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
+                     "disable-component-update", "disable-sync", "window-size=1200,900"):  # fmt: skip
+        options.add_argument(f"--{argument}")
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
+    yield driver
+    driver.quit()
+
+
+def open_page(browser, page):
+    browser.get(page.as_uri())
+    return browser
+
+
+def column(browser, number):
+    return [
+        cell.text for cell in browser.find_elements("css selector", f"#table tbody tr > :nth-child({number})")
+    ]
+
+
+def test_page_asks_the_network_for_nothing_and_the_console_stays_empty(browser, page):
+    open_page(browser, page)
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    assert asked[0] == page.as_uri()
+    assert all(address.startswith("data:") for address in asked[1:])
+    assert browser.get_log("browser") == []
+
+
+def test_every_picture_is_shown(browser, page):
+    open_page(browser, page)
+    widths = browser.execute_script("return [...document.images].map((image) => image.naturalWidth)")
+    assert len(widths) == 5
+    assert min(widths) > 400
+
+
+def test_table_is_sorted_by_a_click_and_turned_round_by_another(browser, page):
+    """By number, not by text: a gap of 10 points is more than one of 9."""
+    open_page(browser, page)
+    button = browser.find_elements("css selector", "#table thead button")[4]
+    assert button.text == "gap"
+    button.click()
+    gaps = [float(text.split()[0]) for text in column(browser, 5)]
+    assert gaps == sorted(gaps)
+    assert len(set(gaps)) > 1
+    button.click()
+    assert [float(text.split()[0]) for text in column(browser, 5)] == gaps[::-1]
+    assert button.find_element("xpath", "..").get_attribute("aria-sort") == "descending"
+
+
+def test_table_is_sorted_from_the_keyboard(browser, page):
+    from selenium.webdriver.common.keys import Keys
+
+    open_page(browser, page)
+    before = column(browser, 1)
+    body = browser.find_element("css selector", "body")
+    for _ in range(10):
+        body.send_keys(Keys.TAB)
+        focused = browser.switch_to.active_element
+        if focused.text == "run":
+            break
+    focused.send_keys(Keys.ENTER)
+    focused.send_keys(Keys.ENTER)
+    assert column(browser, 1) == sorted(before, reverse=True)
+
+
+def test_page_fits_a_phone(browser, page):
+    """Wide tables scroll in themselves; the page does not."""
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    )
+    open_page(browser, page)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_light_and_dark(browser, page, scheme):
+    """Contrast of text to page of at least 7 to 1, of the dimmer text 4.5 to 1 (WCAG 2.2)."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    open_page(browser, page)
+    colour = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    ground = luminance(browser.execute_script(colour, "body", "backgroundColor"))
+    assert (ground > 0.5) == (scheme == "light")
+    for selector, least in (("p", 7), (".dim", 4.5)):
+        light, dark = sorted([ground, luminance(browser.execute_script(colour, selector, "color"))], reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= least
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def luminance(colour):
+    """Relative luminance of an rgb(...) colour, as WCAG defines it."""
+    parts = [int(part) / 255 for part in colour[4:-1].split(",")]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,148 @@
+"""What is drawn: data, labels, limits."""
+
+import numpy as np
+import pytest
+from matplotlib import rcParams
+
+from cifar_linear.figures.curves import SAME, accuracy_figure, cost_figure, overlaid_figure
+from cifar_linear.figures.images import image_figure, template_figure
+from cifar_linear.figures.predictions import BINS, confusion_figure, histogram_figure
+from cifar_linear.figures.style import rendered
+
+NAMES = ("frog", "truck", "ship")
+ROWS = [
+    {
+        "epoch": epoch,
+        "step": 25 * epoch,
+        "train_loss": 2 - 0.1 * epoch,
+        "train_cost": 2.5 - 0.2 * epoch,
+        "train_accuracy": 0.1 * epoch,
+        "validation_loss": 2.1,
+        "validation_cost": 2.6,
+        "validation_accuracy": 0.09 * epoch,
+    }
+    for epoch in range(5)
+]
+
+
+def lines(axes):
+    return {line.get_label(): line.get_ydata().tolist() for line in axes.get_lines()}
+
+
+def texts(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def test_cost_figure_shows_loss_and_cost_of_both_splits():
+    axes = cost_figure(ROWS, lam=0.1).axes[0]
+    assert set(lines(axes)) == {"training cost", "training loss", "validation cost", "validation loss"}
+    assert lines(axes)["training cost"] == [row["train_cost"] for row in ROWS]
+    assert lines(axes)["training loss"] == [row["train_loss"] for row in ROWS]
+    assert axes.get_lines()[0].get_xdata().tolist() == [0, 1, 2, 3, 4]
+    assert len({(line.get_color(), line.get_linestyle()) for line in axes.get_lines()}) == 4
+
+
+def test_without_penalty_loss_and_cost_are_one_line_and_the_figure_says_so():
+    axes = cost_figure(ROWS, lam=0).axes[0]
+    assert set(lines(axes)) == {"training loss = cost", "validation loss = cost"}
+    assert SAME in axes.get_ylabel()
+
+
+def test_second_axis_counts_update_steps():
+    figure = cost_figure(ROWS, lam=0)
+    rendered(figure)
+    (above,) = figure.axes[0].child_axes
+    assert above.get_xlabel() == "update step"
+    np.testing.assert_allclose(np.array(above.get_xlim()), 25 * np.array(figure.axes[0].get_xlim()))
+
+
+def test_accuracy_figure_shows_both_splits_in_other_colours_and_dashes():
+    training, validation = accuracy_figure(ROWS).axes[0].get_lines()
+    assert validation.get_ydata().tolist() == [row["validation_accuracy"] for row in ROWS]
+    assert training.get_color() != validation.get_color()
+    assert training.get_linestyle() != validation.get_linestyle()
+
+
+def test_overlaid_runs_share_an_axis_that_is_logarithmic_when_they_are_far_apart():
+    near = overlaid_figure({"a": ROWS, "b": ROWS}, "cost")
+    assert set(lines(near.axes[0])) == {"a", "b"}
+    assert near.axes[0].get_ylim() == near.axes[1].get_ylim()
+    far = [row | {"train_cost": 100.0} for row in ROWS]
+    assert [overlaid_figure({"a": ROWS, "b": b}, "cost").axes[0].get_yscale() for b in (ROWS, far)] == ["linear", "log"]
+
+
+def pictures(figure):
+    return [np.asarray(axes.get_images()[0].get_array()) for axes in figure.axes]
+
+
+def test_template_is_upright_and_in_its_own_colours():
+    """A weight at the top left of the red plane is a red pixel at the top left; the lowest weight is black."""
+    W = np.zeros((3, 3, 4, 5))
+    W[0, 0, 0, 0] = 2
+    W[1, 2, 3, 4] = -1
+    first, second, third = pictures(template_figure({"run": W.reshape(3, -1)}, NAMES, (3, 4, 5)))
+    assert first.shape == (4, 5, 3)
+    assert first[0, 0].tolist() == [1, 0, 0]
+    assert second[3, 4].tolist() == [1, 1, 0]
+    assert not third.any()
+
+
+def test_common_scale_keeps_strong_templates_apart_from_weak_ones():
+    W = np.stack([np.linspace(-4, 4, 12), np.linspace(-1, 1, 12), np.zeros(12)])
+    own = pictures(template_figure({"run": W}, NAMES, (3, 2, 2)))
+    common = pictures(template_figure({"run": W}, NAMES, (3, 2, 2), common_scale=True))
+    assert [picture.max() for picture in own] == [1, 1, 0]
+    assert [picture.max() for picture in common] == [1, 0.625, 0.5]
+
+
+def test_templates_of_several_runs_are_rows_with_class_names_above_and_runs_beside():
+    figure = template_figure({"lambda 0": np.eye(3, 12), "lambda 1": np.eye(3, 12)}, NAMES, (3, 2, 2))
+    assert [axes.get_title() for axes in figure.axes] == [*NAMES, "", "", ""]
+    assert [axes.get_ylabel() for axes in figure.axes[::3]] == ["lambda 0", "lambda 1"]
+
+
+def test_images_are_drawn_in_rows_below_their_titles():
+    images = [np.full(12, value, np.uint8) for value in range(12)]
+    figure = image_figure(images, [str(i) for i in range(12)], (3, 2, 2))
+    drawn = [axes for axes in figure.axes if axes.get_images()]
+    assert [axes.get_title() for axes in drawn] == [str(i) for i in range(12)]
+    assert [np.asarray(axes.get_images()[0].get_array()).max() * 255 for axes in drawn] == pytest.approx(range(12))
+
+
+def test_grey_images_are_drawn_grey():
+    (image,) = image_figure([np.arange(4, dtype=np.uint8)], ["7"], (1, 2, 2)).axes[0].get_images()
+    assert image.get_array().shape == (2, 2)
+    assert image.get_cmap().name == "gray"
+
+
+def test_histograms_of_runs_share_bins_and_axes_and_tell_counts_and_medians():
+    probability, correct = np.array([0.9, 0.8, 0.1, 0.3, 0.2]), np.array([True, True, False, False, False])
+    figure = histogram_figure({"a": (probability, correct), "b": (probability[:2], correct[:2])})
+    first, second = figure.axes
+    labels = [text.get_text() for text in first.get_legend().get_texts()]
+    assert labels == ["correct: 2, median 0.850", "wrong: 3, median 0.200"]
+    assert [text.get_text() for text in second.get_legend().get_texts()] == ["correct: 2, median 0.850", "wrong: 0"]
+    assert first.get_ylim() == second.get_ylim()
+    assert first.get_xlim() == second.get_xlim() == (0, 1)
+    for patch in first.patches:
+        assert set(np.round(patch.get_xy()[:, 0], 9)) <= set(np.round(BINS, 9))
+
+
+def test_confusion_figure_tells_counts_precision_and_recall():
+    """Three of four frogs found; two of the five called frog are none; nothing is called ship."""
+    figure = confusion_figure(np.array([[3, 1, 0], [0, 4, 0], [2, 0, 0]]), NAMES)
+    said = texts(figure)
+    assert [said[i] for i in range(9)] == ["3", "1", "0", "0", "4", "0", "2", "0", "0"]
+    assert said[9:15] == ["75 %", "60 %", "100 %", "80 %", "0 %", "-"]
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == list(NAMES)
+
+
+@pytest.mark.parametrize("form", ["png", "pdf", "svg"])
+def test_the_same_figure_gives_the_same_bytes(form):
+    assert rendered(cost_figure(ROWS, 0.1), form) == rendered(cost_figure(ROWS, 0.1), form)
+
+
+def test_drawing_leaves_matplotlibs_settings_alone():
+    before = dict(rcParams)
+    rendered(cost_figure(ROWS, 0.1))
+    assert dict(rcParams) == before

@@ -1,0 +1,199 @@
+import re
+import shutil
+from base64 import b64decode
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cifar_linear.report.collecting import Run, collect, differences, labelled
+from cifar_linear.report.effects import effects
+from cifar_linear.report.writing import write_report
+from cifar_linear.runs import RunFolder
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory, make_four_runs):
+    return make_four_runs(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture
+def own_runs(runs_dir, tmp_path):
+    """A copy of the runs that a test may damage."""
+    return shutil.copytree(runs_dir, tmp_path / "runs")
+
+
+class Page(HTMLParser):
+    """The parts of a page that the tests ask for."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.images, self.addresses, self.text = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        named = dict(attributes)
+        if tag == "img":
+            self.images.append(named)
+        self.addresses += [named[key] for key in ("src", "href") if key in named]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_four_runs_are_laid_side_by_side(run, runs_dir, tmp_path):
+    """Differences first, then figures of each run, curves, templates and histograms."""
+    result = run("report", "--runs-dir", runs_dir, "-o", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"report: {tmp_path / 'report.html'}\n"
+    text = (tmp_path / "report.md").read_text()
+    assert "| run | lambda | eta |\n| --- | --- | --- |\n| lambda 0, eta 0.003 | 0 | 0.003 |" in text
+    for found in collect([runs_dir]).runs:
+        assert f"| {found.figure('test', 'accuracy'):.2%} ".replace("%", " %") in text
+    named = re.findall(r"!\[.+\]\((.+)\)", text)
+    assert named == [
+        f"figures/{name}.png" for name in ("cost", "accuracy", "templates", "templates-common-scale", "probabilities")
+    ]
+    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in named)
+    assert "synthetic" in text
+
+
+def test_page_is_one_file_with_alt_texts(runs_dir, tmp_path):
+    """Every address is inside the page, and every picture is a whole PNG that says what it shows."""
+    page = Page(write_report(collect([runs_dir]), tmp_path).read_text())
+    assert all(address.startswith("data:") for address in page.addresses)
+    assert len(page.images) == 5
+    for image in page.images:
+        assert len(image["alt"]) > 40
+        assert b64decode(image["src"].partition(",")[2]).startswith(b"\x89PNG")
+
+
+def test_one_run_is_reported_into_its_folder(run, own_runs):
+    path = sorted(own_runs.iterdir())[0]
+    assert run("report", path).stdout == f"report: {path / 'report.html'}\n"
+    text = (path / "report.md").read_text()
+    assert "What differs" not in text
+    assert "| lambda | 0 |" in text
+    assert len(list((path / "figures").iterdir())) == 7
+
+
+@pytest.mark.parametrize(("form", "start"), [("pdf", b"%PDF"), ("svg", b"<?xml")])
+def test_figures_come_as_files_of_the_wanted_format(run, runs_dir, tmp_path, form, start):
+    run("report", "--runs-dir", runs_dir, "-o", tmp_path, "--format", form)
+    assert (tmp_path / "figures" / f"cost.{form}").read_bytes().startswith(start)
+    assert (tmp_path / "figures" / "cost.png").exists()
+
+
+def test_what_cannot_be_reported_is_a_line_and_the_rest_is_reported(run, own_runs, tmp_path):
+    """A foreign folder, an older version, a damaged file, a run under way, one that was broken off."""
+    first, second, third, fourth = (RunFolder(path) for path in sorted(own_runs.iterdir()))
+    (own_runs / "holiday").mkdir()
+    first.write_record(first.read_record() | {"format": 0})
+    (second.path / "model.npz").write_bytes(b"PK")
+    third.write_record(third.read_record() | {"status": "running"})
+    result = run("report", "--runs-dir", own_runs, "-o", tmp_path)
+    assert result.exit_code == 0
+    notes = result.stderr.splitlines()
+    assert len(notes) == 4
+    assert "written by another version (format 0, this one reads 1)" in notes[0]
+    assert "model.npz: not a file of this program" in notes[1]
+    assert f"{third.path.name}: running after epoch 4: broken off, or still under way" in notes[2]
+    assert f"{own_runs / 'holiday' / 'run.json'}: cannot be read" in notes[3]
+    text = (tmp_path / "report.md").read_text()
+    assert all(f"- {note}" in text for note in notes)
+    assert "lambda 1, eta 0.003" in text
+    assert fourth.path.name in text
+
+
+def test_run_without_test_figures_is_drawn_without_them(own_runs, tmp_path):
+    """As diverged and interrupted runs are: no histogram, no confusion matrix, a dash in the table."""
+    path = sorted(own_runs.iterdir())[0]
+    folder = RunFolder(path)
+    record = folder.read_record()
+    del record["metrics"]["test"]
+    folder.write_record(record | {"status": "diverged", "error": "training diverged at step 7"})
+    (path / "predictions.npz").unlink()
+    write_report(collect([path]), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "diverged after epoch 4: training diverged at step 7" in text
+    assert re.search(r"^\| \d{8}T\S+ \| - \|", text, re.MULTILINE)
+    assert not (tmp_path / "figures" / "confusion.png").exists()
+
+
+@pytest.mark.parametrize("content", ["nothing", "empty", "foreign"])
+def test_nothing_to_report_is_an_error(run, tmp_path, content):
+    path = tmp_path / "runs"
+    if content != "nothing":
+        path.mkdir()
+    if content == "foreign":
+        (path / "x").mkdir()
+    result = run("report", path)
+    assert result.exit_code == 1
+    assert str(path) in result.stderr
+
+
+def test_names_from_outside_are_escaped(own_runs, tmp_path):
+    path = sorted(own_runs.iterdir())[0]
+    folder = RunFolder(path)
+    folder.write_record(folder.read_record() | {"status": "failed", "error": "<script>alert(1)</script>"})
+    page = write_report(collect([path]), tmp_path).read_text()
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page
+
+
+def test_labels_are_what_sets_runs_apart_or_their_folders(runs_dir):
+    runs = collect([runs_dir]).runs
+    assert differences(runs) == ["lambda", "eta"]
+    assert list(labelled(runs)) == ["lambda 0, eta 0.003", "lambda 0.3, eta 0.003", "lambda 1, eta 0.003", "lambda 0, eta 0.05"]
+    assert list(labelled([runs[0], runs[0]]))[0] == runs[0].name
+    assert list(labelled(runs[:1])) == [runs[0].name]
+
+
+def stub(lam, eta, test, gap, norm, status="finished", **more):
+    """A run of which only the figures that effects look at exist."""
+    config = {"lambda": lam, "eta": eta}
+    settings = {"lambda": f"{lam:g}", "eta": f"{eta:g}", **more}
+    record = {"config": config, "metrics": {"test": {"accuracy": test}}}
+    return SimpleNamespace(record=record, settings=settings, gap=gap, weight_norm=norm, status=status)
+
+
+def test_effects_are_computed_from_the_runs():
+    """Which way and by how much, at the same other settings, with a detour named."""
+    runs = [stub(0, 0.1, 0.39, 0.07, 2), stub(0.1, 0.1, 0.40, 0.06, 1), stub(1, 0.1, 0.37, 0.04, 0.5)]
+    assert effects(runs) == [
+        "lambda from 0 to 1, 3 runs: test accuracy fell by 2.00 points, from 39.00 % to 37.00 %, highest 40.00 % at 0.1; "
+        "the gap between training and validation accuracy narrowed by 3.00 points, from 7.00 to 4.00; "
+        "|W| shrank from 2.00 to 0.50."
+    ]
+
+
+def test_effects_keep_apart_what_else_differs_and_average_what_does_not():
+    runs = [
+        stub(0, 0.1, 0.30, 0, 1, loss="softmax"), stub(0, 0.1, 0.32, 0, 1, loss="softmax"),
+        stub(1, 0.1, 0.35, 0, 1, loss="softmax"), stub(1, 0.1, 0.99, 0, 1, loss="sigmoid_bce"),
+    ]  # fmt: skip
+    (paragraph,) = effects(runs)
+    assert paragraph.startswith("lambda from 0 to 1 (at loss softmax), 3 runs: test accuracy rose by 4.00 points")
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        [stub(0, 0.1, 0.3, 0, 1)],
+        [stub(0, 0.1, 0.3, 0, 1), stub(0, 0.1, 0.4, 0, 1)],
+        [stub(0, 0.1, 0.3, 0, 1), stub(1, 0.2, 0.4, 0, 1)],
+        [stub(0, 0.1, 0.3, 0, 1), stub(1, 0.1, 0.4, 0, 1, status="diverged")],
+    ],
+    ids=["one run", "one setting", "two things differ", "one diverged"],
+)
+def test_effects_are_silent_where_the_runs_cannot_show_them(runs):
+    assert effects(runs) == []
+
+
+def test_figures_of_a_run_follow_from_its_files(runs_dir):
+    run = Run.read(sorted(runs_dir.iterdir())[0])
+    accuracies = [row["validation_accuracy"] for row in run.rows]
+    assert accuracies[run.best_epoch] == max(accuracies)
+    assert run.gap == run.figure("train", "accuracy") - run.figure("validation", "accuracy")
+    assert run.weight_norm == pytest.approx(np.sqrt(np.sum(run.model.W.astype(float) ** 2)))
