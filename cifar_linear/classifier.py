@@ -11,7 +11,6 @@ from cifar_linear.arrays import Floats, Images
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.data.dataset import Split
-from cifar_linear.experiment import load_dataset
 from cifar_linear.metrics import Metrics
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
@@ -19,6 +18,7 @@ from cifar_linear.nn.standardization import Standardization
 from cifar_linear.runs import RunFolder
 from cifar_linear.state import State
 from cifar_linear.training import evaluate, predict
+from cifar_linear.unpacking import load_dataset
 
 
 @dataclass(frozen=True)

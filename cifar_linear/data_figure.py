@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import ConfigError
-from cifar_linear.experiment import make_augmentation
 from cifar_linear.figures.images import image_figure
 from cifar_linear.randomness import Purpose, rng_for
+from cifar_linear.unpacking import make_augmentation
 
 _COLUMNS = 10
 
@@ -43,6 +43,6 @@ def draw_images(config: Config, dataset: Dataset, split: str, count: int, at_ran
 def _changes(flipped: np.ndarray, moved: np.ndarray) -> list[str]:
     """What was done to each image, in a few words."""
     return [
-        ("flipped " if flip else "") + (f"{down:+d} {right:+d}" if down or right else "") or "as it was"
+        " ".join(["flipped"] * flip + [f"{down:+d} {right:+d}"] * bool(down or right)) or "as it was"
         for flip, down, right in zip(flipped, *moved, strict=True)
     ]

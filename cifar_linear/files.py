@@ -1,6 +1,7 @@
 """Writing files whole or not at all."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from cifar_linear.errors import RunError
@@ -13,15 +14,22 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     beside = path.with_name(f".{path.name}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        _sync_folder(path.parent)
+        _write(path, beside, content)
     except OSError as error:
         raise RunError(f"{path}: cannot be written: {error.strerror}; what was there before is unharmed") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def _write(path: Path, beside: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    _sync_folder(path.parent)
 
 
 def _sync_folder(path: Path) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 from cifar_linear.arrays import Doubles, Floats, Labels
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
-from cifar_linear.experiment import draw_weights
 from cifar_linear.nn import linear
 from cifar_linear.nn.gradcheck import (
     Deviation,
@@ -24,6 +23,7 @@ from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
+from cifar_linear.unpacking import draw_weights
 
 Gradients = Callable[[Objective, Floats, Labels, Floats, Floats], tuple[Floats, Floats]]
 """What is checked: `Objective.gradients`, or a version of it with a mistake."""
@@ -31,7 +31,7 @@ Gradients = Callable[[Objective, Floats, Labels, Floats, Floats], tuple[Floats, 
 FEW_DIMENSIONS = 20
 RANDOM_DIRECTIONS = 20
 EPS = 1e-3
-"""Slopes smaller than this drown in the rounding of the differences and are compared absolutely, on this scale."""
+"""Slopes smaller than this, times the cost, drown in the rounding of its differences: compared on this scale."""
 STEP = {"centred": 1e-5, "one-sided": 1e-7}
 THRESHOLD = {"centred": 1e-6, "one-sided": 1e-4}
 
@@ -101,4 +101,4 @@ class _Point(NamedTuple):
         analytic = analytic_slopes(grad_W[0].astype(np.float64), grad_b[0].astype(np.float64), directions)
         centred = differences == "centred"
         numeric = numeric_slopes(cost, self.W, self.b, directions, STEP[differences], centred)
-        return deviation(analytic, numeric, EPS)
+        return deviation(analytic, numeric, EPS * max(1.0, float(cost(self.W[None], self.b[None])[0])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from cifar_linear.history import History
 from cifar_linear.metrics import Metrics
@@ -19,8 +19,15 @@ _SAVE_EVERY = 1.0
 ModelOf = Callable[[State, int], Model]
 
 
+class Result(NamedTuple):
+    """What a finished run makes of the test images: loss, cost and accuracy, and the predictions themselves."""
+
+    figures: dict[str, float]
+    predictions: Predictions
+
+
 class Recorder:
-    """Written to at every evaluation point of R runs; each folder always holds weights and figures that agree."""
+    """Is told of every evaluation point of R runs; writes weights, figures and record of one and the same point."""
 
     def __init__(
         self, folders: Sequence[RunFolder], state: State, model_of: ModelOf, facts: Sequence[Mapping[str, Any]]
@@ -31,8 +38,7 @@ class Recorder:
         self._history = History(len(folders))
         self._created = datetime.now(UTC).isoformat(timespec="seconds")
         self._started = self._saved = perf_counter()
-        for run in range(len(folders)):
-            self._write_record(run, "running")
+        self._write_records("running")
 
     def evaluated(self, evaluation: Evaluation, state: State) -> None:
         """Note an evaluation point with its weights; save them if the last saving is a while ago."""
@@ -41,27 +47,31 @@ class Recorder:
         self._kept = state.copy()
         if now - self._saved > _SAVE_EVERY:
             self._save()
+            self._write_records("running")
 
     def stopped(self, status: str, error: str | None = None) -> None:
         """The group ended before its time, with weights and figures of its last evaluation point."""
+        try:
+            self._save()
+        finally:
+            # The smallest file last: where a full disk refuses the others, the status may still be told.
+            self._write_records(status, error)
+
+    def finished(self, results: Mapping[int, Result], diverged: Mapping[int, str]) -> list[dict[str, Any]]:
+        """The group came to its end: each run has a result on the test images, or a reason why it diverged."""
         self._save()
+        for run, result in results.items():
+            self._folders[run].write_predictions(result.predictions)
+        return [
+            self._write_record(run, "diverged", error=diverged[run])
+            if run in diverged
+            else self._write_record(run, "finished", test=results[run].figures)
+            for run in range(len(self._folders))
+        ]
+
+    def _write_records(self, status: str, error: str | None = None) -> None:
         for run in range(len(self._folders)):
             self._write_record(run, status, error=error)
-
-    def finished(
-        self, test: Metrics, predictions: Callable[[int], Predictions], diverged: Mapping[int, str]
-    ) -> list[dict[str, Any]]:
-        """The group came to its end; ``diverged`` says why some runs did not. Returns the records."""
-        self._save()
-        records = []
-        for run in range(len(self._folders)):
-            if run in diverged:
-                records.append(self._write_record(run, "diverged", error=diverged[run]))
-            else:
-                self._folders[run].write_predictions(predictions(run))
-                figures = {name: float(values[run]) for name, values in test._asdict().items()}
-                records.append(self._write_record(run, "finished", test=figures))
-        return records
 
     def _save(self) -> None:
         for run, folder in enumerate(self._folders):

@@ -59,12 +59,7 @@ class RunFolder:
 
         Raises `ConfigError` for a name that is no file name, `RunError` if the folder cannot be made.
         """
-        if not _NAME.fullmatch(name):
-            raise ConfigError(
-                f"run name {name!r}: must be 1 to 100 letters, digits, dots, dashes and underscores, "
-                "the first a letter or digit; choose one with --name"
-            )
-        stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{name}"
+        stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{checked_name(name)}"
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)
             for count in range(1, 10_000):
@@ -165,6 +160,21 @@ class RunFolder:
 
     def _write(self, name: str, content: bytes) -> None:
         write_whole(self.path / name, content)
+
+
+def checked_name(name: str) -> str:
+    """The name, if it can be part of a folder's name everywhere. Raises `ConfigError`."""
+    if _NAME.fullmatch(name):
+        return name
+    raise ConfigError(
+        f"run name {name!r}: must be 1 to 100 letters, digits, dots, dashes and underscores, "
+        "the first a letter or digit; choose one with --name"
+    )
+
+
+def name_from(path: Path) -> str:
+    """A run name from a config's file name, with what a name may not hold replaced."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")[:100] or "run"
 
 
 def run_folders(path: Path) -> Iterator[Path]:

@@ -33,6 +33,11 @@ class Evaluation(NamedTuple):
         return columns
 
 
+# Overflow is what a diverging run does; `train` looks for it, so NumPy need not warn of it.
+_overflow_is_looked_for = np.errstate(over="ignore", invalid="ignore")
+
+
+@_overflow_is_looked_for
 def evaluate(state: State, split: Split, objective: Objective) -> Metrics:
     """Loss, cost and accuracy of each run on all images of a split, each (R,)."""
     W, b = objective.standardization.fold(state.W, state.b)
@@ -77,20 +82,19 @@ def train(
     there, without touching the others. Training ends early when no run is left.
     """
     kept = state.copy()
-    # Overflow is what a diverging run does; it is looked for below rather than warned of.
-    with np.errstate(over="ignore", invalid="ignore"):
-        for epoch in epochs:
-            if epoch > 0:
-                _update(state, kept, objective, batches(epoch), eta)
-            on_training, on_validation = (evaluate(state, split, objective) for split in (training, validation))
-            finite: Bools = np.isfinite(on_training.cost) & np.isfinite(on_validation.cost)
-            state.retire(~finite, kept)
-            if not state.alive.any():
-                return
-            kept = state.copy()
-            yield Evaluation(epoch, state.step, eta, on_training, on_validation, state.alive)
+    for epoch in epochs:
+        if epoch > 0:
+            _update(state, kept, objective, batches(epoch), eta)
+        on_training, on_validation = (evaluate(state, split, objective) for split in (training, validation))
+        finite: Bools = np.isfinite(on_training.cost) & np.isfinite(on_validation.cost)
+        state.retire(~finite, kept)
+        if not state.alive.any():
+            return
+        kept = state.copy()
+        yield Evaluation(epoch, state.step, eta, on_training, on_validation, state.alive)
 
 
+@_overflow_is_looked_for
 def _update(
     state: State, kept: State, objective: Objective, batches: Iterable[tuple[Floats, Labels]], eta: Doubles
 ) -> None:

@@ -4,6 +4,8 @@ import json
 import shutil
 
 import pytest
+from selenium import webdriver
+from selenium.webdriver.common.keys import Keys
 
 from cifar_linear.report.collecting import collect
 from cifar_linear.report.writing import write_report
@@ -21,8 +23,6 @@ def page(tmp_path_factory, make_four_runs):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    from selenium import webdriver
-
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for argument in ("headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking",
@@ -41,15 +41,14 @@ def open_page(browser, page):
 
 
 def column(browser, number):
-    return [
-        cell.text for cell in browser.find_elements("css selector", f"#table tbody tr > :nth-child({number})")
-    ]
+    return [cell.text for cell in browser.find_elements("css selector", f"#table tbody tr > :nth-child({number})")]
 
 
 def test_page_asks_the_network_for_nothing_and_the_console_stays_empty(browser, page):
     open_page(browser, page)
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    requests = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    asked = [request["request"]["url"] for request in requests if request["documentURL"] == page.as_uri()]
     assert asked[0] == page.as_uri()
     assert all(address.startswith("data:") for address in asked[1:])
     assert browser.get_log("browser") == []
@@ -77,8 +76,6 @@ def test_table_is_sorted_by_a_click_and_turned_round_by_another(browser, page):
 
 
 def test_table_is_sorted_from_the_keyboard(browser, page):
-    from selenium.webdriver.common.keys import Keys
-
     open_page(browser, page)
     before = column(browser, 1)
     body = browser.find_element("css selector", "body")

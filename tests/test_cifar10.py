@@ -84,7 +84,7 @@ def test_matlab_batch_cut_by_one_byte_is_refused(tmp_path, batch_arrays):
 def test_without_scipy_matlab_files_name_the_extra(tmp_path, batch_arrays, monkeypatch):
     write_matlab(tmp_path / "m", *batch_arrays)
     monkeypatch.setitem(__import__("sys").modules, "scipy.io", None)
-    assert "pip install 'cifar-linear[matlab]'" in refusal(tmp_path / "m")
+    assert "pip install scipy" in refusal(tmp_path / "m")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,21 @@ def test_hostile_pickle_runs_nothing(tmp_path, content):
 
 def test_array_of_another_type_is_refused(tmp_path):
     (tmp_path / "data_batch_1").write_bytes(pickle.dumps({b"data": np.ones(3), b"labels": []}, protocol=4))
-    assert "not uint8 or not complete" in refusal(tmp_path)
+    assert "not uint8 in C order, or not complete" in refusal(tmp_path)
+
+
+def test_array_in_another_order_is_refused_not_scrambled(tmp_path, batch_arrays):
+    content = {b"data": np.asfortranarray(batch_arrays[0]), b"labels": batch_arrays[1].tolist()}
+    (tmp_path / "data_batch_1").write_bytes(pickle.dumps(content, protocol=4))
+    assert "not uint8 in C order" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("label", [9.9, "3", None, True])
+def test_labels_that_are_no_integers_are_refused_not_converted(python_folder, batch_arrays, label):
+    array = batch_arrays[0]
+    content = {b"data": array, b"labels": [label] * 10_000}
+    (python_folder / "data_batch_1").write_bytes(pickle.dumps(content, protocol=4))
+    assert "expected 10000 integers" in refusal(python_folder)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from cifar_linear.cli import cli
 from cifar_linear.cli.train import train
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
-from cifar_linear.errors import ConfigError
+from cifar_linear.errors import CifarLinearError, ConfigError
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -61,6 +61,13 @@ def test_every_config_key_is_in_the_readme():
 def test_every_exit_code_of_the_readme_is_that_of_the_architecture():
     table = re.compile(r"^\| ([\d, ]+) \| ([^|]+) \|$", re.MULTILINE)
     assert table.findall(README) == table.findall((ROOT / "docs" / "architecture.md").read_text())
+
+
+def test_every_error_has_a_documented_exit_code():
+    rows = re.findall(r"^\| ([\d, ]+) \| [^|]+ \|$", README, re.MULTILINE)
+    documented = {int(code) for row in rows for code in row.split(",")}
+    used = {error.exit_code for error in CifarLinearError.__subclasses__()}
+    assert used | {0, 130, 143} == documented
 
 
 def test_the_version_is_the_same_everywhere(run):

@@ -55,6 +55,12 @@ def test_the_gradients_of_training_pass_every_case(make_config, dataset):
     assert all(case.passed for case in cases), [case for case in cases if not case.passed]
 
 
+@pytest.mark.parametrize("init_std", [0.0, 1.0, 10.0])
+def test_right_gradients_pass_at_any_scale_of_weights(make_config, dataset, init_std):
+    cases = list(check_gradients(make_config(init_std=init_std), dataset))
+    assert all(case.passed for case in cases), [case for case in cases if not case.passed]
+
+
 @pytest.mark.parametrize(
     ("mistake", "where"),
     [

@@ -8,10 +8,11 @@ import pytest
 
 from cifar_linear.config.reading import read_config
 from cifar_linear.data import cifar10
-from cifar_linear.experiment import load_dataset, run_group
+from cifar_linear.experiment import run_group
 from cifar_linear.gradient_check import check_gradients
 from cifar_linear.provenance import fingerprint
 from cifar_linear.runs import RunFolder
+from cifar_linear.unpacking import load_dataset
 
 pytestmark = pytest.mark.real
 

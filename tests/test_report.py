@@ -145,8 +145,9 @@ def test_names_from_outside_are_escaped(own_runs, tmp_path):
 def test_labels_are_what_sets_runs_apart_or_their_folders(runs_dir):
     runs = collect([runs_dir]).runs
     assert differences(runs) == ["lambda", "eta"]
-    assert list(labelled(runs)) == ["lambda 0, eta 0.003", "lambda 0.3, eta 0.003", "lambda 1, eta 0.003", "lambda 0, eta 0.05"]
-    assert list(labelled([runs[0], runs[0]]))[0] == runs[0].name
+    settings = ((0, 0.003), (0.3, 0.003), (1, 0.003), (0, 0.05))
+    assert list(labelled(runs)) == [f"lambda {lam}, eta {eta}" for lam, eta in settings]
+    assert set(labelled([runs[0], runs[0]])) == {runs[0].name}
     assert list(labelled(runs[:1])) == [runs[0].name]
 
 
@@ -162,7 +163,8 @@ def test_effects_are_computed_from_the_runs():
     """Which way and by how much, at the same other settings, with a detour named."""
     runs = [stub(0, 0.1, 0.39, 0.07, 2), stub(0.1, 0.1, 0.40, 0.06, 1), stub(1, 0.1, 0.37, 0.04, 0.5)]
     assert effects(runs) == [
-        "lambda from 0 to 1, 3 runs: test accuracy fell by 2.00 points, from 39.00 % to 37.00 %, highest 40.00 % at 0.1; "
+        "lambda from 0 to 1, 3 runs: "
+        "test accuracy fell by 2.00 points, from 39.00 % to 37.00 %, highest 40.00 % at 0.1; "
         "the gap between training and validation accuracy narrowed by 3.00 points, from 7.00 to 4.00; "
         "|W| shrank from 2.00 to 0.50."
     ]

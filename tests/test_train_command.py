@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from cifar_linear.config.reading import parse_config, read_config
-from cifar_linear.experiment import load_dataset
 from cifar_linear.provenance import fingerprint
 from cifar_linear.runs import RunFolder
+from cifar_linear.unpacking import load_dataset
 
 COLUMNS = (
     "epoch,step,eta,train_loss,train_cost,train_accuracy,validation_loss,validation_cost,validation_accuracy,seconds"
@@ -140,6 +140,12 @@ def test_divergence_exits_with_4_and_keeps_the_last_finite_weights(run, small_co
     assert np.isfinite(folder.read_model().W).all()
 
 
+def test_divergence_before_the_first_update_is_told_without_warnings(run, small_config, runs_dir):
+    result = train(run, small_config, runs_dir, "--set", "init_std=1e3", "--set", "eta=1e6", "--set", "lambda=1e6")
+    assert result.exit_code == 4
+    assert result.stderr.splitlines()[-1].startswith("error: training diverged at step")
+
+
 def test_config_problem_exits_with_2_before_any_data_is_read(run, small_config, tmp_path, runs_dir):
     changes = "--set", "data={dataset: cifar10}", "--set", "eta=-1"
     result = train(run, small_config, runs_dir, *changes, "--data-dir", tmp_path)
@@ -181,7 +187,60 @@ def test_unexpected_error_is_a_line_and_with_debug_a_traceback(run, small_config
     assert result.stderr == "error: unexpected ZeroDivisionError: planted; --debug shows where\n"
     assert only_run(runs_dir).read_record()["error"] == "ZeroDivisionError: planted"
     assert only_run(runs_dir).read_record()["status"] == "failed"
-    assert isinstance(train(run, small_config, runs_dir, "--debug").exception, ZeroDivisionError)
+    debugged = train(run, small_config, runs_dir, "--debug")
+    assert debugged.exit_code == 1
+    assert "Traceback" in debugged.stderr
+    assert debugged.stderr.endswith("error: unexpected ZeroDivisionError: planted; --debug shows where\n")
+
+
+def test_debug_does_not_change_the_exit_code(run, small_config, runs_dir):
+    for changes, exit_code in (
+        (["eta=-1"], 2),
+        (["data={dataset: cifar10, folder: /nowhere}"], 3),
+        (["eta=1e4", "lambda=1"], 4),
+    ):
+        options = [word for change in changes for word in ("--set", change)]
+        result = train(run, small_config, runs_dir, "--debug", *options)
+        assert (result.exit_code, "Traceback" in result.stderr) == (exit_code, True)
+
+
+def test_full_disk_is_told_and_leaves_nothing_half(run, small_config, runs_dir, monkeypatch):
+    """What is larger than the record fails to be synced: the message names the file, the record says failed."""
+
+    def fsync(handle):
+        if os.fstat(handle).st_size > 5000:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cifar_linear.files.os.fsync", fsync)
+    result = train(run, small_config, runs_dir)
+    folder = only_run(runs_dir)
+    assert result.exit_code == 1
+    assert result.stderr.endswith(
+        f"error: {folder.path / 'model.npz'}: cannot be written: No space left on device; "
+        "what was there before is unharmed\n"
+    )
+    assert folder.read_record()["status"] == "failed"
+    assert not list(folder.path.glob(".*"))
+
+
+def test_odd_config_names_give_run_names_that_are_file_names(run, small_config, runs_dir):
+    odd = small_config.rename(small_config.with_name(".my config ü.yaml"))
+    assert train(run, odd, runs_dir).exit_code == 0
+    assert only_run(runs_dir).path.name.endswith("Z_my-config-")
+
+
+def test_bad_name_is_refused_before_any_data_is_read(run, small_config, runs_dir):
+    result = train(run, small_config, runs_dir, "--name", "a/b", "--set", "data={dataset: cifar10, folder: /nowhere}")
+    assert result.exit_code == 2
+    assert "run name 'a/b'" in result.stderr
+
+
+def wait_for(happened):
+    """Until something is so, for half a minute at most."""
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def start(config, runs_dir, *arguments):
@@ -189,6 +248,45 @@ def start(config, runs_dir, *arguments):
     command = [sys.executable, "-m", "cifar_linear", "train", "--config", config, "--runs-dir", runs_dir]
     long = [*command, "--set", "epochs=100000", *arguments]
     return subprocess.Popen(long, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("pause", [0, 0.001, 0.02])
+def test_second_signal_does_not_spoil_what_the_first_is_saving(small_config, runs_dir, pause):
+    process = start(small_config, runs_dir, "--quiet")
+    wait_for(lambda: list(runs_dir.glob("*/model.npz")))
+    process.send_signal(signal.SIGINT)
+    time.sleep(pause)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=20)
+    # The very last moments of a process, when all is saved, are the system's: there SIGTERM is what it says.
+    assert process.returncode in (130, 143, -signal.SIGTERM), stderr
+    assert "Traceback" not in stderr
+    folder = only_run(runs_dir)
+    assert folder.read_record()["status"] == "interrupted"
+    assert folder.read_record()["epoch"] == folder.read_metrics()[-1]["epoch"]
+    folder.read_model()
+    assert not list(folder.path.glob(".*"))
+
+
+def test_signal_as_soon_as_the_folder_is_there_leaves_a_whole_folder(small_config, runs_dir):
+    """Or, if it came a moment earlier, none at all."""
+    process = start(small_config, runs_dir, "--quiet")
+    wait_for(lambda: runs_dir.exists() and list(runs_dir.iterdir()))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    folder = only_run(runs_dir)
+    assert folder.read_record()["status"] == "interrupted"
+    assert len(folder.read_metrics()) >= 1
+    folder.read_model()
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2> >(true)"])
+def test_training_goes_on_when_nobody_listens_to_its_talk(small_config, runs_dir, redirection):
+    command = f"{sys.executable} -m cifar_linear train --config {small_config} --runs-dir {runs_dir} --no-figures"
+    result = subprocess.run(["bash", "-c", f"{command} {redirection}"], stdout=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 0
+    assert only_run(runs_dir).read_record()["status"] == "finished"
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -216,10 +314,7 @@ def test_metrics_can_be_read_while_they_grow(small_config, runs_dir):
     """A second into a run the folder holds readable figures, weights and the status running."""
     process = start(small_config, runs_dir, "--quiet")
     try:
-        deadline = time.monotonic() + 30
-        while not list(runs_dir.glob("*/model.npz")):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for(lambda: list(runs_dir.glob("*/model.npz")))
         folder = only_run(runs_dir)
         assert folder.read_record()["status"] == "running"
         assert [row["epoch"] for row in folder.read_metrics()[:3]] == [0, 1, 2]

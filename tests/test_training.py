@@ -3,13 +3,13 @@ import pytest
 import reference
 
 from cifar_linear.data.batches import Batches
-from cifar_linear.experiment import draw_weights, load_dataset
 from cifar_linear.nn.linear import cost
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.state import State
 from cifar_linear.training import evaluate, train
+from cifar_linear.unpacking import draw_weights, load_dataset
 
 EPOCHS = range(4)
 

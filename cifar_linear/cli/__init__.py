@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from types import FrameType
+import traceback
 from typing import Any
 
 import click
@@ -21,16 +21,9 @@ from cifar_linear.cli.options import debug_option, is_debugging
 from cifar_linear.cli.predict import predict
 from cifar_linear.cli.report import report
 from cifar_linear.cli.runs import runs
+from cifar_linear.cli.signals import Interrupted, terminate
 from cifar_linear.cli.train import train
 from cifar_linear.errors import CifarLinearError
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, handled like Ctrl-C but for the exit code."""
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise _Terminated
 
 
 class _Commands(click.Group):
@@ -40,19 +33,21 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except CifarLinearError as error:
-            _fail(ctx, str(error), error.exit_code)
-        except KeyboardInterrupt as interrupt:
-            _fail(ctx, "interrupted", 143 if isinstance(interrupt, _Terminated) else 130)
+            _fail(ctx, error, str(error), error.exit_code)
+        except Interrupted as error:
+            _fail(ctx, error, str(error), error.exit_code)
+        except KeyboardInterrupt as error:
+            _fail(ctx, error, "interrupted", 130)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
             raise
         except Exception as error:
-            _fail(ctx, f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
+            _fail(ctx, error, f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
 
 
-def _fail(ctx: click.Context, message: str, exit_code: int) -> None:
-    """End the process with a message; with --debug, let the error go on to a traceback."""
+def _fail(ctx: click.Context, error: BaseException, message: str, exit_code: int) -> None:
+    """End the process with a message, and with --debug a traceback before it."""
     if is_debugging(ctx):
-        raise  # noqa: PLE0704  # called only while an exception is handled
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     click.echo(f"error: {message}", err=True)
     ctx.exit(exit_code)
 
@@ -70,5 +65,5 @@ for _command in (train, report, runs, evaluate, predict, gradcheck, data, config
 
 def main() -> None:
     """Entry point of the console script."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate)
     sys.exit(cli())

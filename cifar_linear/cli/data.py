@@ -51,9 +51,9 @@ def show(
     """Draw images of a split with their classes, of a config or, without one, generated ones."""
     from cifar_linear.config.reading import default_config, read_config
     from cifar_linear.data_figure import draw_images
-    from cifar_linear.experiment import load_dataset
     from cifar_linear.figures.style import format_of, rendered
     from cifar_linear.files import write_whole
+    from cifar_linear.unpacking import load_dataset
 
     form = format_of(output)
     config = read_config(config_path, overrides) if config_path else default_config(overrides)

@@ -26,12 +26,12 @@ def gradcheck(config_path: Path | None, overrides: tuple[str, ...], data_dir: Pa
     """
     from cifar_linear.config.reading import default_config, read_config
     from cifar_linear.errors import CheckError
-    from cifar_linear.experiment import load_dataset
     from cifar_linear.gradient_check import EPS, check_gradients
+    from cifar_linear.unpacking import load_dataset
 
     config = read_config(config_path, overrides) if config_path else default_config(overrides)
     dataset = load_dataset(config, data_dir)
-    click.echo(f"images: {config.data.dataset}; relative error |ga - gn| / max({EPS:g}, |ga| + |gn|)")
+    click.echo(f"images: {config.data.dataset}; relative error |ga - gn| / max(eps, |ga| + |gn|), eps = {EPS:g} * cost")
     click.echo(_row("loss", "lambda", "images", "dims", "differences", "of", "max abs", "max rel", "allowed", ""))
     cases = []
     for case in check_gradients(config, dataset):

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-PATH = click.Path(path_type=Path)
+PATH = click.Path(path_type=Path, readable=False)
 """A path, unchecked: the code that uses it says what is wrong with it."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

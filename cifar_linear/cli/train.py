@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from cifar_linear.cli.options import (
     runs_dir_option,
     set_option,
 )
+from cifar_linear.cli.signals import SafeStop
 
 if TYPE_CHECKING:
     from cifar_linear.figures.style import Format
@@ -48,18 +50,20 @@ def train(
     """Train one classifier and write its run folder."""
     from cifar_linear.config.reading import read_config
     from cifar_linear.errors import DivergedError
-    from cifar_linear.experiment import load_dataset, run_group
-    from cifar_linear.runs import RunFolder
+    from cifar_linear.experiment import run_group
+    from cifar_linear.runs import RunFolder, checked_name, name_from
+    from cifar_linear.unpacking import load_dataset
 
     config = read_config(config_path, overrides)
+    name = checked_name(name) if name is not None else name_from(config_path)
     dataset = load_dataset(config, data_dir)
-    folder = RunFolder.create(runs_dir, name or config_path.stem)
-    try:
-        with _Progress(config.epochs, quiet) as progress:
-            (record,) = run_group([config], [folder], dataset, progress.show)
-    except KeyboardInterrupt:
-        click.echo(f"stopped; the run up to its last evaluation is kept in {folder.path}", err=True)
-        raise
+    with _Progress(config.epochs, quiet) as progress, SafeStop() as stop:
+        folder = RunFolder.create(runs_dir, name)
+        try:
+            (record,) = run_group([config], [folder], dataset, progress.show, stop.check)
+        except KeyboardInterrupt:
+            progress.say(f"stopped; the run up to its last evaluation is kept in {folder.path}")
+            raise
     if not no_figures and record["epoch"] is not None:
         from cifar_linear.report.collecting import collect
         from cifar_linear.report.writing import write_report
@@ -81,7 +85,8 @@ class _Progress:
         from tqdm import tqdm
 
         self._epochs, self._quiet = epochs, quiet
-        self._bar = tqdm(total=epochs, unit="epoch", leave=False) if sys.stderr.isatty() and not quiet else None
+        on_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._bar = tqdm(total=epochs, unit="epoch", leave=False) if on_terminal and not quiet else None
 
     def __enter__(self) -> _Progress:
         return self
@@ -98,16 +103,21 @@ class _Progress:
             self._bar.update(evaluation.epoch - self._bar.n)
             self._bar.set_postfix_str(text)
         elif not self._quiet:
-            click.echo(f"epoch {evaluation.epoch:3d}/{self._epochs}: {text}", err=True)
+            self.say(f"epoch {evaluation.epoch:3d}/{self._epochs}: {text}")
+
+    def say(self, text: str) -> None:
+        """Talk on stderr; that nobody listens any more does not end a training."""
+        with suppress(OSError):
+            click.echo(text, err=True)
 
 
 def _summary(record: dict[str, Any]) -> str:
     """The table of final metrics."""
     images = record["data"]["images"]
-    lines = [f"{'':12}{'images':>8}{'loss':>10}{'cost':>10}{'accuracy':>11}"]
+    lines = [f"{'':10}{'images':>10}{'loss':>10}{'cost':>10}{'accuracy':>11}"]
     for split, of in record["metrics"].items():
-        figures = f"{of['loss']:10.4f}{of['cost']:10.4f}{100 * of['accuracy']:9.2f} %"
-        lines.append(f"{split:12}{images[split]:8d}{figures}")
+        figures = f"{of['loss']:9.4f} {of['cost']:9.4f} {100 * of['accuracy']:8.2f} %"
+        lines.append(f"{split:10} {images[split]:9d} {figures}")
     if record["data"]["synthetic"]:
         lines.append("data: synthetic, generated images; these figures say nothing about CIFAR-10")
     return "\n".join([*lines, f"{record['status']} after {record['epoch']} epochs in {record['seconds']:.1f} s"])

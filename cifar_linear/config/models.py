@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 BatchName = Literal["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
 BatchNames = Annotated[tuple[BatchName, ...], Field(strict=False, min_length=1)]
@@ -23,18 +25,29 @@ class HeldOut(_Part):
     size: int = Field(ge=1, description="how many images are held out; the rest trains")
 
 
-def _kind_of_validation(value: object) -> str:
-    return "held_out" if isinstance(value, (dict, HeldOut)) else "batches"
+def _kind_of_validation(value: object) -> str | None:
+    if isinstance(value, (dict, HeldOut)):
+        return "held_out"
+    return "batches" if isinstance(value, (list, tuple)) else None
 
 
-class _BatchedData(_Part):
+def _conflict(key: str, message: str) -> PydanticCustomError:
+    """A key that is fine by itself but not with the others."""
+    return PydanticCustomError("conflict", "{message}", {"key": key, "message": message})
+
+
+class _BatchedData(_Part, ABC):
     """Splits that are made of published batches."""
 
     dataset: str
     train: BatchNames = Field(("data_batch_1",), description="batches to train on")
     validation: Annotated[
         Annotated[BatchNames, Tag("batches")] | Annotated[HeldOut, Tag("held_out")],
-        Discriminator(_kind_of_validation),
+        Discriminator(
+            _kind_of_validation,
+            custom_error_type="neither",
+            custom_error_message="Input should be a list of batches or {size: n}",
+        ),
     ] = Field(("data_batch_2",), description="batches to choose settings on, or {size: n} held out of the training")
     test: BatchNames = Field(("test_batch",), description="batches for the final figures, looked at once")
     normalize: Literal["standardize"] = Field(
@@ -42,9 +55,9 @@ class _BatchedData(_Part):
     )
 
     @property
+    @abstractmethod
     def batch_size(self) -> int:
         """Images in one published batch."""
-        raise TypeError("only a concrete dataset knows the size of its batches")
 
     @property
     def training_images(self) -> int:
@@ -54,13 +67,16 @@ class _BatchedData(_Part):
 
     @model_validator(mode="after")
     def _splits_are_disjoint(self) -> Self:
-        named = [*self.train, *(() if isinstance(self.validation, HeldOut) else self.validation), *self.test]
-        repeated = sorted({name for name in named if named.count(name) > 1})
-        if repeated:
-            raise ValueError(f"{', '.join(repeated)} used more than once; the splits must not share images")
+        seen: set[str] = set()
+        for split in ("train", "validation", "test"):
+            names = getattr(self, split)
+            for name in () if isinstance(names, HeldOut) else names:
+                if name in seen:
+                    raise _conflict(split, f"{name} is used more than once; the splits must not share images")
+                seen.add(name)
         if self.training_images < 1:
             published = self.batch_size * len(self.train)
-            raise ValueError(f"validation.size must leave images to train on; it must be below {published}")
+            raise _conflict("validation", f"size must leave images to train on: it must be below {published}")
         return self
 
 
@@ -68,7 +84,7 @@ class Cifar10Data(_BatchedData):
     """CIFAR-10, from the data folder."""
 
     dataset: Literal["cifar10"] = Field(description="which images")
-    folder: str | None = Field(None, description="the data folder, unless --data-dir or CIFAR_LINEAR_DATA names one")
+    folder: str | None = Field(None, min_length=1, description="the data folder, if no option or variable names one")
 
     @property
     def batch_size(self) -> int:
@@ -81,7 +97,7 @@ class SyntheticData(_BatchedData):
 
     dataset: Literal["synthetic"] = Field(description="which images")
     images_per_batch: int = Field(1000, ge=10, le=100_000, description="size of each of the six batches")
-    seed: int = Field(0, ge=0, description="of the images; apart from the seed of the training")
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="of the images; apart from the seed of the training")
 
     @property
     def batch_size(self) -> int:
@@ -101,20 +117,20 @@ class Config(_Part):
 
     data: Annotated[Cifar10Data | SyntheticData, Field(discriminator="dataset", description="images and their splits")]
     loss: Literal["softmax", "sigmoid_bce"] = Field("softmax", description="softmax cross-entropy, or K binary ones")
-    lam: float = Field(alias="lambda", ge=0, description="strength of the penalty lambda * sum(W^2)")
-    eta: float = Field(gt=0, description="learning rate")
+    lam: float = Field(alias="lambda", ge=0, le=1e6, description="strength of the penalty lambda * sum(W^2)")
+    eta: float = Field(gt=0, le=1e6, description="learning rate")
     n_batch: int = Field(ge=1, description="images per update")
-    epochs: int = Field(ge=1, description="passes over the training images")
+    epochs: int = Field(ge=1, le=1_000_000, description="passes over the training images")
     shuffle: bool = Field(True, description="a new order in every epoch")
     augmentation: AugmentationConfig = Field(AugmentationConfig(), description="random changes to training images")
-    init_std: float = Field(0.01, ge=0, le=1e6, description="standard deviation of the first weights and biases")
+    init_std: float = Field(0.01, ge=0, le=1e3, description="standard deviation of the first weights and biases")
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of weights and arithmetic")
     seed: int = Field(400, ge=0, le=2**63 - 1, description="of weights, order and held-out images")
 
     @model_validator(mode="after")
     def _a_batch_fits_the_data(self) -> Self:
         if self.n_batch > self.data.training_images:
-            raise ValueError(f"n_batch is {self.n_batch}, but only {self.data.training_images} images train")
+            raise _conflict("n_batch", f"is {self.n_batch}, but only {self.data.training_images} images train")
         return self
 
     def to_tree(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cifar_linear.config.yaml_tree import Path, Problem, Tree
@@ -16,14 +16,18 @@ _WORDING = {
     "a valid boolean": "true or false",
     "Tuple should": "must",
     "item after validation": "item",
-    "Value error, ": "",
 }
 
 
-def problem_of(error: Any, tree: Tree, schema: dict[str, Any]) -> Problem:
-    """One of Pydantic's errors as a `Problem`; ``schema`` is the JSON Schema of what was validated."""
-    path = _path_in_file(error["loc"], tree.values, missing=error["type"] == "missing")
+def problems_of(errors: Iterable[Any], tree: Tree, schema: dict[str, Any]) -> list[Problem]:
+    """Pydantic's errors as problems of the file; ``schema`` is the JSON Schema of what was validated."""
     known = dict(_known_keys(schema, schema))
+    # A list counts as too short when its items are wrong: those are told already.
+    return [_problem_of(error, tree, known) for error in errors if error["type"] != "too_short" or not error["input"]]
+
+
+def _problem_of(error: Any, tree: Tree, known: dict[str, str]) -> Problem:
+    path = _path_in_file(error["loc"], tree.values, missing=error["type"] == "missing")
     match error["type"]:
         case "missing":
             message = f"missing ({known[_dotted(path)]})"
@@ -37,8 +41,9 @@ def problem_of(error: Any, tree: Tree, schema: dict[str, Any]) -> Problem:
             message = f"must be one of {error['ctx']['expected_tags']}, found {_found(error['ctx']['tag'])}"
         case "model_type" | "model_attributes_type" | "dict_type":
             message = f"must be a mapping of keys, found {_found(error['input'])}"
-        case "value_error":
-            message = error["msg"].removeprefix("Value error, ")
+        case "conflict":
+            path = (*path, error["ctx"]["key"])
+            message = error["ctx"]["message"]
         case _:
             message = error["msg"]
             for theirs, ours in _WORDING.items():
@@ -73,7 +78,7 @@ def _known_keys(node: dict[str, Any], schema: dict[str, Any], prefix: str = "") 
 def _unknown_key(path: Path, known: dict[str, str]) -> str:
     """The nearest known key, looked for at every level; else the keys of this level."""
     if _dotted(path) in known:
-        return "does not go with the other settings here"
+        return "does not go with the other settings here; leave it out"
     by_last_part = {name.rpartition(".")[2]: name for name in reversed(known)}
     nearest = difflib.get_close_matches(str(path[-1]), by_last_part, n=1)
     if nearest:

@@ -6,10 +6,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cifar_linear.config.models import Config, schema
-from cifar_linear.config.problems import problem_of
+from cifar_linear.config.problems import problems_of
 from cifar_linear.config.yaml_tree import Problem, parse_override, parse_yaml
 from cifar_linear.errors import ConfigError
 
+_MOST = 50
+"""Problems that are explained; whoever has more has another kind of file."""
 _DEFAULT = b"{data: {dataset: synthetic}, lambda: 0, eta: 0.001, n_batch: 20, epochs: 1}"
 
 
@@ -39,7 +41,7 @@ def parse_config(content: bytes, name: str, overrides: Sequence[str] = ()) -> Co
     try:
         config = Config.model_validate(tree.values)
     except ValidationError as error:
-        problems += [problem_of(found, tree, schema()) for found in error.errors()]
+        problems += problems_of(error.errors()[:_MOST], tree, schema())
     if problems:
         raise ConfigError(_listed(problems))
     return config

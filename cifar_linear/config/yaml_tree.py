@@ -16,7 +16,7 @@ from cifar_linear.errors import ConfigError
 
 Path = tuple[str | int, ...]
 
-_INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
+_INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
 _LARGEST_FILE = 2**20
@@ -85,7 +85,7 @@ def parse_yaml(content: bytes, name: str) -> tuple[Tree, list[Problem]]:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{name}:{line}: not valid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{name}: not valid YAML: {error}") from error
+        raise ConfigError(f"{name}: not valid YAML: {getattr(error, 'reason', error)}") from error
     except RecursionError as error:
         raise ConfigError(f"{name}: nested too deeply for a config") from error
     if node is None:
@@ -104,7 +104,7 @@ def parse_override(tree: Tree, override: str) -> list[Problem]:
     path = tuple(key.strip().split("."))
     if not equals or not all(path):
         return [Problem(place, (), "must be key=value, like eta=0.01 or data.validation={size: 1000}")]
-    parsed, problems = parse_yaml(f"value: {text}".encode(), place.name)
+    parsed, problems = parse_yaml(f"value: {text}".encode(errors="surrogateescape"), place.name)
     if list(parsed.values) != ["value"]:
         return [Problem(place, path, "must have a single value")]
     parent = tree.values

@@ -4,6 +4,7 @@ Source of the formats: A. Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.htm
 """
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ def _read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
         data, labels = batch[b"data"], batch[b"labels"]
         if not isinstance(data, PickledArray) or not isinstance(labels, list):
             raise PickleError("'data' is not an array or 'labels' is not a list")
-        return data.as_bytes_array(), np.array(labels, np.int64)
+        return data.as_bytes_array(), np.array(labels)
     except (PickleError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"no entry {error}" if isinstance(error, KeyError) else error
         raise DataError(f"{path}: not a CIFAR-10 batch in Python's format: {reason}; {_REMEDY}") from error
@@ -53,10 +54,11 @@ def _read_matlab(path: Path) -> tuple[np.ndarray, np.ndarray]:
         from scipy.io import loadmat  # noqa: PLC0415  # an extra that few need
     except ImportError:
         raise DataError(
-            f"{path}: MATLAB files need SciPy: pip install 'cifar-linear[matlab]', or take the Python or binary files"
+            f"{path}: MATLAB files need SciPy: pip install scipy; or take the Python or binary files"
         ) from None
+    packed = BytesIO(path.read_bytes())
     try:
-        content = loadmat(path, variable_names=["data", "labels"])
+        content = loadmat(packed, variable_names=["data", "labels"])
         return content["data"], content["labels"].ravel()
     except Exception as error:  # loadmat documents no exception for a damaged file and raises many kinds
         reason = f"no entry {error}" if isinstance(error, KeyError) else error
@@ -83,7 +85,10 @@ def reader(data_dir: Path) -> ReadBatch:
 
     Raises `DataError` naming the folder, if it holds none of the layouts.
     """
-    folder, layout = _find(data_dir)
+    try:
+        folder, layout = _find(data_dir)
+    except OSError as error:
+        raise DataError(f"{data_dir}: cannot be read: {error.strerror}") from error
 
     def read(name: str) -> tuple[Images, Labels]:
         path = folder / (name + layout.ending)

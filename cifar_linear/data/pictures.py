@@ -1,5 +1,6 @@
 """Pictures from outside, brought into the form of a data set."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,11 @@ def read_picture(path: Path, image_shape: tuple[int, ...]) -> Images:
     """
     channels, height, width = image_shape
     try:
-        with Image.open(path, formats=["PNG", "JPEG"]) as picture:
+        # Pillow warns of large pictures on stderr; the limit below says it better.
+        with (
+            warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
+            Image.open(path, formats=["PNG", "JPEG"]) as picture,
+        ):
             if picture.width * picture.height > _LARGEST:
                 raise DataError(f"{path}: {picture.width} x {picture.height} pixels; at most {_LARGEST} are read")
             upright = ImageOps.exif_transpose(picture).convert("RGB" if channels == 3 else "L")

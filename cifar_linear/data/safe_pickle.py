@@ -44,11 +44,11 @@ class PickledArray:
     def as_bytes_array(self) -> Images:
         """The array, sharing memory with the unpickled bytes. Raises `PickleError` for any other kind of array."""
         match self._state:
-            case (int(), tuple(shape), _PickledDtype(code=b"u1" | "u1"), _, bytes(content)) if all(
+            case (int(), tuple(shape), _PickledDtype(code=b"u1" | "u1"), False | 0, bytes(content)) if all(
                 isinstance(length, int) and length >= 0 for length in shape
             ) and math.prod(shape) == len(content):
                 return np.frombuffer(content, np.uint8).reshape(shape)
-        raise PickleError("an array in it is not uint8 or not complete")
+        raise PickleError("an array in it is not uint8 in C order, or not complete")
 
 
 _STAND_INS = {

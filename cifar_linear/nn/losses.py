@@ -1,4 +1,4 @@
-"""Losses as functions of the scores (before softmax or sigmoid), in nats, finite for any finite score.
+"""Losses as functions of the scores (before softmax or sigmoid), in nats, finite for scores of +-1e4 and far beyond.
 
 Each takes ``scores`` of shape (n, K) or (n, R, K) and ``labels`` (n,), integers from 0 to K - 1, and keeps the
 dtype of the scores. A loss value belongs to one image (and run): the mean over a batch is taken by the caller.

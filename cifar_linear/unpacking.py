@@ -1,0 +1,127 @@
+"""The one door where a config is unpacked: into images, weights and the numbers of the training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from cifar_linear.arrays import Doubles, Floats, Labels
+from cifar_linear.config.models import Cifar10Data, Config, HeldOut
+from cifar_linear.data import cifar10, synthetic
+from cifar_linear.data.augment import Augmentation
+from cifar_linear.data.batches import Batches
+from cifar_linear.data.dataset import Dataset, hold_out, join_batches
+from cifar_linear.nn.linear import initial_weights
+from cifar_linear.nn.losses import LOSSES
+from cifar_linear.nn.objective import Objective
+from cifar_linear.nn.standardization import Standardization
+from cifar_linear.randomness import Purpose, rng_for
+from cifar_linear.runs import Model
+from cifar_linear.state import State
+from cifar_linear.training import Evaluation, train
+
+
+def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
+    """The images that a config asks for.
+
+    CIFAR-10 is looked for in ``data_dir``, else in the config's ``data.folder``, else in the platform's cache folder.
+    Raises `DataError`.
+    """
+    data = config.data
+    class_names: tuple[str, ...]
+    if isinstance(data, Cifar10Data):
+        read = cifar10.reader(data_dir or _own_folder(data))
+        class_names = cifar10.CLASS_NAMES
+    else:
+        read = synthetic.reader(data.images_per_batch, data.seed)
+        class_names = synthetic.CLASS_NAMES
+    training = join_batches(read, data.train)
+    if isinstance(data.validation, HeldOut):
+        training, validation = hold_out(training, data.validation.size, rng_for(config.seed, Purpose.HELD_OUT))
+    else:
+        validation = join_batches(read, data.validation)
+    return Dataset(training, validation, join_batches(read, data.test), class_names, cifar10.IMAGE_SHAPE)
+
+
+def _own_folder(data: Cifar10Data) -> Path:
+    return Path(data.folder).expanduser() if data.folder else user_cache_path("cifar-linear")
+
+
+def make_augmentation(config: Config, dataset: Dataset) -> Augmentation | None:
+    """What happens to training images; None for nothing."""
+    wanted = config.augmentation
+    if not (wanted.flip or wanted.shift):
+        return None
+    return Augmentation(dataset.image_shape, flip=wanted.flip, shift=wanted.shift, seed=config.seed)
+
+
+def draw_weights(config: Config, dataset: Dataset) -> tuple[Doubles, Doubles]:
+    """The weights (K, d) and biases (K,) that a run starts from."""
+    rng = rng_for(config.seed, Purpose.WEIGHTS)
+    return initial_weights(rng, len(dataset.class_names), dataset.train.images.shape[1], config.init_std)
+
+
+@dataclass(frozen=True)
+class Group:
+    """R configs and a dataset, unpacked for the training loop."""
+
+    configs: Sequence[Config]
+    dataset: Dataset
+    objective: Objective
+    eta: Doubles
+
+    @classmethod
+    def of(cls, configs: Sequence[Config], dataset: Dataset) -> Group:
+        """Raises ValueError if the configs cannot share a pass over the data."""
+        alike = [config.model_copy(update={"lam": 0.0, "eta": 1.0}) for config in configs]
+        if any(config != alike[0] for config in alike):
+            raise ValueError("runs that share a pass over the data may differ in lambda and eta only")
+        lam = np.array([config.lam for config in configs])
+        objective = Objective(LOSSES[configs[0].loss], lam, Standardization.of(dataset.train.images))
+        return cls(configs, dataset, objective, np.array([config.eta for config in configs]))
+
+    @property
+    def shared(self) -> Config:
+        """Stands for all configs in every key but lambda and eta."""
+        return self.configs[0]
+
+    def first_state(self) -> State:
+        """The weights that each run starts from."""
+        weights = [draw_weights(config, self.dataset) for config in self.configs]
+        return State.stack(weights, self.shared.dtype)
+
+    def evaluations(self, state: State, check: Callable[[], None]) -> Iterator[Evaluation]:
+        """Train ``state``; ``check`` is called before every update and may raise to stop there."""
+        train_split, shared = self.dataset.train, self.shared
+        batches = Batches(
+            train_split,
+            n_batch=shared.n_batch,
+            shuffle=shared.shuffle,
+            seed=shared.seed,
+            dtype=shared.dtype,
+            augmentation=make_augmentation(shared, self.dataset),
+        )
+
+        def checked_batches(epoch: int) -> Iterator[tuple[Floats, Labels]]:
+            for batch in batches(epoch):
+                check()
+                yield batch
+
+        return train(
+            state,
+            self.objective,
+            checked_batches,
+            train_split,
+            self.dataset.validation,
+            eta=self.eta,
+            epochs=range(shared.epochs + 1),
+        )
+
+    def model(self, state: State, run: int) -> Model:
+        """One run's weights with what is needed to use them."""
+        seen, dataset = self.objective.standardization, self.dataset
+        return Model(state.W[run], state.b[run], seen.mean, seen.std, dataset.class_names, dataset.image_shape)

@@ -1,0 +1,185 @@
+"""Commands that use what has been trained: runs, evaluate, predict, data show."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cifar_linear.data.pictures import read_picture
+from cifar_linear.errors import DataError
+from cifar_linear.runs import RunFolder
+from cifar_linear.unpacking import load_dataset
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, make_four_runs):
+    return make_four_runs(tmp_path_factory.mktemp("using"))
+
+
+@pytest.fixture
+def one(trained, tmp_path):
+    """A copy of one run, which a test may change."""
+    return shutil.copytree(sorted(trained.iterdir())[0], tmp_path / "one")
+
+
+def test_runs_are_listed_with_settings_and_accuracies(run, trained):
+    result = run("runs", "--runs-dir", trained)
+    assert result.exit_code == 0
+    head, *rows = result.stdout.splitlines()
+    assert head.split() == ["name", "status", "loss", "lambda", "eta", "validation", "test", "seconds"]
+    assert [row.split()[0] for row in rows] == sorted(path.name for path in trained.iterdir())
+    settings = (("0", "0.003"), ("0.3", "0.003"), ("1", "0.003"), ("0", "0.05"))
+    assert [row.split()[1:5] for row in rows] == [["finished", "softmax", *setting] for setting in settings]
+
+
+def test_runs_are_sorted_by_accuracy_from_the_highest(run, trained):
+    document = json.loads(run("runs", "--runs-dir", trained, "--sort", "validation", "--json").stdout)
+    accuracies = [row["validation"] for row in document]
+    assert accuracies == sorted(accuracies, reverse=True)
+    for row in document:
+        recorded = RunFolder(trained / row["name"]).read_record()
+        assert row["validation"] == recorded["metrics"]["validation"]["accuracy"]
+
+
+def test_foreign_folders_are_left_out_of_the_list_with_a_line(run, one):
+    (one.parent / "foreign").mkdir()
+    result = run("runs", "--runs-dir", one.parent)
+    assert result.exit_code == 0
+    assert result.stderr.startswith(f"left out: {one.parent / 'foreign'}: ")
+    assert len(result.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_evaluation_agrees_with_the_record_to_the_bit(run, one, split):
+    document = json.loads(run("evaluate", one, "--split", split, "--json").stdout)
+    assert document["metrics"] == document["recorded"] == RunFolder(one).read_record()["metrics"][split]
+
+
+def test_evaluation_that_disagrees_with_the_record_exits_with_5(run, one):
+    folder = RunFolder(one)
+    model = folder.read_model()
+    folder.write_model(model._replace(W=model.W[::-1]))
+    result = run("evaluate", one)
+    assert result.exit_code == 5
+    assert "are the images those that it was trained with?" in result.stderr
+
+
+def test_evaluation_of_a_split_without_record_says_so(run, one):
+    folder = RunFolder(one)
+    record = folder.read_record()
+    del record["metrics"]["test"]
+    folder.write_record(record)
+    result = run("evaluate", one)
+    assert result.exit_code == 0
+    assert "recorded no figures of the test images" in result.stderr
+
+
+@pytest.fixture
+def pictures(one, tmp_path, make_config):
+    """Two test images as files, and their rows."""
+    test = load_dataset(make_config(data={"images_per_batch": 100})).test
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    for path, row in zip(paths, test.images, strict=False):
+        Image.fromarray(row.reshape(3, 32, 32).transpose(1, 2, 0)).save(path)
+    return paths, test.images[:2]
+
+
+def test_prediction_of_a_picture_is_that_of_the_test_image(run, one, pictures):
+    """From file to probabilities: the same numbers that the run stored for the image."""
+    paths, _ = pictures
+    document = json.loads(run("predict", one, *paths, "--json").stdout)
+    stored, names = RunFolder(one).read_predictions().probabilities, RunFolder(one).read_model().class_names
+    for i, entry in enumerate(document):
+        assert list(entry["probabilities"]) == [names[k] for k in np.argsort(-stored[i], kind="stable")]
+        expected = dict(zip(names, stored[i].tolist(), strict=True))
+        assert entry["probabilities"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_prediction_names_the_top_classes(run, one, pictures):
+    (path, _), _ = pictures
+    result = run("predict", one, path, "--top", 2)
+    assert result.exit_code == 0
+    name, _, classes = result.stdout.strip().partition(": ")
+    assert name == str(path)
+    assert len(classes.split(", ")) == 2
+
+
+def test_broken_picture_is_an_error_line_and_the_others_are_predicted(run, one, pictures, tmp_path):
+    paths, _ = pictures
+    (tmp_path / "cut.png").write_bytes(paths[0].read_bytes()[:100])
+    (tmp_path / "text.png").write_text("no picture")
+    bad = [tmp_path / "cut.png", tmp_path / "text.png", tmp_path / "missing.png", tmp_path]
+    result = run("predict", one, *bad, *paths)
+    assert result.exit_code == 3
+    assert [line.partition(": ")[0] for line in result.stdout.splitlines()] == [str(path) for path in paths]
+    lines = result.stderr.splitlines()
+    assert len(lines) == 5
+    assert all(line.startswith(f"error: {path}: ") for line, path in zip(lines, bad, strict=False))
+    assert lines[-1] == "error: 4 of 6 pictures could not be read"
+
+
+def test_picture_of_another_size_and_mode_is_brought_into_form(tmp_path):
+    """Grey with transparency, twice as large: the same picture in three equal channels, rows from the top."""
+    column = np.linspace(0, 255, 64).astype(np.uint8)
+    Image.fromarray(np.repeat(column[:, None], 64, 1)).convert("LA").save(tmp_path / "grey.png")
+    planes = read_picture(tmp_path / "grey.png", (3, 32, 32)).reshape(3, 32, 32)
+    assert (planes == planes[0]).all()
+    assert (np.diff(planes[0, :, 5].astype(int)) > 0).all()
+    assert read_picture(tmp_path / "grey.png", (1, 28, 28)).shape == (784,)
+
+
+def test_picture_taken_sideways_is_turned_upright(tmp_path):
+    pixels = np.zeros((8, 16, 3), np.uint8)
+    pixels[:, :8] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter clockwise
+    Image.fromarray(pixels).save(tmp_path / "side.png", exif=exif)
+    upright = read_picture(tmp_path / "side.png", (1, 16, 8)).reshape(16, 8)
+    assert upright[0].min() == 255
+    assert upright[-1].max() == 0
+
+
+def test_picture_of_too_many_pixels_is_refused_before_it_is_unpacked(tmp_path):
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(DataError, match="10000 x 10000 pixels; at most 50000000 are read"):
+        read_picture(tmp_path / "bomb.png", (3, 32, 32))
+
+
+def test_images_are_shown_with_their_classes(run, tmp_path, monkeypatch):
+    """What the figure holds is looked at on its way to the file."""
+    drawn = []
+    monkeypatch.setattr("cifar_linear.figures.style.rendered", lambda figure, form: drawn.append(figure) or b"x")
+    result = run("data", "show", "--count", 12, "-o", tmp_path / "images.svg")
+    assert result.exit_code == 0, result.stderr
+    (figure,) = drawn
+    titles = [axes.get_title() for axes in figure.axes if axes.get_images()]
+    assert len(titles) == 12
+    assert set(titles) <= {"disc", "square", "triangle", "ring", "cross", "rows", "columns", "checks", "ramp", "glow"}
+
+
+def test_augmented_images_stand_below_their_originals(run, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("cifar_linear.figures.style.rendered", lambda figure, form: drawn.append(figure) or b"x")
+    options = "--count", 3, "--augment", "--set", "augmentation.flip=1", "-o", tmp_path / "images.png"
+    assert run("data", "show", *options).exit_code == 0
+    pictures = [np.asarray(axes.get_images()[0].get_array()) for axes in drawn[0].axes if axes.get_images()]
+    assert [axes.get_title() for axes in drawn[0].axes[3:]] == ["flipped"] * 3
+    for original, flipped in zip(pictures[:3], pictures[3:], strict=True):
+        np.testing.assert_array_equal(flipped, original[:, ::-1])
+
+
+def test_random_images_are_others_and_the_same_each_time(run, tmp_path):
+    contents = []
+    for name, options in (("a", ()), ("b", ("--random",)), ("c", ("--random",))):
+        run("data", "show", "--count", 5, "-o", tmp_path / f"{name}.png", *options)
+        contents.append((tmp_path / f"{name}.png").read_bytes())
+    assert contents[0] != contents[1] == contents[2]
+
+
+def test_showing_asks_for_what_it_needs(run, tmp_path):
+    nothing = run("data", "show", "--augment", "-o", tmp_path / "a.png")
+    assert (nothing.exit_code, "augments nothing" in nothing.stderr) == (2, True)
+    ending = run("data", "show", "-o", tmp_path / "a.gif")
+    assert (ending.exit_code, "ends in .png, .pdf or .svg" in ending.stderr) == (2, True)
