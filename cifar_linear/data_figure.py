@@ -43,6 +43,6 @@ def draw_images(config: Config, dataset: Dataset, split: str, count: int, at_ran
 def _changes(flipped: np.ndarray, moved: np.ndarray) -> list[str]:
     """What was done to each image, in a few words."""
     return [
-        " ".join(["flipped"] * flip + [f"{down:+d} {right:+d}"] * bool(down or right)) or "as it was"
+        ("flipped" if flip else "") + (f" {down:+d} {right:+d}" if down or right else "") or "as it was"
         for flip, down, right in zip(flipped, *moved, strict=True)
     ]
