@@ -75,6 +75,8 @@ def test_one_run_is_reported_into_its_folder(run, own_runs):
     text = (path / "report.md").read_text()
     assert "What differs" not in text
     assert "| lambda | 0 |" in text
+    figures = RunFolder(path).read_record()["metrics"]["test"]
+    assert f"| test | {figures['loss']:.4f} | {figures['cost']:.4f} | {100 * figures['accuracy']:.2f} % |" in text
     assert len(list((path / "figures").iterdir())) == 7
 
 
@@ -117,7 +119,7 @@ def test_run_without_test_figures_is_drawn_without_them(own_runs, tmp_path):
     write_report(collect([path]), tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "diverged after epoch 4: training diverged at step 7" in text
-    assert re.search(r"^\| \d{8}T\S+ \| - \|", text, re.MULTILINE)
+    assert re.findall(r"^\| (train|validation|test) \|", text, re.MULTILINE) == ["train", "validation"]
     assert not (tmp_path / "figures" / "confusion.png").exists()
 
 

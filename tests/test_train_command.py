@@ -126,6 +126,13 @@ def test_name_and_overrides_reach_the_folder(run, small_config, runs_dir):
     assert parse_config(folder.read_config(), "").eta == 0.5
 
 
+def test_float64_is_computed_and_stored_in_double_precision(run, small_config, runs_dir):
+    train(run, small_config, runs_dir, "--float64")
+    folder = only_run(runs_dir)
+    assert folder.read_model().W.dtype == np.float64
+    assert parse_config(folder.read_config(), "").dtype == "float64"
+
+
 def test_divergence_exits_with_4_and_keeps_the_last_finite_weights(run, small_config, runs_dir):
     result = train(run, small_config, runs_dir, "--set", "eta=1e4", "--set", "lambda=1")
     assert result.exit_code == 4

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @data_dir_option
 @runs_dir_option
 @click.option("--name", help="Name of the run, part of its folder's name.  [default: the config file's]")
+@click.option("--float64", is_flag=True, help="Compute in double precision, like --set dtype=float64.")
 @click.option("--no-figures", is_flag=True, help="Leave out the figures and the report.")
 @format_option
 @click.option("--json", "as_json", is_flag=True, help="Print run.json and the folder's path as one JSON document.")
@@ -42,6 +43,7 @@ def train(
     data_dir: Path | None,
     runs_dir: Path,
     name: str | None,
+    float64: bool,
     no_figures: bool,
     form: Format,
     as_json: bool,
@@ -54,7 +56,7 @@ def train(
     from cifar_linear.runs import RunFolder, checked_name, name_from
     from cifar_linear.unpacking import load_dataset
 
-    config = read_config(config_path, overrides)
+    config = read_config(config_path, (*overrides, "dtype=float64") if float64 else overrides)
     name = checked_name(name) if name is not None else name_from(config_path)
     dataset = load_dataset(config, data_dir)
     with _Progress(config.epochs, quiet) as progress, SafeStop() as stop:

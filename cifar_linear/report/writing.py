@@ -23,15 +23,18 @@ class _Column(NamedTuple):
     value: Any
 
 
+_DETAILS = (
+    _Column("gap", "{:.2%}", lambda run: run.gap),
+    _Column("best epoch", "{:d}", lambda run: run.best_epoch),
+    _Column("|W|", "{:.3f}", lambda run: run.weight_norm),
+    _Column("seconds", "{:.1f}", lambda run: run.record["seconds"]),
+)
 _COLUMNS = (
     _Column("test accuracy", "{:.2%}", lambda run: run.figure("test", "accuracy")),
     _Column("validation accuracy", "{:.2%}", lambda run: run.figure("validation", "accuracy")),
     _Column("training accuracy", "{:.2%}", lambda run: run.figure("train", "accuracy")),
-    _Column("gap", "{:.2%}", lambda run: run.gap),
     _Column("training cost", "{:.4f}", lambda run: run.figure("train", "cost")),
-    _Column("best epoch", "{:d}", lambda run: run.best_epoch),
-    _Column("|W|", "{:.3f}", lambda run: run.weight_norm),
-    _Column("seconds", "{:.1f}", lambda run: run.record["seconds"]),
+    *_DETAILS,
 )
 
 
@@ -79,7 +82,9 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "differing": differing,
         "settings": {label: [run.settings.get(key, "-") for key in differing] for label, run in runs.items()},
         "shared": {key: value for key, value in first.settings.items() if key not in differing},
+        "alone": first if len(runs) == 1 else None,
         "columns": [column.title for column in _COLUMNS],
+        "details": {column.title: _cell(column, first) for column in _DETAILS},
         "table": {label: [_cell(column, run) for column in _COLUMNS] for label, run in runs.items()},
         "status": {label: run.status for label, run in runs.items()},
         "folders": {label: run.name for label, run in runs.items()},
