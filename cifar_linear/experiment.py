@@ -29,7 +29,7 @@ def run_group(
     watch: Watch,
     check: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
-    """Train runs that may differ in lambda and eta only, in one pass over the data; returns their records.
+    """Train runs that may differ in lambda, eta and decay only, in one pass over the data; returns their records.
 
     ``check`` is called before every update and may raise to stop there. However training ends, each folder gets its
     status - finished, diverged, interrupted or failed - and weights and figures of the last evaluation point.

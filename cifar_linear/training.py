@@ -1,6 +1,6 @@
 """Mini-batch gradient descent as a generator that knows no disk, screen or config."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +33,8 @@ class Evaluation(NamedTuple):
         return columns
 
 
+Rates = Callable[[int, Sequence[Doubles]], Doubles]
+
 # Overflow is what a diverging run does; `train` looks for it, so NumPy need not warn of it.
 _overflow_is_looked_for = np.errstate(over="ignore", invalid="ignore")
 
@@ -64,7 +66,7 @@ def train(
     training: Split,
     validation: Split,
     *,
-    eta: Doubles,
+    eta: Rates,
     epochs: range,
 ) -> Iterator[Evaluation]:
     """Train R runs side by side, yielding after each epoch's updates.
@@ -75,23 +77,26 @@ def train(
         batches: the batches of an epoch: raw pixels (n, d) and labels (n,).
         training: the split to train and to evaluate on.
         validation: the split to evaluate on besides.
-        eta: learning rate of each run, (R,).
+        eta: the learning rates (R,) of an epoch, from its number and the validation losses (R,) of all evaluations.
         epochs: which epochs to go through. Epoch 0 is the state before any update: it has no batches.
 
     A run whose weights, loss or cost stop being finite goes back to its weights at the last evaluation and stays
     there, without touching the others. Training ends early when no run is left.
     """
     kept = state.copy()
+    losses: list[Doubles] = []
     for epoch in epochs:
+        rates = eta(epoch, losses)
         if epoch > 0:
-            _update(state, kept, objective, batches(epoch), eta)
+            _update(state, kept, objective, batches(epoch), rates)
         on_training, on_validation = (evaluate(state, split, objective) for split in (training, validation))
         finite: Bools = np.isfinite(on_training.cost) & np.isfinite(on_validation.cost)
         state.retire(~finite, kept)
         if not state.alive.any():
             return
         kept = state.copy()
-        yield Evaluation(epoch, state.step, eta, on_training, on_validation, state.alive)
+        losses.append(on_validation.loss)
+        yield Evaluation(epoch, state.step, rates, on_training, on_validation, state.alive)
 
 
 @_overflow_is_looked_for

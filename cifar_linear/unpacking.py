@@ -10,7 +10,15 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from cifar_linear.arrays import Doubles, Floats, Labels
-from cifar_linear.config.models import Cifar10Data, Config, HeldOut
+from cifar_linear.config.models import (
+    Cifar10Data,
+    Config,
+    CosineDecay,
+    HeldOut,
+    NoDecay,
+    PlateauDecay,
+    StepDecay,
+)
 from cifar_linear.data import cifar10, synthetic
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches
@@ -18,6 +26,7 @@ from cifar_linear.data.dataset import Dataset, hold_out, join_batches
 from cifar_linear.nn.linear import initial_weights
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
+from cifar_linear.nn.schedules import Schedule, constant, cosine, plateau, step
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.runs import Model
@@ -59,6 +68,19 @@ def make_augmentation(config: Config, dataset: Dataset) -> Augmentation | None:
     return Augmentation(dataset.image_shape, flip=wanted.flip, shift=wanted.shift, seed=config.seed)
 
 
+def make_schedule(config: Config) -> Schedule:
+    """How eta changes over the epochs."""
+    match config.decay:
+        case StepDecay(every=every, factor=factor):
+            return step(every, factor)
+        case PlateauDecay(patience=patience, factor=factor):
+            return plateau(patience, factor)
+        case CosineDecay():
+            return cosine(config.epochs)
+        case NoDecay():
+            return constant
+
+
 def draw_weights(config: Config, dataset: Dataset) -> tuple[Doubles, Doubles]:
     """The weights (K, d) and biases (K,) that a run starts from."""
     rng = rng_for(config.seed, Purpose.WEIGHTS)
@@ -72,21 +94,20 @@ class Group:
     configs: Sequence[Config]
     dataset: Dataset
     objective: Objective
-    eta: Doubles
 
     @classmethod
     def of(cls, configs: Sequence[Config], dataset: Dataset) -> Group:
         """Raises ValueError if the configs cannot share a pass over the data."""
-        alike = [config.model_copy(update={"lam": 0.0, "eta": 1.0}) for config in configs]
+        alike = [config.model_copy(update={"lam": 0.0, "eta": 1.0, "decay": NoDecay()}) for config in configs]
         if any(config != alike[0] for config in alike):
-            raise ValueError("runs that share a pass over the data may differ in lambda and eta only")
+            raise ValueError("runs that share a pass over the data may differ in lambda, eta and decay only")
         lam = np.array([config.lam for config in configs])
         objective = Objective(LOSSES[configs[0].loss], lam, Standardization.of(dataset.train.images))
-        return cls(configs, dataset, objective, np.array([config.eta for config in configs]))
+        return cls(configs, dataset, objective)
 
     @property
     def shared(self) -> Config:
-        """Stands for all configs in every key but lambda and eta."""
+        """Stands for all configs in every key but lambda, eta and decay."""
         return self.configs[0]
 
     def first_state(self) -> State:
@@ -117,9 +138,17 @@ class Group:
             checked_batches,
             train_split,
             self.dataset.validation,
-            eta=self.eta,
+            eta=self._rates,
             epochs=range(shared.epochs + 1),
         )
+
+    def _rates(self, epoch: int, losses: Sequence[Doubles]) -> Doubles:
+        """The learning rate of each run in an epoch, (R,); that of epoch 0 is the first that will be used."""
+        factors = [
+            make_schedule(config)(max(epoch, 1), [float(loss[run]) for loss in losses])
+            for run, config in enumerate(self.configs)
+        ]
+        return np.array([config.eta for config in self.configs]) * factors
 
     def model(self, state: State, run: int) -> Model:
         """One run's weights with what is needed to use them."""

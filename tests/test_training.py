@@ -18,7 +18,7 @@ class Training:
     """One group on sixty images, as experiment.py would set it up, with the numbers in the test's hands."""
 
     def __init__(self, config, dataset, lam, eta, n_batch=20):
-        self.dataset, self.eta = dataset, np.array(eta, float)
+        self.dataset, self.eta = dataset, lambda _epoch, _losses: np.array(eta, float)
         self.objective = Objective(LOSSES[config.loss], np.array(lam, float), Standardization.of(dataset.train.images))
         self.state = State.stack([draw_weights(config, dataset)] * len(lam), config.dtype)
         self.batches = Batches(dataset.train, n_batch=n_batch, shuffle=True, seed=config.seed, dtype=config.dtype)

@@ -112,6 +112,34 @@ class AugmentationConfig(_Part):
     shift: int = Field(0, ge=0, le=8, description="the most pixels that an image moves each way; edges are repeated")
 
 
+class NoDecay(_Part):
+    """The same eta in every epoch."""
+
+    kind: Literal["none"] = Field("none", description="how eta changes: none, step, plateau or cosine")
+
+
+class StepDecay(_Part):
+    """Eta times ``factor`` after each ``every`` epochs."""
+
+    kind: Literal["step"]
+    every: int = Field(ge=1, description="epochs between two cuts of eta")
+    factor: float = Field(0.1, gt=0, lt=1, description="what eta is multiplied with at each cut")
+
+
+class PlateauDecay(_Part):
+    """Eta times ``factor`` each time the validation loss has not improved for ``patience`` evaluations."""
+
+    kind: Literal["plateau"]
+    patience: int = Field(ge=1, description="evaluations without improvement before a cut of eta")
+    factor: float = Field(0.1, gt=0, lt=1, description="what eta is multiplied with at each cut")
+
+
+class CosineDecay(_Part):
+    """Eta along half a cosine, from its full value in the first epoch towards 0 after the last."""
+
+    kind: Literal["cosine"]
+
+
 class Config(_Part):
     """One experiment, complete: every key that influences a number."""
 
@@ -123,6 +151,10 @@ class Config(_Part):
     epochs: int = Field(ge=1, le=1_000_000, description="passes over the training images")
     shuffle: bool = Field(True, description="a new order in every epoch")
     augmentation: AugmentationConfig = Field(AugmentationConfig(), description="random changes to training images")
+    decay: Annotated[
+        NoDecay | StepDecay | PlateauDecay | CosineDecay,
+        Field(discriminator="kind", description="how eta changes over the epochs"),
+    ] = NoDecay()
     init_std: float = Field(0.01, ge=0, le=1e3, description="standard deviation of the first weights and biases")
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of weights and arithmetic")
     seed: int = Field(400, ge=0, le=2**63 - 1, description="of weights, order and held-out images")
