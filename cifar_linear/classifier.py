@@ -11,14 +11,17 @@ from cifar_linear.arrays import Floats, Images
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.data.dataset import Split
-from cifar_linear.metrics import Metrics
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
+from cifar_linear.records import Figures
+from cifar_linear.records import Split as SplitName
 from cifar_linear.runs import RunFolder
 from cifar_linear.state import State
 from cifar_linear.training import evaluate, predict
-from cifar_linear.unpacking import load_dataset
+from cifar_linear.unpacking import load_split
+
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,21 @@ class Classifier:
         objective = Objective(LOSSES[config.loss], np.array([config.lam]), seen)
         return cls(config, State(model.W[None], model.b[None]), objective, model.class_names, model.image_shape)
 
-    def evaluate(self, split_name: str, data_dir: Path | None) -> dict[str, float]:
+    def evaluate(self, split: SplitName, data_dir: Path | None) -> Figures:
         """Loss, cost and accuracy on a split of the data that the config names. Raises `DataError`."""
-        split = load_dataset(self.config, data_dir).splits[split_name]
-        figures = evaluate(self.state, split, self.objective)
-        return {name: float(getattr(figures, name)[0]) for name in Metrics._fields}
+        figures = evaluate(self.state, load_split(self.config, split, data_dir), self.objective)
+        return Figures(**{name: float(values[0]) for name, values in figures._asdict().items()})
 
     def probabilities(self, images: Images) -> Floats:
         """Class probabilities (n, K) of images (n, d) of 0 to 255."""
         unlabelled = Split(images, np.zeros(len(images), np.intp))
         return predict(self.state, unlabelled, self.objective)[:, 0]
+
+
+def disagreements(found: Figures, recorded: Figures) -> dict[str, float]:
+    """The recorded figures that a new evaluation does not confirm, to what rounding on another machine may change."""
+    return {
+        name: value
+        for name, value in recorded.model_dump().items()
+        if not abs(getattr(found, name) - value) <= _ROUNDING * max(abs(value), 1)
+    }

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from cifar_linear.arrays import Bools, Images, Integers
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import ConfigError
@@ -26,23 +27,33 @@ def draw_images(config: Config, dataset: Dataset, split: str, count: int, at_ran
     titles = [dataset.class_names[label] for label in shown.labels[indices]]
     if not augment:
         return image_figure(list(images), titles, dataset.image_shape)
+    if split != "train":
+        raise ConfigError(f"only training images are augmented; leave out --augment or --split {split}")
     augmentation = make_augmentation(config, dataset)
     if augmentation is None:
         raise ConfigError("the config augments nothing; try --set augmentation.flip=1 or --set augmentation.shift=2")
     flipped, moved = augmentation.draw(1, len(shown))
     changed = images.copy()
     augmentation.apply(changed, flipped[indices], moved[:, indices])
-    pictures, captions = [], []
-    for start in range(0, len(images), _COLUMNS):
-        line = slice(start, start + _COLUMNS)
-        pictures += [*images[line], *changed[line]]
-        captions += [*titles[line], *_changes(flipped[indices[line]], moved[:, indices[line]])]
-    return image_figure(pictures, captions, dataset.image_shape, columns=min(_COLUMNS, len(images)))
+    captions = _changes(flipped[indices], moved[:, indices])
+    columns = min(_COLUMNS, len(images))
+    pictures: list[Images | None] = []
+    texts: list[str] = []
+    for start in range(0, len(images), columns):
+        line = slice(start, start + columns)
+        for row, words in ((images[line], titles[line]), (changed[line], captions[line])):
+            empty = columns - len(row)
+            pictures += [*row, *[None] * empty]
+            texts += [*words, *[""] * empty]
+    return image_figure(pictures, texts, dataset.image_shape, columns)
 
 
-def _changes(flipped: np.ndarray, moved: np.ndarray) -> list[str]:
-    """What was done to each image, in a few words."""
-    return [
-        ("flipped" if flip else "") + (f" {down:+d} {right:+d}" if down or right else "") or "as it was"
-        for flip, down, right in zip(flipped, *moved, strict=True)
-    ]
+def _changes(flipped: Bools, moved: Integers) -> list[str]:
+    """What was done to each image: flipped, and by how many pixels it moved which way."""
+    captions = []
+    for flip, down, right in zip(flipped, *moved, strict=True):
+        words = ["flipped"] if flip else []
+        words += [f"{'↓' if down > 0 else '↑'}{abs(down)}"] if down else []
+        words += [f"{'→' if right > 0 else '←'}{abs(right)}"] if right else []
+        captions.append(" ".join(words) or "as it was")
+    return captions

@@ -10,6 +10,7 @@ from cifar_linear.data.dataset import Dataset
 from cifar_linear.metrics import most_confident_mistakes
 from cifar_linear.provenance import data_record, environment_record
 from cifar_linear.recorder import Recorder, Result
+from cifar_linear.records import Figures, Record
 from cifar_linear.runs import Predictions, RunFolder
 from cifar_linear.state import State
 from cifar_linear.training import Evaluation, evaluate, predict
@@ -28,7 +29,7 @@ def run_group(
     dataset: Dataset,
     watch: Watch,
     check: Callable[[], None] = lambda: None,
-) -> list[dict[str, Any]]:
+) -> list[Record]:
     """Train runs that may differ in lambda, eta and decay only, in one pass over the data; returns their records.
 
     ``check`` is called before every update and may raise to stop there. However training ends, each folder gets its
@@ -56,7 +57,7 @@ def run_group(
 def _facts(configs: Sequence[Config], dataset: Dataset) -> list[dict[str, Any]]:
     """What is known of each run before it starts."""
     shared = {"data": data_record(dataset, configs[0].data.dataset), "environment": environment_record()}
-    return [{"config": config.to_tree(), **shared} for config in configs]
+    return [{"config": config, **shared} for config in configs]
 
 
 def _results(group: Group, state: State) -> dict[int, Result]:
@@ -68,7 +69,7 @@ def _results(group: Group, state: State) -> dict[int, Result]:
     metrics, probabilities = evaluate(state, test, group.objective), predict(state, test, group.objective)
     results = {}
     for run in alive:
-        figures = {name: float(values[run]) for name, values in metrics._asdict().items()}
+        figures = Figures(**{name: float(values[run]) for name, values in metrics._asdict().items()})
         mistakes = most_confident_mistakes(probabilities[:, run], test.labels, _MISTAKES)
         predictions = Predictions(probabilities[:, run], test.labels, mistakes, test.images[mistakes])
         results[run] = Result(figures, predictions)

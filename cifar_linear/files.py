@@ -16,7 +16,8 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         _write(path, beside, content)
     except OSError as error:
-        raise RunError(f"{path}: cannot be written: {error.strerror}; what was there before is unharmed") from error
+        kept = "; what was there before is unharmed" if path.exists() else ""
+        raise RunError(f"{path}: cannot be written: {error.strerror}{kept}") from error
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)

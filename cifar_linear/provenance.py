@@ -8,25 +8,29 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
 import cifar_linear
 from cifar_linear.data.dataset import Dataset, Split
+from cifar_linear.records import Blas, DataRecord, EnvironmentRecord
 
-_LIBRARIES = ("numpy", "pydantic", "PyYAML")
+_LIBRARIES = ("numpy", "pydantic", "PyYAML", "matplotlib", "pillow")
 
 
-def data_record(dataset: Dataset, name: str) -> dict[str, Any]:
-    """Which images: the number in each split, and a fingerprint that is the same for every file layout."""
-    return {
-        "dataset": name,
-        "synthetic": name == "synthetic",
-        "images": {split: len(images) for split, images in dataset.splits.items()},
-        "sha256": {split: fingerprint(images) for split, images in dataset.splits.items()},
-    }
+def data_record(dataset: Dataset, name: str) -> DataRecord:
+    """Which images a run sees."""
+    return DataRecord(
+        dataset=name,
+        synthetic=name == "synthetic",
+        images={"train": len(dataset.train), "validation": len(dataset.validation), "test": len(dataset.test)},
+        sha256={
+            "train": fingerprint(dataset.train),
+            "validation": fingerprint(dataset.validation),
+            "test": fingerprint(dataset.test),
+        },
+    )
 
 
 def fingerprint(split: Split) -> str:
@@ -36,26 +40,25 @@ def fingerprint(split: Split) -> str:
     return digest.hexdigest()
 
 
-def environment_record() -> dict[str, Any]:
-    """Versions, BLAS with its threads, commit, machine and process."""
-    blas_keys = ("internal_api", "version", "architecture", "num_threads")
-    return {
-        "versions": {
+def environment_record() -> EnvironmentRecord:
+    """Where a run happens."""
+    return EnvironmentRecord(
+        versions={
             "cifar_linear": cifar_linear.__version__,
             "python": platform.python_version(),
             **{name.lower(): version(name) for name in _LIBRARIES},
         },
-        "blas": [{key: library.get(key) for key in blas_keys} for library in _blas()],
-        "commit": _commit(Path(cifar_linear.__file__).parent.parent),
-        "platform": platform.platform(),
-        "host": socket.gethostname(),
-        "process": os.getpid(),
-        "command": sys.argv,
-    }
-
-
-def _blas() -> list[dict[str, Any]]:
-    return [library for library in threadpool_info() if library.get("user_api") == "blas"]
+        blas=[
+            Blas(**{name: library.get(name) for name in Blas.model_fields})
+            for library in threadpool_info()
+            if library.get("user_api") == "blas"
+        ],
+        commit=_commit(Path(cifar_linear.__file__).parent.parent),
+        platform=platform.platform(),
+        host=socket.gethostname(),
+        process=os.getpid(),
+        command=[os.fsencode(word).decode(errors="replace") for word in sys.argv],
+    )
 
 
 def _commit(checkout: Path) -> str | None:

@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from cifar_linear.history import History
-from cifar_linear.metrics import Metrics
-from cifar_linear.runs import FORMAT, Model, Predictions, RunFolder
+from cifar_linear.records import Figures, Record, Split, Status
+from cifar_linear.runs import Model, Predictions, RunFolder
 from cifar_linear.state import State
 from cifar_linear.training import Evaluation
 
@@ -22,7 +22,7 @@ ModelOf = Callable[[State, int], Model]
 class Result(NamedTuple):
     """What a finished run makes of the test images: loss, cost and accuracy, and the predictions themselves."""
 
-    figures: dict[str, float]
+    figures: Figures
     predictions: Predictions
 
 
@@ -49,7 +49,7 @@ class Recorder:
             self._save()
             self._write_records("running")
 
-    def stopped(self, status: str, error: str | None = None) -> None:
+    def stopped(self, status: Status, error: str | None = None) -> None:
         """The group ended before its time, with weights and figures of its last evaluation point."""
         try:
             self._save()
@@ -57,7 +57,7 @@ class Recorder:
             # The smallest file last: where a full disk refuses the others, the status may still be told.
             self._write_records(status, error)
 
-    def finished(self, results: Mapping[int, Result], diverged: Mapping[int, str]) -> list[dict[str, Any]]:
+    def finished(self, results: Mapping[int, Result], diverged: Mapping[int, str]) -> list[Record]:
         """The group came to its end: each run has a result on the test images, or a reason why it diverged."""
         self._save()
         for run, result in results.items():
@@ -69,7 +69,7 @@ class Recorder:
             for run in range(len(self._folders))
         ]
 
-    def _write_records(self, status: str, error: str | None = None) -> None:
+    def _write_records(self, status: Status, error: str | None = None) -> None:
         for run in range(len(self._folders)):
             self._write_record(run, status, error=error)
 
@@ -79,26 +79,27 @@ class Recorder:
             folder.write_model(self._model_of(self._kept, run))
         self._saved = perf_counter()
 
-    def _write_record(
-        self, run: int, status: str, test: dict[str, float] | None = None, error: str | None = None
-    ) -> dict[str, Any]:
+    def _write_record(self, run: int, status: Status, test: Figures | None = None, error: str | None = None) -> Record:
         rows = self._history.rows(run)
-        metrics = {split: _figures_of(split, rows[-1]) for split in ("train", "validation") if rows}
-        record = {
-            "format": FORMAT,
-            "status": status,
-            "created": self._created,
-            "seconds": round(perf_counter() - self._started, 3),
-            "epoch": rows[-1]["epoch"] if rows else None,
-            "step": rows[-1]["step"] if rows else None,
-            "metrics": metrics | ({"test": test} if test else {}),
-            "error": error,
+        metrics: dict[Split, Figures] = {}
+        if rows:
+            metrics = {"train": _figures_of("train", rows[-1]), "validation": _figures_of("validation", rows[-1])}
+        if test:
+            metrics["test"] = test
+        record = Record(
+            status=status,
+            created=self._created,
+            seconds=round(perf_counter() - self._started, 3),
+            epoch=rows[-1]["epoch"] if rows else None,
+            step=rows[-1]["step"] if rows else None,
+            metrics=metrics,
+            error=error,
             **self._facts[run],
-        }
+        )
         self._folders[run].write_record(record)
         return record
 
 
-def _figures_of(split: str, row: Mapping[str, Any]) -> dict[str, float]:
+def _figures_of(split: str, row: Mapping[str, Any]) -> Figures:
     """A split's figures from a row of the history."""
-    return {name: row[f"{split}_{name}"] for name in Metrics._fields}
+    return Figures(**{name: row[f"{split}_{name}"] for name in Figures.model_fields})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,15 +13,29 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import ValidationError
 
 from cifar_linear.arrays import Doubles, Floats, Images, Labels
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.files import write_whole
-
-FORMAT = 1
-"""Version of the folder's layout, noted in every record."""
+from cifar_linear.records import FORMAT, Record
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "eta",
+    "train_loss",
+    "train_cost",
+    "train_accuracy",
+    "validation_loss",
+    "validation_cost",
+    "validation_accuracy",
+    "seconds",
+)
+"""What every row of metrics.csv has; later columns come after."""
 
 
 class Model(NamedTuple):
@@ -32,6 +47,17 @@ class Model(NamedTuple):
     std: Doubles
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
+
+    def problem(self) -> str | None:
+        """What is wrong with a model that was read; None for a whole one."""
+        numbers = (self.W, self.b, self.mean, self.std)
+        if not all(part.dtype.kind == "f" and np.isfinite(part).all() for part in numbers):
+            return "weights, mean and std must be finite numbers"
+        features, classes = math.prod(self.image_shape), len(self.class_names)
+        shapes = (classes, features), (classes,), (features,), (features,)
+        if len(self.image_shape) != 3 or tuple(part.shape for part in numbers) != shapes:
+            return f"arrays do not fit {classes} classes of images {self.image_shape}"
+        return None
 
 
 class Predictions(NamedTuple):
@@ -45,6 +71,21 @@ class Predictions(NamedTuple):
     labels: Labels
     mistakes: Labels
     mistake_images: Images
+
+    def problem(self, model: Model) -> str | None:
+        """What is wrong with predictions that were read; None for those that such a model could make."""
+        images, (classes, features) = len(self.labels), model.W.shape
+        shapes = (images, classes), (images,), (len(self.mistakes),), (len(self.mistakes), features)
+        if tuple(part.shape for part in self) != shapes:
+            return f"arrays do not fit {images} images of {classes} classes"
+        if self.mistake_images.dtype != np.uint8 or self.probabilities.dtype.kind != "f":
+            return "images must be uint8 and probabilities floats"
+        if not ((self.probabilities >= 0) & (self.probabilities <= 1)).all():
+            return "probabilities must be 0 to 1"
+        for indices, limit in ((self.labels, classes), (self.mistakes, images)):
+            if indices.dtype.kind not in "iu" or ((indices < 0) | (indices >= limit)).any():
+                return f"labels and indices must be integers from 0 to {limit - 1}"
+        return None
 
 
 class RunFolder:
@@ -87,19 +128,29 @@ class RunFolder:
         """The content of the config file."""
         return self._read("config.yaml")
 
-    def write_record(self, record: Mapping[str, Any]) -> None:
+    def write_record(self, record: Record) -> None:
         """Status, final metrics and provenance."""
-        self._write("run.json", (json.dumps(record, indent=2, allow_nan=False) + "\n").encode())
+        self._write("run.json", (json.dumps(record.to_tree(), indent=2, allow_nan=False) + "\n").encode())
 
-    def read_record(self) -> dict[str, Any]:
-        """What `write_record` wrote."""
+    def read_record(self) -> Record:
+        """What `write_record` wrote. Raises `RunError` for any other content, or another version's."""
+        if not self.is_run():
+            raise RunError(f"{self.path}: not a run folder: there is no run.json")
+        content = self._read("run.json")
         try:
-            record = json.loads(self._read("run.json"))
-        except ValueError as error:
-            raise RunError(f"{self.path / 'run.json'}: not JSON: {error}") from error
-        if not isinstance(record, dict):
-            raise RunError(f"{self.path / 'run.json'}: not a record of a run")
-        return record
+            version = json.loads(content)["format"]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise RunError(f"{self.path / 'run.json'}: not the record of a run") from error
+        if version != FORMAT:
+            raise RunError(
+                f"{self.path / 'run.json'}: written by another version (format {version}, this one reads {FORMAT})"
+            )
+        try:
+            return Record.model_validate_json(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise RunError(f"{self.path / 'run.json'}: damaged: {key}: {first['msg']}") from error
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """One row per evaluation point; every number is written so that it reads back exactly."""
@@ -110,13 +161,21 @@ class RunFolder:
             writer.writerows(rows)
         self._write("metrics.csv", text.getvalue().encode())
 
-    def read_metrics(self) -> list[dict[str, float | None]]:
-        """What `write_metrics` wrote; an empty figure is None."""
-        lines = csv.DictReader(io.StringIO(self._read("metrics.csv").decode()))
+    def read_metrics(self) -> list[dict[str, float]]:
+        """What `write_metrics` wrote. Raises `RunError` if a row lacks a column or a finite number in it."""
+        path = self.path / "metrics.csv"
+        rows: list[dict[str, float]] = []
+        lines = csv.DictReader(io.StringIO(self._read("metrics.csv").decode(errors="replace")), strict=True)
         try:
-            return [{name: float(figure) if figure else None for name, figure in row.items()} for row in lines]
-        except (TypeError, ValueError) as error:
-            raise RunError(f"{self.path / 'metrics.csv'}: line {lines.line_num}: {error}") from error
+            for line in lines:
+                rows.append({name: float(figure) for name, figure in line.items() if figure})
+                if not all(math.isfinite(rows[-1][name]) for name in COLUMNS):
+                    raise ValueError("figures must be finite")
+        except KeyError as error:
+            raise RunError(f"{path}: line {lines.line_num}: no {error}") from error
+        except (TypeError, ValueError, csv.Error) as error:
+            raise RunError(f"{path}: line {lines.line_num}: {error}") from error
+        return rows
 
     def write_model(self, model: Model) -> None:
         """The weights with what is needed to use them. The same model gives the same bytes."""
@@ -125,18 +184,26 @@ class RunFolder:
     def read_model(self) -> Model:
         """What `write_model` wrote. Pickled content is refused."""
         arrays = self._read_arrays("model.npz", Model._fields)
-        class_names, image_shape = arrays.pop("class_names").tolist(), arrays.pop("image_shape").tolist()
-        return Model(**arrays, class_names=tuple(class_names), image_shape=tuple(image_shape))
+        class_names, image_shape = arrays.pop("class_names"), arrays.pop("image_shape")
+        if class_names.dtype.kind != "U" or image_shape.dtype.kind != "i":
+            raise RunError(f"{self.path / 'model.npz'}: damaged: class names must be text, the image's shape integers")
+        model = Model(**arrays, class_names=tuple(class_names.flat), image_shape=tuple(image_shape.flat))
+        if problem := model.problem():
+            raise RunError(f"{self.path / 'model.npz'}: damaged: {problem}")
+        return model
 
     def write_predictions(self, predictions: Predictions) -> None:
         """What the finished classifier makes of the test images."""
         self._write_arrays("predictions.npz", predictions._asdict())
 
-    def read_predictions(self) -> Predictions | None:
-        """What `write_predictions` wrote; None for a run that did not finish."""
+    def read_predictions(self, model: Model) -> Predictions | None:
+        """What `write_predictions` wrote for the run with this model; None for a run that did not finish."""
         if not (self.path / "predictions.npz").exists():
             return None
-        return Predictions(**self._read_arrays("predictions.npz", Predictions._fields))
+        predictions = Predictions(**self._read_arrays("predictions.npz", Predictions._fields))
+        if problem := predictions.problem(model):
+            raise RunError(f"{self.path / 'predictions.npz'}: damaged: {problem}")
+        return predictions
 
     def _write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
         buffer = io.BytesIO()
@@ -180,7 +247,7 @@ def name_from(path: Path) -> str:
 def run_folders(path: Path) -> Iterator[Path]:
     """The folder itself if it is a run, else the folders in it."""
     if not path.is_dir():
-        raise RunError(f"{path}: not a folder; name a run folder, or a folder of run folders")
+        raise RunError(f"{path}: not a folder; train first, or name a run folder or a folder of run folders")
     if RunFolder(path).is_run():
         yield path
     else:

@@ -22,13 +22,14 @@ from cifar_linear.config.models import (
 from cifar_linear.data import cifar10, synthetic
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches
-from cifar_linear.data.dataset import Dataset, hold_out, join_batches
+from cifar_linear.data.dataset import Dataset, ReadBatch, Split, hold_out, join_batches
 from cifar_linear.nn.linear import initial_weights
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.schedules import Schedule, constant, cosine, plateau, step
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
+from cifar_linear.records import Split as SplitName
 from cifar_linear.runs import Model
 from cifar_linear.state import State
 from cifar_linear.training import Evaluation, train
@@ -40,20 +41,36 @@ def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
     CIFAR-10 is looked for in ``data_dir``, else in the config's ``data.folder``, else in the platform's cache folder.
     Raises `DataError`.
     """
+    read, class_names = _source(config, data_dir)
+    training, validation = _train_and_validation(config, read)
+    return Dataset(training, validation, join_batches(read, config.data.test), class_names, cifar10.IMAGE_SHAPE)
+
+
+def load_split(config: Config, name: SplitName, data_dir: Path | None = None) -> Split:
+    """One split of `load_dataset`, from no more files than it needs."""
+    read, _ = _source(config, data_dir)
+    if name == "test":
+        return join_batches(read, config.data.test)
+    if name == "train" and not isinstance(config.data.validation, HeldOut):
+        return join_batches(read, config.data.train)
+    training, validation = _train_and_validation(config, read)
+    return training if name == "train" else validation
+
+
+def _train_and_validation(config: Config, read: ReadBatch) -> tuple[Split, Split]:
     data = config.data
-    class_names: tuple[str, ...]
-    if isinstance(data, Cifar10Data):
-        read = cifar10.reader(data_dir or _own_folder(data))
-        class_names = cifar10.CLASS_NAMES
-    else:
-        read = synthetic.reader(data.images_per_batch, data.seed)
-        class_names = synthetic.CLASS_NAMES
     training = join_batches(read, data.train)
     if isinstance(data.validation, HeldOut):
-        training, validation = hold_out(training, data.validation.size, rng_for(config.seed, Purpose.HELD_OUT))
-    else:
-        validation = join_batches(read, data.validation)
-    return Dataset(training, validation, join_batches(read, data.test), class_names, cifar10.IMAGE_SHAPE)
+        return hold_out(training, data.validation.size, rng_for(config.seed, Purpose.HELD_OUT))
+    return training, join_batches(read, data.validation)
+
+
+def _source(config: Config, data_dir: Path | None) -> tuple[ReadBatch, tuple[str, ...]]:
+    """Where batches come from, and what their classes are called."""
+    data = config.data
+    if isinstance(data, Cifar10Data):
+        return cifar10.reader(data_dir or _own_folder(data)), cifar10.CLASS_NAMES
+    return synthetic.reader(data.images_per_batch, data.seed), synthetic.CLASS_NAMES
 
 
 def _own_folder(data: Cifar10Data) -> Path:

@@ -65,7 +65,7 @@ def test_table_is_sorted_by_a_click_and_turned_round_by_another(browser, page):
     """By number, not by text: a gap of 10 points is more than one of 9."""
     open_page(browser, page)
     button = browser.find_elements("css selector", "#table thead button")[5]
-    assert button.text == "gap"
+    assert button.text == "gap in points"
     button.click()
     gaps = [float(text.split()[0]) for text in column(browser, 6)]
     assert gaps == sorted(gaps)

@@ -45,7 +45,7 @@ def test_cost_figure_shows_loss_and_cost_of_both_splits():
 def test_without_penalty_loss_and_cost_are_one_line_and_the_figure_says_so():
     axes = cost_figure(ROWS, lam=0).axes[0]
     assert set(lines(axes)) == {"training loss = cost", "validation loss = cost"}
-    assert SAME in axes.get_ylabel()
+    assert axes.get_title() == SAME
 
 
 def test_second_axis_counts_update_steps():
@@ -90,6 +90,8 @@ def test_template_is_upright_and_in_its_own_colours():
 def test_common_scale_keeps_strong_templates_apart_from_weak_ones():
     W = np.stack([np.linspace(-4, 4, 12), np.linspace(-1, 1, 12), np.zeros(12)])
     own = pictures(template_figure({"run": W}, NAMES, (3, 2, 2)))
+    two = pictures(template_figure({"strong": W, "weak": W / 2}, NAMES, (3, 2, 2), common_scale=True))
+    assert [picture.max() for picture in two] == [1, 0.625, 0.5, 0.75, 0.5625, 0.5]
     common = pictures(template_figure({"run": W}, NAMES, (3, 2, 2), common_scale=True))
     assert [picture.max() for picture in own] == [1, 1, 0]
     assert [picture.max() for picture in common] == [1, 0.625, 0.5]

@@ -55,11 +55,11 @@ def test_required_settings_reach_what_the_course_found(real_data, tmp_path, seed
     """All four in one pass over the data; with eta 0.001 the loss is 1.95 to 1.99 after one epoch."""
     records, folders = train_together(real_data, tmp_path, EXPECTED, f"seed={seed}")
     for record, folder, (accuracies, costs) in zip(records, folders, EXPECTED.values(), strict=True):
-        assert record["status"] == "finished"
-        assert accuracies[0] <= 100 * record["metrics"]["test"]["accuracy"] <= accuracies[1], folder.path.name
-        assert costs[0] <= record["metrics"]["train"]["cost"] <= costs[1], folder.path.name
+        assert record.status == "finished"
+        assert accuracies[0] <= 100 * record.metrics["test"].accuracy <= accuracies[1], folder.path.name
+        assert costs[0] <= record.metrics["train"].cost <= costs[1], folder.path.name
         rows = folder.read_metrics()
-        if record["config"]["eta"] == 0.001:
+        if record.config.eta == 0.001:
             assert 1.95 <= rows[1]["train_loss"] <= 1.99
             # New orders of the images leave noise where the cost has settled, as with lambda 1 from epoch 18 on.
             assert all(after["train_cost"] < before["train_cost"] + 0.005 for before, after in pairwise(rows))

@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 from base64 import b64decode
@@ -7,9 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from cifar_linear.config.models import Cifar10Data
 from cifar_linear.report.collecting import Run, collect, differences, labelled
 from cifar_linear.report.effects import effects
-from cifar_linear.report.writing import write_report
+from cifar_linear.report.writing import _markdown, write_report
 from cifar_linear.runs import RunFolder
 
 
@@ -50,7 +52,7 @@ def test_four_runs_are_laid_side_by_side(run, runs_dir, tmp_path):
     text = (tmp_path / "report.md").read_text()
     assert "| run | lambda | eta |\n| --- | --- | --- |\n| lambda 0, eta 0.003 | 0 | 0.003 |" in text
     for found in collect([runs_dir]).runs:
-        assert f"| {found.figure('test', 'accuracy'):.2%} ".replace("%", " %") in text
+        assert f"| {100 * found.test_accuracy:.2f} % | {100 * found.last['validation_accuracy']:.2f} % |" in text
     named = re.findall(r"!\[.+\]\((.+)\)", text)
     assert named == [
         f"figures/{name}.png" for name in ("cost", "accuracy", "templates", "templates-common-scale", "probabilities")
@@ -75,8 +77,8 @@ def test_one_run_is_reported_into_its_folder(run, own_runs):
     text = (path / "report.md").read_text()
     assert "What differs" not in text
     assert "| lambda | 0 |" in text
-    figures = RunFolder(path).read_record()["metrics"]["test"]
-    assert f"| test | {figures['loss']:.4f} | {figures['cost']:.4f} | {100 * figures['accuracy']:.2f} % |" in text
+    figures = RunFolder(path).read_record().metrics["test"]
+    assert f"| test | {figures.loss:.4f} | {figures.cost:.4f} | {100 * figures.accuracy:.2f} % |" in text
     assert len(list((path / "figures").iterdir())) == 7
 
 
@@ -91,9 +93,10 @@ def test_what_cannot_be_reported_is_a_line_and_the_rest_is_reported(run, own_run
     """A foreign folder, an older version, a damaged file, a run under way, one that was broken off."""
     first, second, third, fourth = (RunFolder(path) for path in sorted(own_runs.iterdir()))
     (own_runs / "holiday").mkdir()
-    first.write_record(first.read_record() | {"format": 0})
+    tree = first.read_record().to_tree()
+    (first.path / "run.json").write_text(json.dumps(tree | {"format": 0}))
     (second.path / "model.npz").write_bytes(b"PK")
-    third.write_record(third.read_record() | {"status": "running"})
+    third.write_record(third.read_record().model_copy(update={"status": "running"}))
     result = run("report", "--runs-dir", own_runs, "-o", tmp_path)
     assert result.exit_code == 0
     notes = result.stderr.splitlines()
@@ -101,11 +104,11 @@ def test_what_cannot_be_reported_is_a_line_and_the_rest_is_reported(run, own_run
     assert "written by another version (format 0, this one reads 1)" in notes[0]
     assert "model.npz: not a file of this program" in notes[1]
     assert f"{third.path.name}: running after epoch 4: broken off, or still under way" in notes[2]
-    assert f"{own_runs / 'holiday' / 'run.json'}: cannot be read" in notes[3]
+    assert f"{own_runs / 'holiday'}: not a run folder" in notes[3]
     text = (tmp_path / "report.md").read_text()
-    assert all(f"- {note}" in text for note in notes)
+    assert all(f"- {_markdown(note)}" in text for note in notes)
     assert "lambda 1, eta 0.003" in text
-    assert fourth.path.name in text
+    assert _markdown(fourth.path.name) in text
 
 
 def test_run_without_test_figures_is_drawn_without_them(own_runs, tmp_path):
@@ -113,8 +116,9 @@ def test_run_without_test_figures_is_drawn_without_them(own_runs, tmp_path):
     path = sorted(own_runs.iterdir())[0]
     folder = RunFolder(path)
     record = folder.read_record()
-    del record["metrics"]["test"]
-    folder.write_record(record | {"status": "diverged", "error": "training diverged at step 7"})
+    metrics = {split: record.metrics[split] for split in ("train", "validation")}
+    changes = {"metrics": metrics, "status": "diverged", "error": "training diverged at step 7"}
+    folder.write_record(record.model_copy(update=changes))
     (path / "predictions.npz").unlink()
     write_report(collect([path]), tmp_path)
     text = (tmp_path / "report.md").read_text()
@@ -135,13 +139,19 @@ def test_nothing_to_report_is_an_error(run, tmp_path, content):
     assert str(path) in result.stderr
 
 
-def test_names_from_outside_are_escaped(own_runs, tmp_path):
-    path = sorted(own_runs.iterdir())[0]
+def test_names_from_outside_are_escaped_in_both_forms(own_runs, tmp_path):
+    """Of folders and of errors, in HTML and in Markdown."""
+    path = sorted(own_runs.iterdir())[0].rename(own_runs / "<img src=x>|pipe*[a](b)")
     folder = RunFolder(path)
-    folder.write_record(folder.read_record() | {"status": "failed", "error": "<script>alert(1)</script>"})
+    failed = {"status": "failed", "error": "<script>alert(1)</script>"}
+    folder.write_record(folder.read_record().model_copy(update=failed))
     page = write_report(collect([path]), tmp_path).read_text()
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert" not in page
+    assert "<img src=x>" not in page
+    text = (tmp_path / "report.md").read_text()
+    assert "# \\<img src=x\\>\\|pipe\\*\\[a\\](b)" in text
+    assert "\\<script\\>" in text
 
 
 def test_labels_are_what_sets_runs_apart_or_their_folders(runs_dir):
@@ -149,16 +159,66 @@ def test_labels_are_what_sets_runs_apart_or_their_folders(runs_dir):
     assert differences(runs) == ["lambda", "eta"]
     settings = ((0, 0.003), (0.3, 0.003), (1, 0.003), (0, 0.05))
     assert list(labelled(runs)) == [f"lambda {lam}, eta {eta}" for lam, eta in settings]
-    assert set(labelled([runs[0], runs[0]])) == {runs[0].name}
     assert list(labelled(runs[:1])) == [runs[0].name]
 
 
-def stub(lam, eta, test, gap, norm, status="finished", **more):
+def test_runs_of_one_name_are_all_reported_and_one_run_named_twice_is_reported_once(own_runs, tmp_path):
+    path = sorted(own_runs.iterdir())[0]
+    twin = shutil.copytree(path, tmp_path / "elsewhere" / path.name)
+    runs = collect([path, twin, path.parent / "." / path.name]).runs
+    assert len(runs) == 2
+    assert list(labelled(runs)) == [f"{path.name} (1)", f"{path.name} (2)"]
+
+
+def test_settings_that_differ_a_little_do_not_read_alike(own_runs):
+    first, second = (RunFolder(path) for path in sorted(own_runs.iterdir())[:2])
+    record = first.read_record()
+    second.write_record(record.model_copy(update={"config": record.config.model_copy(update={"eta": 0.0030000001})}))
+    runs = [Run.read(folder.path) for folder in (first, second)]
+    assert list(labelled(runs)) == ["eta 0.003", "eta 0.0030000001"]
+
+
+def test_runs_on_other_kinds_of_images_have_templates_of_their_own(own_runs, tmp_path):
+    """And the warning about synthetic images names the runs that it is about."""
+    folder = RunFolder(sorted(own_runs.iterdir())[0])
+    record, model = folder.read_record(), folder.read_model()
+    config = record.config.model_copy(update={"data": Cifar10Data(dataset="cifar10")})
+    data = record.data.model_copy(update={"dataset": "cifar10", "synthetic": False})
+    folder.write_record(record.model_copy(update={"config": config, "data": data}))
+    folder.write_model(model._replace(class_names=tuple("abcdefghij")))
+    write_report(collect([own_runs]), tmp_path)
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"templates-cifar10.png", "templates-synthetic.png"} <= names
+    text = (tmp_path / "report.md").read_text()
+    (note,) = [line for line in text.splitlines() if line.startswith("Trained on synthetic images")]
+    assert folder.path.name not in note
+    assert note.count(";") == 2
+    assert "None" not in text
+
+
+def test_figures_of_an_earlier_report_do_not_stay_beside_another(runs_dir, tmp_path):
+    write_report(collect([sorted(runs_dir.iterdir())[0]]), tmp_path)
+    assert (tmp_path / "figures" / "confusion.png").exists()
+    (tmp_path / "figures" / "mine.png").touch()
+    write_report(collect([runs_dir]), tmp_path)
+    assert not (tmp_path / "figures" / "confusion.png").exists()
+    assert (tmp_path / "figures" / "mine.png").exists()
+
+
+@pytest.mark.parametrize("name", ["run.json", "metrics.csv", "model.npz", "predictions.npz"])
+def test_a_run_with_a_damaged_file_does_not_spoil_the_report(run, own_runs, tmp_path, name):
+    (sorted(own_runs.iterdir())[1] / name).write_bytes(b"{}")
+    result = run("report", own_runs, "-o", tmp_path)
+    assert result.exit_code == 0
+    assert len(result.stderr.splitlines()) == 1
+    assert "3 runs" in (tmp_path / "report.md").read_text()
+
+
+def stub(lam, eta, test, gap, norm, **more):
     """A run of which only the figures that effects look at exist."""
-    config = {"lambda": lam, "eta": eta}
+    record = SimpleNamespace(config=SimpleNamespace(lam=lam, eta=eta))
     settings = {"lambda": f"{lam:g}", "eta": f"{eta:g}", **more}
-    record = {"config": config, "metrics": {"test": {"accuracy": test}}}
-    return SimpleNamespace(record=record, settings=settings, gap=gap, weight_norm=norm, status=status)
+    return SimpleNamespace(record=record, settings=settings, test_accuracy=test, gap=gap, weight_norm=norm)
 
 
 def test_effects_are_computed_from_the_runs():
@@ -187,7 +247,7 @@ def test_effects_keep_apart_what_else_differs_and_average_what_does_not():
         [stub(0, 0.1, 0.3, 0, 1)],
         [stub(0, 0.1, 0.3, 0, 1), stub(0, 0.1, 0.4, 0, 1)],
         [stub(0, 0.1, 0.3, 0, 1), stub(1, 0.2, 0.4, 0, 1)],
-        [stub(0, 0.1, 0.3, 0, 1), stub(1, 0.1, 0.4, 0, 1, status="diverged")],
+        [stub(0, 0.1, 0.3, 0, 1), stub(1, 0.1, None, 0, 1)],
     ],
     ids=["one run", "one setting", "two things differ", "one diverged"],
 )
@@ -199,5 +259,7 @@ def test_figures_of_a_run_follow_from_its_files(runs_dir):
     run = Run.read(sorted(runs_dir.iterdir())[0])
     accuracies = [row["validation_accuracy"] for row in run.rows]
     assert accuracies[run.best_epoch] == max(accuracies)
-    assert run.gap == run.figure("train", "accuracy") - run.figure("validation", "accuracy")
+    metrics = run.record.metrics
+    assert run.gap == metrics["train"].accuracy - metrics["validation"].accuracy
+    assert run.test_accuracy == metrics["test"].accuracy
     assert run.weight_norm == pytest.approx(np.sqrt(np.sum(run.model.W.astype(float) ** 2)))

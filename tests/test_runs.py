@@ -1,12 +1,18 @@
+import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.runs import Model, RunFolder
+from cifar_linear.provenance import data_record, environment_record
+from cifar_linear.records import Figures, Record
+from cifar_linear.runs import COLUMNS, Model, Predictions, RunFolder
+
+HEAD = ",".join(COLUMNS).encode() + b"\n"
 
 
 @pytest.fixture
@@ -61,18 +67,112 @@ def test_the_same_model_gives_the_same_bytes(folder, tmp_path, model):
     assert (folder.path / "model.npz").read_bytes() == (other.path / "model.npz").read_bytes()
 
 
+def row(epoch, **figures):
+    return dict.fromkeys(COLUMNS, 0.5) | {"epoch": epoch, "step": 20 * epoch} | figures
+
+
 def test_metrics_survive_the_round_trip_to_the_bit(folder):
-    rows = [{"epoch": 0, "eta": 0.1, "train_loss": 1 / 3}, {"epoch": 1, "eta": 1e-300, "train_loss": 2.5}]
-    folder.write_metrics(rows)
-    assert folder.read_metrics() == rows
-    assert (folder.path / "metrics.csv").read_text().splitlines()[0] == "epoch,eta,train_loss"
+    rows = [row(0, eta=0.1, train_loss=1 / 3), row(1, eta=1e-300, train_loss=2.5, momentum=0.9)]
+    folder.write_metrics([rows[0] | {"momentum": 0.5}, rows[1]])
+    assert folder.read_metrics() == [rows[0] | {"momentum": 0.5}, rows[1]]
+    assert (folder.path / "metrics.csv").read_text().splitlines()[0] == ",".join([*COLUMNS, "momentum"])
 
 
-def test_record_survives_the_round_trip_and_never_holds_nan(folder):
-    folder.write_record({"status": "finished", "seconds": 1.25})
-    assert folder.read_record() == {"status": "finished", "seconds": 1.25}
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        folder.write_record({"loss": float("nan")})
+def test_unknown_figure_of_a_later_column_is_empty(folder):
+    folder.write_metrics([row(0, momentum=None)])
+    assert folder.read_metrics() == [row(0)]
+
+
+@pytest.fixture
+def record(make_config, dataset):
+    return Record(
+        status="finished",
+        created="2026-01-01T00:00:00+00:00",
+        seconds=1.25,
+        epoch=3,
+        step=9,
+        metrics={"test": Figures(loss=1 / 3, cost=0.5, accuracy=0.9)},
+        error=None,
+        config=make_config(),
+        data=data_record(dataset, "synthetic"),
+        environment=environment_record(),
+    )
+
+
+def test_record_survives_the_round_trip(folder, record):
+    folder.write_record(record)
+    assert folder.read_record() == record
+
+
+def test_record_never_holds_nan():
+    with pytest.raises(ValidationError, match="finite"):
+        Figures(loss=float("nan"), cost=0, accuracy=0)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (["status"], "great", "damaged: status"),
+        (["metrics"], None, "damaged: metrics"),
+        (["metrics", "test", "accuracy"], "high", "damaged: metrics.test.accuracy"),
+        (["metrics", "test", "accuracy"], 1e308, "damaged: metrics.test.accuracy"),
+        (["config"], {}, "damaged: config"),
+        (["config", "lambda"], None, "damaged: config.lambda"),
+        (["data", "images"], [], "damaged: data.images"),
+        (["environment"], "here", "damaged: environment"),
+        (["seconds"], "long", "damaged: seconds"),
+        (["format"], 99, "written by another version (format 99, this one reads 1)"),
+        (["format"], None, "written by another version"),
+    ],
+)
+def test_damaged_record_is_refused_with_the_key(folder, record, path, value, said):
+    tree = record.to_tree()
+    branch = tree
+    for key in path[:-1]:
+        branch = branch[key]
+    branch[path[-1]] = value
+    (folder.path / "run.json").write_text(json.dumps(tree))
+    with pytest.raises(RunError, match=re.escape(said)):
+        folder.read_record()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"W": np.zeros((3, 11))}, "do not fit 3 classes of images"),
+        ({"W": np.full((3, 12), np.nan)}, "must be finite"),
+        ({"b": np.zeros(3, complex)}, "must be finite numbers"),
+        ({"class_names": np.array(["a", "b"])}, "do not fit 2 classes"),
+        ({"class_names": np.arange(3)}, "class names must be text"),
+        ({"image_shape": np.array(12)}, "do not fit 3 classes"),
+        ({"mean": np.array("x")}, "must be finite numbers"),
+    ],
+)
+def test_model_that_does_not_fit_together_is_refused(folder, model, change, said):
+    arrays = {name: np.asarray(part) for name, part in model._asdict().items()} | change
+    np.savez(folder.path / "model.npz", **arrays)
+    with pytest.raises(RunError, match=said):
+        folder.read_model()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"probabilities": np.full((4, 2), 0.5)}, "do not fit 4 images of 3 classes"),
+        ({"probabilities": np.full((4, 3), np.nan)}, "0 to 1"),
+        ({"labels": np.array([0, 1, 2, 3])}, "integers from 0 to 2"),
+        ({"labels": np.array([0.0, 1, 2, 2])}, "integers from 0 to 2"),
+        ({"mistakes": np.array([-1])}, "integers from 0 to 3"),
+        ({"mistake_images": np.zeros((1, 12))}, "must be uint8"),
+    ],
+)
+def test_predictions_that_do_not_fit_the_model_are_refused(folder, model, change, said):
+    good = Predictions(np.full((4, 3), 0.3), np.array([0, 1, 2, 2]), np.array([2]), np.zeros((1, 12), np.uint8))
+    folder.write_predictions(good)
+    np.testing.assert_array_equal(folder.read_predictions(model).labels, good.labels)
+    folder.write_predictions(good._replace(**change))
+    with pytest.raises(RunError, match=said):
+        folder.read_predictions(model)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +180,15 @@ def test_record_survives_the_round_trip_and_never_holds_nan(folder):
     [
         ("run.json", b"{", RunFolder.read_record),
         ("run.json", b"[]", RunFolder.read_record),
-        ("metrics.csv", b"a,b\n1,x\n", RunFolder.read_metrics),
-        ("metrics.csv", b"a\n1,2\n", RunFolder.read_metrics),
+        ("run.json", b"[" * 100_000, RunFolder.read_record),
+        ("run.json", b'{"format": 1}', RunFolder.read_record),
+        ("metrics.csv", b"epoch,step\n1,2\n", RunFolder.read_metrics),
+        ("metrics.csv", HEAD + b"1," * 9 + b"x\n", RunFolder.read_metrics),
+        ("metrics.csv", HEAD + b"1," * 9 + b"nan\n", RunFolder.read_metrics),
+        ("metrics.csv", HEAD + b"1," * 10 + b"2\n", RunFolder.read_metrics),
+        ("metrics.csv", HEAD + b"1,2\n", RunFolder.read_metrics),
+        ("metrics.csv", HEAD + b"\xff\xfe\n", RunFolder.read_metrics),
+        ("metrics.csv", HEAD + b"1" * 200_000, RunFolder.read_metrics),
         ("model.npz", b"PK", RunFolder.read_model),
     ],
 )
@@ -92,8 +199,10 @@ def test_damaged_file_is_named(folder, name, content, read):
 
 
 def test_missing_file_is_named(folder):
-    with pytest.raises(RunError, match=f"{folder.path / 'run.json'}: cannot be read: No such file"):
+    with pytest.raises(RunError, match=f"{folder.path}: not a run folder: there is no run.json"):
         folder.read_record()
+    with pytest.raises(RunError, match=f"{folder.path / 'model.npz'}: cannot be read: No such file"):
+        folder.read_model()
 
 
 def test_model_with_pickled_content_is_refused(folder, model):

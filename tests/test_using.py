@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cifar_linear.config.models import Cifar10Data
 from cifar_linear.data.pictures import read_picture
 from cifar_linear.errors import DataError
 from cifar_linear.runs import RunFolder
@@ -40,7 +41,7 @@ def test_runs_are_sorted_by_accuracy_from_the_highest(run, trained):
     assert accuracies == sorted(accuracies, reverse=True)
     for row in document:
         recorded = RunFolder(trained / row["name"]).read_record()
-        assert row["validation"] == recorded["metrics"]["validation"]["accuracy"]
+        assert row["validation"] == recorded.metrics["validation"].accuracy
 
 
 def test_foreign_folders_are_left_out_of_the_list_with_a_line(run, one):
@@ -54,7 +55,7 @@ def test_foreign_folders_are_left_out_of_the_list_with_a_line(run, one):
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_evaluation_agrees_with_the_record_to_the_bit(run, one, split):
     document = json.loads(run("evaluate", one, "--split", split, "--json").stdout)
-    assert document["metrics"] == document["recorded"] == RunFolder(one).read_record()["metrics"][split]
+    assert document["metrics"] == document["recorded"] == RunFolder(one).read_record().metrics[split].model_dump()
 
 
 def test_evaluation_that_disagrees_with_the_record_exits_with_5(run, one):
@@ -69,11 +70,22 @@ def test_evaluation_that_disagrees_with_the_record_exits_with_5(run, one):
 def test_evaluation_of_a_split_without_record_says_so(run, one):
     folder = RunFolder(one)
     record = folder.read_record()
-    del record["metrics"]["test"]
-    folder.write_record(record)
+    folder.write_record(record.model_copy(update={"metrics": {"train": record.metrics["train"]}}))
     result = run("evaluate", one)
     assert result.exit_code == 0
     assert "recorded no figures of the test images" in result.stderr
+
+
+def test_evaluation_reads_only_the_files_of_its_split(run, one, python_folder):
+    """Nothing but a test batch is there."""
+    (python_folder / "data_batch_1").rename(python_folder / "test_batch")
+    folder = RunFolder(one)
+    record = folder.read_record()
+    config = record.config.model_copy(update={"data": Cifar10Data(dataset="cifar10")})
+    folder.write_config(config.to_yaml())
+    result = run("evaluate", one, "--data-dir", python_folder)
+    assert result.stdout.startswith("test: loss ")
+    assert "data_batch_1: missing" in run("evaluate", one, "--data-dir", python_folder, "--split", "train").stderr
 
 
 @pytest.fixture
@@ -90,7 +102,8 @@ def test_prediction_of_a_picture_is_that_of_the_test_image(run, one, pictures):
     """From file to probabilities: the same numbers that the run stored for the image."""
     paths, _ = pictures
     document = json.loads(run("predict", one, *paths, "--json").stdout)
-    stored, names = RunFolder(one).read_predictions().probabilities, RunFolder(one).read_model().class_names
+    model = RunFolder(one).read_model()
+    stored, names = RunFolder(one).read_predictions(model).probabilities, model.class_names
     for i, entry in enumerate(document):
         assert list(entry["probabilities"]) == [names[k] for k in np.argsort(-stored[i], kind="stable")]
         expected = dict(zip(names, stored[i].tolist(), strict=True))
@@ -130,6 +143,17 @@ def test_picture_of_another_size_and_mode_is_brought_into_form(tmp_path):
     assert read_picture(tmp_path / "grey.png", (1, 28, 28)).shape == (784,)
 
 
+def test_sixteen_bits_and_transparency_are_seen_as_people_see_them(tmp_path):
+    """Sixteen bits of grey are scaled, not clipped; behind what is transparent there is white."""
+    grey = np.linspace(0, 65535, 32 * 32).astype(np.uint16).reshape(32, 32)
+    Image.fromarray(grey).save(tmp_path / "grey16.png")
+    Image.fromarray((grey >> 8).astype(np.uint8)).save(tmp_path / "grey8.png")
+    Image.new("RGBA", (32, 32), (255, 0, 0, 0)).save(tmp_path / "nothing.png")
+    sixteen, eight = (read_picture(tmp_path / f"grey{bits}.png", (3, 32, 32)) for bits in (16, 8))
+    np.testing.assert_array_equal(sixteen, eight)
+    assert (read_picture(tmp_path / "nothing.png", (3, 32, 32)) == 255).all()
+
+
 def test_picture_taken_sideways_is_turned_upright(tmp_path):
     pixels = np.zeros((8, 16, 3), np.uint8)
     pixels[:, :8] = 255
@@ -159,6 +183,16 @@ def test_images_are_shown_with_their_classes(run, tmp_path, monkeypatch):
     assert set(titles) <= {"disc", "square", "triangle", "ring", "cross", "rows", "columns", "checks", "ramp", "glow"}
 
 
+def test_augmented_images_of_a_line_that_is_not_full_stand_below_too(run, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("cifar_linear.figures.style.rendered", lambda figure, form: drawn.append(figure) or b"x")
+    options = "--count", 13, "--augment", "--set", "augmentation.flip=1", "-o", tmp_path / "images.png"
+    assert run("data", "show", *options).exit_code == 0
+    shown = [bool(axes.get_images()) for axes in drawn[0].axes]
+    assert shown == [True] * 20 + ([True] * 3 + [False] * 7) * 2
+    assert [axes.get_title() for axes in drawn[0].axes[30:33]] == ["flipped"] * 3
+
+
 def test_augmented_images_stand_below_their_originals(run, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr("cifar_linear.figures.style.rendered", lambda figure, form: drawn.append(figure) or b"x")
@@ -181,5 +215,7 @@ def test_random_images_are_others_and_the_same_each_time(run, tmp_path):
 def test_showing_asks_for_what_it_needs(run, tmp_path):
     nothing = run("data", "show", "--augment", "-o", tmp_path / "a.png")
     assert (nothing.exit_code, "augments nothing" in nothing.stderr) == (2, True)
+    other = run("data", "show", "--augment", "--split", "test", "-o", tmp_path / "a.png")
+    assert (other.exit_code, "only training images are augmented" in other.stderr) == (2, True)
     ending = run("data", "show", "-o", tmp_path / "a.gif")
     assert (ending.exit_code, "ends in .png, .pdf or .svg" in ending.stderr) == (2, True)

@@ -21,7 +21,7 @@ from cifar_linear.cli.options import debug_option, is_debugging
 from cifar_linear.cli.predict import predict
 from cifar_linear.cli.report import report
 from cifar_linear.cli.runs import runs
-from cifar_linear.cli.signals import Interrupted, terminate
+from cifar_linear.cli.signals import ENDING, Interrupted, terminate
 from cifar_linear.cli.train import train
 from cifar_linear.errors import CifarLinearError
 
@@ -64,6 +64,7 @@ for _command in (train, report, runs, evaluate, predict, gradcheck, data, config
 
 
 def main() -> None:
-    """Entry point of the console script."""
-    signal.signal(signal.SIGTERM, terminate)
+    """Run the command line in this process."""
+    for number in ENDING:
+        signal.signal(number, terminate)
     sys.exit(cli())

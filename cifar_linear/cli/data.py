@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option
+from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option, split_option
 
 
 @click.group()
@@ -18,13 +18,7 @@ def data() -> None:
 @config_option(required=False)
 @set_option
 @data_dir_option
-@click.option(
-    "--split",
-    type=click.Choice(["train", "validation", "test"]),
-    default="train",
-    show_default=True,
-    help="Which images.",
-)
+@split_option(default="train")
 @click.option("--count", type=click.IntRange(1, 200), default=20, show_default=True, help="How many images.")
 @click.option("--random", "at_random", is_flag=True, help="Random images, by the config's seed, not the first ones.")
 @click.option("--augment", is_flag=True, help="Below each image, what the config's augmentation makes of it.")

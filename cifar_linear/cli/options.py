@@ -79,3 +79,9 @@ def data_dir_option(function: _Function) -> _Function:
         metavar="DIR",
         help="Where the unpacked data is.",
     )(function)
+
+
+def split_option(default: str) -> Callable[[_Function], _Function]:
+    """--split, one of the three."""
+    splits = click.Choice(["train", "validation", "test"])
+    return click.option("--split", type=splits, default=default, show_default=True, help="Which images.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from types import FrameType, TracebackType
 
-_HANDLED = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+ENDING = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+"""Signals that ask a process to end, besides Ctrl-C."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -32,7 +33,7 @@ class SafeStop:
         self._stopping = False
 
     def __enter__(self) -> SafeStop:
-        self._before = {number: signal.signal(number, self._handle) for number in _HANDLED}
+        self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, *ENDING)}
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:

@@ -6,7 +6,7 @@ import json
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +22,7 @@ from cifar_linear.cli.signals import SafeStop
 
 if TYPE_CHECKING:
     from cifar_linear.figures.style import Format
+    from cifar_linear.records import Record
     from cifar_linear.training import Evaluation
 
 
@@ -66,18 +67,18 @@ def train(
         except KeyboardInterrupt:
             progress.say(f"stopped; the run up to its last evaluation is kept in {folder.path}")
             raise
-    if not no_figures and record["epoch"] is not None:
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder.path), **record.to_tree()}, indent=2))
+    else:
+        click.echo(_summary(record))
+        click.echo(f"run folder: {folder.path}")
+    if not no_figures and record.epoch is not None:
         from cifar_linear.report.collecting import collect
         from cifar_linear.report.writing import write_report
 
         write_report(collect([folder.path]), folder.path, form)
-    if as_json:
-        click.echo(json.dumps({"folder": str(folder.path), **record}, indent=2))
-    else:
-        click.echo(_summary(record))
-        click.echo(f"run folder: {folder.path}")
-    if record["status"] == "diverged":
-        raise DivergedError(record["error"])
+    if record.status == "diverged":
+        raise DivergedError(record.error)
 
 
 class _Progress:
@@ -113,13 +114,16 @@ class _Progress:
             click.echo(text, err=True)
 
 
-def _summary(record: dict[str, Any]) -> str:
+def _summary(record: Record) -> str:
     """The table of final metrics."""
-    images = record["data"]["images"]
     lines = [f"{'':10}{'images':>10}{'loss':>10}{'cost':>10}{'accuracy':>11}"]
-    for split, of in record["metrics"].items():
-        figures = f"{of['loss']:9.4f} {of['cost']:9.4f} {100 * of['accuracy']:8.2f} %"
-        lines.append(f"{split:10} {images[split]:9d} {figures}")
-    if record["data"]["synthetic"]:
+    for split, of in record.metrics.items():
+        figures = f"{_nats(of.loss):>9} {_nats(of.cost):>9} {100 * of.accuracy:8.2f} %"
+        lines.append(f"{split:10} {record.data.images[split]:9d} {figures}")
+    if record.data.synthetic:
         lines.append("data: synthetic, generated images; these figures say nothing about CIFAR-10")
-    return "\n".join([*lines, f"{record['status']} after {record['epoch']} epochs in {record['seconds']:.1f} s"])
+    return "\n".join([*lines, f"{record.status} after {record.epoch} epochs in {record.seconds:.1f} s"])
+
+
+def _nats(value: float) -> str:
+    return f"{value:.4f}" if value < 1e4 else f"{value:.2e}"

@@ -27,9 +27,7 @@ def read_picture(path: Path, image_shape: tuple[int, ...]) -> Images:
         ):
             if picture.width * picture.height > _LARGEST:
                 raise DataError(f"{path}: {picture.width} x {picture.height} pixels; at most {_LARGEST} are read")
-            upright = ImageOps.exif_transpose(picture).convert("RGB" if channels == 3 else "L")
-    except DataError:
-        raise
+            upright = _on_white(ImageOps.exif_transpose(picture)).convert("RGB" if channels == 3 else "L")
     except OSError as error:  # what Pillow raises for a file that is missing, of another kind, or cut off
         reason = error.strerror or "not a whole PNG or JPEG picture"
         raise DataError(f"{path}: cannot be read: {reason}") from error
@@ -39,3 +37,13 @@ def read_picture(path: Path, image_shape: tuple[int, ...]) -> Images:
         upright = upright.resize((width, height), Image.Resampling.LANCZOS)
     pixels = np.asarray(upright, np.uint8).reshape(height, width, channels)
     return pixels.transpose(2, 0, 1).reshape(-1)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """The picture in eight bits per channel, with white behind what is transparent."""
+    if picture.mode.startswith("I"):  # grey of sixteen bits, which Pillow would clip
+        return Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).astype(np.uint8))
+    if not picture.has_transparency_data:
+        return picture
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture.convert("RGBA"))

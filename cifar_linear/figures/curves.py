@@ -30,7 +30,9 @@ def cost_figure(rows: Rows, lam: float) -> Figure:
         _line(axes, rows, f"{split}_cost", cost_name, color=colour, linestyle="-", marker=marker)
         if lam:
             _line(axes, rows, f"{split}_loss", f"{name} loss", color=colour, linestyle="--", marker=marker)
-    axes.set_ylabel("nats" if lam else f"nats   ({SAME})")
+    axes.set_ylabel("nats")
+    if not lam:
+        axes.set_title(SAME, fontsize=8)
     _finish(axes, rows)
     return figure
 
@@ -43,15 +45,15 @@ def accuracy_figure(rows: Rows) -> Figure:
     for (split, (name, dash)), colour in zip(_SPLITS.items(), COLOURS, strict=False):
         _line(axes, rows, f"{split}_accuracy", name, color=colour, linestyle=dash)
     axes.set_ylabel("accuracy")
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _percent_axis(axes)
     _finish(axes, rows)
     return figure
 
 
 @styled
 def overlaid_figure(runs: Mapping[str, Rows], quantity: str) -> Figure:
-    """Several runs: ``quantity`` (cost, loss or accuracy), training on the left, validation on the right."""
-    figure = new_figure(9, 3.6)
+    """Several runs: ``quantity`` (cost or accuracy), training on the left, validation on the right."""
+    figure = new_figure(9, 3.2 + 0.2 * -(-len(runs) // 2))
     both = figure.subplots(1, 2, sharey=True)
     for axes, (split, (name, _)) in zip(both, _SPLITS.items(), strict=True):
         for i, (run, rows) in enumerate(runs.items()):
@@ -62,7 +64,7 @@ def overlaid_figure(runs: Mapping[str, Rows], quantity: str) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     both[0].set_ylabel(quantity if quantity == "accuracy" else f"{quantity} in nats")
     if quantity == "accuracy":
-        both[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        _percent_axis(both[0])
     elif both[0].dataLim.y1 > _FAR_APART * both[0].dataLim.y0 > 0:
         both[0].set_yscale("log")
         both[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -75,7 +77,15 @@ def overlaid_figure(runs: Mapping[str, Rows], quantity: str) -> Figure:
 def _line(axes: Axes, rows: Rows, column: str, label: str, **look: Any) -> None:
     points = [(row["epoch"], row[column]) for row in rows if row.get(column) is not None]
     every = max(1, len(points) // 8)
+    if len(points) == 1:
+        look["marker"] = "o"
     axes.plot(*zip(*points, strict=True), label=label, linewidth=1.5, markersize=3, markevery=every, **look)
+
+
+def _percent_axis(axes: Axes) -> None:
+    low, high = axes.dataLim.y0, axes.dataLim.y1
+    axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if high - low > 0.08 else 1))
 
 
 def _finish(axes: Axes, rows: Rows) -> None:

@@ -17,14 +17,17 @@ def template_figure(
 ) -> Figure:
     """The rows of W as images, one row of images for each run; W is (K, d).
 
-    Each template is scaled from its own smallest to its own largest weight, or, with ``common_scale``, all of a run
-    from the smallest to the largest of the run: then one sees which are strong.
+    Each template is scaled from its own smallest to its own largest weight, or, with ``common_scale``, all of all runs
+    from the smallest to the largest weight there is: then one sees which are strong.
     """
+    everywhere = min(W.min() for W in weights.values()), max(W.max() for W in weights.values())
     figure = new_figure(9, 0.3 + 0.9 * len(weights))
     grid = figure.subplots(len(weights), len(class_names), squeeze=False)
     for line, (run, W) in zip(grid, weights.items(), strict=True):
         templates = as_pictures(W, image_shape)
-        low, high = (f(templates, axis=None if common_scale else (1, 2, 3), keepdims=True) for f in (np.min, np.max))
+        low, high = (
+            everywhere if common_scale else (f(templates, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
+        )
         span = np.where(high > low, high - low, 1)
         for axes, picture, name in zip(line, (templates - low) / span, class_names, strict=True):
             _show(axes, picture)
@@ -37,17 +40,20 @@ def template_figure(
 
 @styled
 def image_figure(
-    pictures: Sequence[Images], titles: Sequence[str], image_shape: tuple[int, ...], columns: int = 10
+    pictures: Sequence[Images | None], titles: Sequence[str], image_shape: tuple[int, ...], columns: int = 10
 ) -> Figure:
-    """Images (d,) of 0 to 255 in rows of up to ``columns``, each below its title."""
+    """Images (d,) of 0 to 255 in rows of up to ``columns``, each below its title; None leaves a place empty."""
     columns = min(columns, len(pictures))
     lines = -(-len(pictures) // columns)
     figure = new_figure(0.95 * columns, (0.85 + 0.16 * (1 + titles[0].count("\n"))) * lines)
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes in grid[len(pictures) :]:
         axes.set_axis_off()
-    for axes, picture, title in zip(grid, as_pictures(np.stack(pictures), image_shape), titles, strict=False):
-        _show(axes, picture / 255)
+    for axes, picture, title in zip(grid, pictures, titles, strict=False):
+        if picture is None:
+            axes.set_axis_off()
+            continue
+        _show(axes, as_pictures(picture[None], image_shape)[0] / 255)
         axes.set_title(title, fontsize=7, pad=2)
     return figure
 

@@ -40,10 +40,13 @@ def histogram_figure(runs: Mapping[str, tuple[Floats, Bools]]) -> Figure:
                 edgecolor=colour,
                 hatch=hatch,
             )
-        axes.legend(title=run if len(runs) > 1 else None)
+        title = run if len(runs) > 1 else None
+        axes.legend(title=title, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
         axes.set_xlim(0, 1)
     for axes in grid[len(runs) :]:
         axes.set_axis_off()
+    for axes in grid[:-columns] if len(runs) % columns else []:
+        axes.tick_params(labelbottom=True)
     tops = [axes.dataLim.y1 for axes in grid[: len(runs)]]
     if max(tops) > _FAR_APART * min(tops) > 0:
         grid[0].set_yscale("log")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +12,14 @@ from typing import Any
 import numpy as np
 
 from cifar_linear.errors import RunError
-from cifar_linear.runs import FORMAT, Model, Predictions, RunFolder, run_folders
+from cifar_linear.records import Record
+from cifar_linear.runs import Model, Predictions, RunFolder, run_folders
+
+_LONGEST_LABEL = 60
+_WHY = {
+    "running": "broken off, or still under way",
+    "interrupted": "stopped by a signal",
+}
 
 
 @dataclass(frozen=True)
@@ -27,48 +35,47 @@ class Run:
     """
 
     folder: RunFolder
-    record: Mapping[str, Any]
-    rows: Sequence[Mapping[str, Any]]
+    record: Record
+    rows: Sequence[Mapping[str, float]]
     model: Model
     predictions: Predictions | None
 
     @classmethod
     def read(cls, path: Path) -> Run:
-        """Raises `RunError` in a line if the folder is not a run of this version with at least one evaluation."""
+        """Raises `RunError` in a line if the folder is not a whole run of this version with at least one evaluation."""
         folder = RunFolder(path)
-        record = folder.read_record()
-        version = record.get("format")
-        if version != FORMAT:
-            raise RunError(f"{path}: written by another version (format {version}, this one reads {FORMAT})")
-        rows = folder.read_metrics()
+        record, rows = folder.read_record(), folder.read_metrics()
         if not rows:
             raise RunError(f"{path}: broken off before its first evaluation")
-        return cls(folder, record, rows, folder.read_model(), folder.read_predictions())
+        model = folder.read_model()
+        return cls(folder, record, rows, model, folder.read_predictions(model))
 
     @property
     def name(self) -> str:
-        """The folder's name."""
-        return self.folder.path.name
-
-    @property
-    def status(self) -> str:
-        """As recorded: finished, diverged, interrupted, failed; running also if the process was killed."""
-        return str(self.record["status"])
+        """The folder's name, as text in any case."""
+        return os.fsencode(self.folder.path.resolve().name).decode(errors="replace")
 
     @cached_property
     def settings(self) -> dict[str, str]:
-        """The config with dotted keys and values as text."""
-        return dict(_flat(self.record["config"]))
+        """The config with dotted keys and values as text; without the data folder, which influences no number."""
+        settings = dict(_flat(self.record.config.to_tree()))
+        settings.pop("data.folder", None)
+        return settings
 
-    def figure(self, split: str, name: str) -> float | None:
-        """A final metric, if the run got that far."""
-        figures = self.record["metrics"].get(split)
-        return None if figures is None else float(figures[name])
+    @property
+    def last(self) -> Mapping[str, float]:
+        """The last evaluation point."""
+        return self.rows[-1]
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Of a finished run."""
+        return self.record.metrics["test"].accuracy if "test" in self.record.metrics else None
 
     @property
     def gap(self) -> float:
         """Generalisation gap: accuracy on training images less accuracy on validation images, after the last epoch."""
-        return float(self.rows[-1]["train_accuracy"] - self.rows[-1]["validation_accuracy"])
+        return self.last["train_accuracy"] - self.last["validation_accuracy"]
 
     @property
     def best_epoch(self) -> int:
@@ -90,22 +97,23 @@ class Collection:
 
 
 def collect(paths: Sequence[Path]) -> Collection:
-    """Runs from run folders, or from folders of run folders, in the order of their names within each.
+    """Runs from run folders, or from folders of run folders, each once, in the order of their names within each.
 
     Raises `RunError` if there is no run at all.
     """
     found = Collection()
-    for path in paths:
-        for folder in run_folders(path):
-            try:
-                run = Run.read(folder)
-            except RunError as error:
-                found.notes.append(f"left out: {error}")
-                continue
-            found.runs.append(run)
-            if run.status != "finished":
-                reason = run.record["error"] or "broken off, or still under way"
-                found.notes.append(f"{run.name}: {run.status} after epoch {run.record['epoch']}: {reason}")
+    folders = [folder for path in paths for folder in run_folders(path)]
+    for folder in {folder.resolve(): folder for folder in folders}.values():
+        try:
+            run = Run.read(folder)
+        except RunError as error:
+            found.notes.append(f"left out: {error}")
+            continue
+        found.runs.append(run)
+        record = run.record
+        if record.status != "finished":
+            why = record.error or _WHY.get(record.status, "")
+            found.notes.append(f"{run.name}: {record.status} after epoch {run.last['epoch']:.0f}: {why}")
     if not found.runs:
         looked = ", ".join(map(str, paths))
         raise RunError("\n  ".join([f"no run to report in {looked}", *found.notes]))
@@ -119,11 +127,21 @@ def differences(runs: Sequence[Run]) -> list[str]:
 
 
 def labelled(runs: Sequence[Run]) -> dict[str, Run]:
-    """The runs by a short name: what sets each apart, or the folder's name where that does not."""
+    """The runs by a short name: what sets each apart, else the folder's name, numbered where that is not its own."""
     keys = differences(runs)
-    labels = [", ".join(f"{key.rpartition('.')[2]} {run.settings.get(key, '-')}" for key in keys) for run in runs]
-    distinct = len(set(labels)) == len(runs) and all(0 < len(label) <= 50 for label in labels)
-    return dict(zip(labels if distinct else [run.name for run in runs], runs, strict=True))
+    labels = [
+        ", ".join(f"{key.rpartition('.')[2]} {run.settings[key]}" for key in keys if key in run.settings)
+        for run in runs
+    ]
+    if len(set(labels)) < len(runs) or not all(0 < len(label) <= _LONGEST_LABEL for label in labels):
+        labels = [_shortened(run.name) for run in runs]
+    if len(set(labels)) < len(runs):
+        labels = [f"{label} ({number})" for number, label in enumerate(labels, start=1)]
+    return dict(zip(labels, runs, strict=True))
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -138,5 +156,6 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value))
     if isinstance(value, float):
-        return f"{value:g}"
+        # Short where that is exact: two settings that differ must not read alike.
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

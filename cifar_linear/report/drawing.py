@@ -1,5 +1,6 @@
 """Which figures a report has, from runs that were read; each with a title and the text of what it shows."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ class Drawing(NamedTuple):
 
 def draw_one(run: Run) -> Iterator[Drawing]:
     """Everything about one run; what needs test predictions only if the run has them."""
-    lam, model = run.record["config"]["lambda"], run.model
+    lam, model = run.record.config.lam, run.model
     yield Drawing("cost", "Loss and cost", _spans(run, "cost"), cost_figure(run.rows, lam))
     yield Drawing("accuracy", "Accuracy", _spans(run, "accuracy"), accuracy_figure(run.rows))
     yield from _templates({run.name: run})
@@ -69,16 +70,22 @@ def _spans(run: Run, quantity: str) -> str:
 
 
 def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
-    """The weights of runs on one kind of image, twice; of runs on another kind, none."""
-    model = next(iter(runs.values())).model
-    alike = {label: run for label, run in runs.items() if run.model.class_names == model.class_names}
-    weights = {label: run.model.W for label, run in alike.items()}
-    for name, title, common in (
-        ("templates", "Class templates, each on its own scale", False),
-        ("templates-common-scale", "Class templates on one scale", True),
-    ):
-        alt = f"The weights of {', '.join(model.class_names)} as images, a row for each run: {', '.join(alike)}."
-        yield Drawing(name, title, alt, template_figure(weights, model.class_names, model.image_shape, common))
+    """The weights as images, on two scales; runs on another kind of images have figures of their own."""
+    kinds: dict[tuple[object, ...], dict[str, Run]] = defaultdict(dict)
+    for label, run in runs.items():
+        kinds[run.model.class_names, run.model.image_shape][label] = run
+    for kind in kinds.values():
+        first = next(iter(kind.values()))
+        model, dataset = first.model, first.record.config.data.dataset
+        of, ending = (f" ({dataset})", f"-{dataset}") if len(kinds) > 1 else ("", "")
+        weights = {label: run.model.W for label, run in kind.items()}
+        for name, title, common in (
+            ("templates", "Class templates, each on its own scale", False),
+            ("templates-common-scale", "Class templates on one scale", True),
+        ):
+            alt = f"The weights of {', '.join(model.class_names)} as images, a row for each run: {', '.join(kind)}."
+            figure = template_figure(weights, model.class_names, model.image_shape, common)
+            yield Drawing(name + ending, title + of, alt, figure)
 
 
 def _histograms(runs: Mapping[str, Run]) -> Drawing:

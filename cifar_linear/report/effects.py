@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 from cifar_linear.report.collecting import Run, differences
 
-_FOCUS = ("lambda", "eta")
+_FOCUS: dict[str, Callable[[Run], float]] = {
+    "lambda": lambda run: run.record.config.lam,
+    "eta": lambda run: run.record.config.eta,
+}
 
 
 class Course(NamedTuple):
@@ -30,7 +33,7 @@ class Course(NamedTuple):
 
 def effects(runs: Sequence[Run]) -> list[str]:
     """One paragraph for each setting and each set of finished runs that differ in it alone."""
-    finished = [run for run in runs if run.status == "finished"]
+    finished = [run for run in runs if run.test_accuracy is not None]
     return [paragraph for key in _FOCUS for paragraph in _effects_of(key, finished)]
 
 
@@ -42,9 +45,9 @@ def _effects_of(key: str, runs: Sequence[Run]) -> Iterator[str]:
     for values, group in groups.items():
         by_setting: dict[float, list[Run]] = defaultdict(list)
         for run in group:
-            by_setting[float(run.record["config"][key])].append(run)
+            by_setting[_FOCUS[key](run)].append(run)
         if len(by_setting) > 1:
-            where = ", ".join(f"{other} {value}" for other, value in zip(others, values, strict=True))
+            where = ", ".join(f"{other} {value}" for other, value in zip(others, values, strict=True) if value)
             yield _paragraph(key, where, dict(sorted(by_setting.items())))
 
 
@@ -55,23 +58,27 @@ def _paragraph(key: str, where: str, by_setting: Mapping[float, Sequence[Run]]) 
     def course(quantity: Callable[[Run], float]) -> Course:
         return Course(settings, [fmean(map(quantity, group)) for group in groups])
 
-    accuracy = course(lambda run: 100 * run.record["metrics"]["test"]["accuracy"])
+    accuracy = course(lambda run: 100 * (run.test_accuracy or 0.0))
     gap = course(lambda run: 100 * run.gap)
     norm = course(lambda run: run.weight_norm)
     context = f" (at {where})" if where else ""
     parts = [
-        f"test accuracy {_moved(accuracy, 'rose', 'fell')} by {abs(accuracy.change):.2f} points, "
-        f"from {accuracy.values[0]:.2f} % to {accuracy.values[-1]:.2f} %{_detour(accuracy, ' %')}",
-        f"the gap between training and validation accuracy {_moved(gap, 'widened', 'narrowed')} "
-        f"by {abs(gap.change):.2f} points, from {gap.values[0]:.2f} to {gap.values[-1]:.2f}{_detour(gap, '')}",
-        f"|W| {_moved(norm, 'grew', 'shrank')} from {norm.values[0]:.2f} to {norm.values[-1]:.2f}{_detour(norm, '')}",
+        _moved("test accuracy", accuracy, ("rose", "fell"), " %", by=" points"),
+        _moved("the gap between training and validation accuracy", gap, ("widened", "narrowed"), "", by=" points"),
+        _moved("|W|", norm, ("grew", "shrank"), ""),
     ]
     count = sum(map(len, groups))
     return f"{key} from {settings[0]:g} to {settings[-1]:g}{context}, {count} runs: {'; '.join(parts)}."
 
 
-def _moved(course: Course, up: str, down: str) -> str:
-    return up if course.change > 0 else down if course.change < 0 else "ended where it began, moving"
+def _moved(name: str, course: Course, words: tuple[str, str], unit: str, by: str | None = None) -> str:
+    """Which way a quantity went, and how far."""
+    first, last = course.values[0], course.values[-1]
+    if first == last:
+        return f"{name} ended where it began, at {first:.2f}{unit}{_detour(course, unit)}"
+    word = words[0] if course.change > 0 else words[1]
+    far = f" by {abs(course.change):.2f}{by}," if by else ""
+    return f"{name} {word}{far} from {first:.2f}{unit} to {last:.2f}{unit}{_detour(course, unit)}"
 
 
 def _detour(course: Course, unit: str) -> str:

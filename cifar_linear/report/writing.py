@@ -1,7 +1,8 @@
 """The report itself: Markdown with figures beside it, and one HTML file that needs nothing else."""
 
+import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,26 +15,30 @@ from cifar_linear.report.collecting import Collection, Run, differences, labelle
 from cifar_linear.report.drawing import draw_one, draw_several
 from cifar_linear.report.effects import effects
 
+FIGURES = ("cost.", "accuracy.", "templates", "probabilities.", "confusion.", "mistakes.")
+"""How the names of a report's figures begin."""
+_OTHER_LOSSES = "costs of softmax and sigmoid_bce cannot be compared: the latter is a mean over the classes"
+
 
 class _Column(NamedTuple):
-    """A column of the table: what stands there, and how it is written."""
+    """A column of the table: its title, how a value is written, and where it comes from."""
 
     title: str
-    unit: str
-    value: Any
+    written: str
+    value: Callable[[Run], float | None]
 
 
 _DETAILS = (
-    _Column("gap", "{:.2%}", lambda run: run.gap),
+    _Column("gap in points", "{:.2f}", lambda run: 100 * run.gap),
     _Column("best epoch", "{:d}", lambda run: run.best_epoch),
     _Column("|W|", "{:.3f}", lambda run: run.weight_norm),
-    _Column("seconds", "{:.1f}", lambda run: run.record["seconds"]),
+    _Column("seconds", "{:.1f}", lambda run: run.record.seconds),
 )
 _COLUMNS = (
-    _Column("test accuracy", "{:.2%}", lambda run: run.figure("test", "accuracy")),
-    _Column("validation accuracy", "{:.2%}", lambda run: run.figure("validation", "accuracy")),
-    _Column("training accuracy", "{:.2%}", lambda run: run.figure("train", "accuracy")),
-    _Column("training cost", "{:.4f}", lambda run: run.figure("train", "cost")),
+    _Column("test accuracy", "{:.2%}", lambda run: run.test_accuracy),
+    _Column("validation accuracy", "{:.2%}", lambda run: run.last["validation_accuracy"]),
+    _Column("training accuracy", "{:.2%}", lambda run: run.last["train_accuracy"]),
+    _Column("training cost", "{:.4f}", lambda run: run.last["train_cost"]),
     *_DETAILS,
 )
 
@@ -52,13 +57,22 @@ def write_report(found: Collection, out: Path, form: Format = "png") -> Path:
     """
     runs = labelled(found.runs)
     drawings = list(draw_one(found.runs[0]) if len(runs) == 1 else draw_several(runs))
-    figures = []
+    figures, names = [], set()
     for drawing in drawings:
         png = rendered(drawing.figure)
         for kind, picture in {"png": png, form: rendered(drawing.figure, form) if form != "png" else png}.items():
+            names.add(f"{drawing.name}.{kind}")
             write_whole(out / "figures" / f"{drawing.name}.{kind}", picture)
-        figures.append({**drawing._asdict(), "base64": b64encode(png).decode()})
-    content = {"figures": figures, "notes": found.notes, "version": __version__, **_tables(runs)}
+        figures.append(
+            {"name": drawing.name, "title": drawing.title, "alt": drawing.alt, "base64": b64encode(png).decode()}
+        )
+    for old in (out / "figures").iterdir():
+        # What an earlier report drew, of other runs perhaps, must not stand beside this one.
+        if old.name.startswith(FIGURES) and old.name not in names:
+            old.unlink()
+    losses = {run.record.config.loss for run in found.runs}
+    notes = [*found.notes, *([_OTHER_LOSSES] if len(losses) > 1 else [])]
+    content = {"figures": figures, "notes": notes, "version": __version__, **_tables(runs)}
     environment = Environment(
         loader=PackageLoader("cifar_linear.report"),
         autoescape=select_autoescape(["html.j2"]),
@@ -66,6 +80,7 @@ def write_report(found: Collection, out: Path, form: Format = "png") -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["md"] = _markdown
     for name in ("report.md", "report.html"):
         text = environment.get_template(f"{name}.j2").render(content)
         write_whole(out / name, text.encode())
@@ -78,7 +93,7 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
     first = next(iter(runs.values()))
     return {
         "title": first.name if len(runs) == 1 else f"{len(runs)} runs",
-        "synthetic": any(run.record["data"]["synthetic"] for run in runs.values()),
+        "synthetic": [label for label, run in runs.items() if run.record.data.synthetic],
         "differing": differing,
         "settings": {label: [run.settings.get(key, "-") for key in differing] for label, run in runs.items()},
         "shared": {key: value for key, value in first.settings.items() if key not in differing},
@@ -86,7 +101,7 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "columns": [column.title for column in _COLUMNS],
         "details": {column.title: _cell(column, first) for column in _DETAILS},
         "table": {label: [_cell(column, run) for column in _COLUMNS] for label, run in runs.items()},
-        "status": {label: run.status for label, run in runs.items()},
+        "status": {label: run.record.status for label, run in runs.items()},
         "folders": {label: run.name for label, run in runs.items()},
         "effects": effects(list(runs.values())),
         "environments": {label: _environment(run) for label, run in runs.items()},
@@ -97,21 +112,26 @@ def _cell(column: _Column, run: Run) -> _Cell:
     value = column.value(run)
     if value is None:
         return _Cell("-", "")
-    return _Cell(column.unit.format(value).replace("%", " %"), value)
+    return _Cell(column.written.format(value).replace("%", " %"), value)
 
 
 def _environment(run: Run) -> dict[str, str]:
     """What the figures of a run depend on, for people."""
-    environment, data = run.record["environment"], run.record["data"]
+    environment, data = run.record.environment, run.record.data
     return {
-        "created": run.record["created"],
-        "data": ", ".join(f"{split} {count} images" for split, count in data["images"].items()),
-        **{f"SHA-256 of {split}": digest for split, digest in data["sha256"].items()},
-        "versions": ", ".join(f"{name} {version}" for name, version in environment["versions"].items()),
+        "created": run.record.created,
+        "data": ", ".join(f"{split} {count} images" for split, count in data.images.items()),
+        **{f"SHA-256 of {split}": digest for split, digest in data.sha256.items()},
+        "versions": ", ".join(f"{name} {version}" for name, version in environment.versions.items()),
         "BLAS": "; ".join(
-            f"{blas['internal_api']} {blas['version']} ({blas['architecture']}), {blas['num_threads']} threads"
-            for blas in environment["blas"]
+            f"{blas.internal_api} {blas.version} ({blas.architecture}), {blas.num_threads} threads"
+            for blas in environment.blas
         ),
-        "commit": environment["commit"] or "not a checkout",
-        "platform": environment["platform"],
+        "commit": environment.commit or "not a checkout",
+        "platform": environment.platform,
     }
+
+
+def _markdown(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,78 @@
+"""What run.json holds: one definition for writing and for reading, so that what was read can be relied on."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cifar_linear.config.models import Config
+
+FORMAT: Literal[1] = 1
+"""Version of the run folder's layout, noted in every record."""
+
+Split = Literal["train", "validation", "test"]
+Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
+
+
+class _Part(BaseModel):
+    """Keys of later versions are passed over; what is known must be as it says."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Figures(_Part):
+    """Final metrics of one split: nats, nats, a fraction."""
+
+    loss: float
+    cost: float
+    accuracy: float = Field(ge=0, le=1)
+
+
+class DataRecord(_Part):
+    """Which images: the number in each split, and a fingerprint that is the same for every file layout."""
+
+    dataset: str
+    synthetic: bool
+    images: dict[Split, int]
+    sha256: dict[Split, str]
+
+
+class Blas(_Part):
+    """A linear-algebra library and its threads."""
+
+    internal_api: str | None
+    version: str | None
+    architecture: str | None
+    num_threads: int
+
+
+class EnvironmentRecord(_Part):
+    """Versions, BLAS, commit of the code (None for an installed package), machine and process."""
+
+    versions: dict[str, str]
+    blas: list[Blas]
+    commit: str | None
+    platform: str
+    host: str
+    process: int
+    command: list[str]
+
+
+class Record(_Part):
+    """One run: how it ended, what it reached, and what that depends on."""
+
+    format: Literal[1] = FORMAT
+    status: Status
+    created: str
+    seconds: float
+    epoch: int | None
+    step: int | None
+    metrics: dict[Split, Figures]
+    error: str | None
+    config: Config
+    data: DataRecord
+    environment: EnvironmentRecord
+
+    def to_tree(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        tree = self.model_dump(mode="json", by_alias=True)
+        return {**tree, "config": self.config.to_tree()}
