@@ -17,17 +17,14 @@ def template_figure(
 ) -> Figure:
     """The rows of W as images, one row of images for each run; W is (K, d).
 
-    Each template is scaled from its own smallest to its own largest weight, or, with ``common_scale``, all of all runs
-    from the smallest to the largest weight there is: then one sees which are strong.
+    Each template is scaled from its own smallest to its own largest weight, or, with ``common_scale``, all of a run
+    from the smallest to the largest of the run: then one sees which of its classes are strong.
     """
-    everywhere = min(W.min() for W in weights.values()), max(W.max() for W in weights.values())
     figure = new_figure(9, 0.3 + 0.9 * len(weights))
     grid = figure.subplots(len(weights), len(class_names), squeeze=False)
     for line, (run, W) in zip(grid, weights.items(), strict=True):
         templates = as_pictures(W, image_shape)
-        low, high = (
-            everywhere if common_scale else (f(templates, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
-        )
+        low, high = (f(templates, axis=None if common_scale else (1, 2, 3), keepdims=True) for f in (np.min, np.max))
         span = np.where(high > low, high - low, 1)
         for axes, picture, name in zip(line, (templates - low) / span, class_names, strict=True):
             _show(axes, picture)

@@ -127,13 +127,15 @@ def differences(runs: Sequence[Run]) -> list[str]:
 
 
 def labelled(runs: Sequence[Run]) -> dict[str, Run]:
-    """The runs by a short name: what sets each apart, else the folder's name, numbered where that is not its own."""
+    """The runs by a short name: what sets each apart, else the run's name, the folder's, or that with a number."""
     keys = differences(runs)
     labels = [
         ", ".join(f"{key.rpartition('.')[2]} {run.settings[key]}" for key in keys if key in run.settings)
         for run in runs
     ]
     if len(set(labels)) < len(runs) or not all(0 < len(label) <= _LONGEST_LABEL for label in labels):
+        labels = [_shortened(run.name.partition("Z_")[2] or run.name) for run in runs]
+    if len(set(labels)) < len(runs):
         labels = [_shortened(run.name) for run in runs]
     if len(set(labels)) < len(runs):
         labels = [f"{label} ({number})" for number, label in enumerate(labels, start=1)]

@@ -81,7 +81,7 @@ def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
         weights = {label: run.model.W for label, run in kind.items()}
         for name, title, common in (
             ("templates", "Class templates, each on its own scale", False),
-            ("templates-common-scale", "Class templates on one scale", True),
+            ("templates-common-scale", "Class templates, each run on one scale", True),
         ):
             alt = f"The weights of {', '.join(model.class_names)} as images, a row for each run: {', '.join(kind)}."
             figure = template_figure(weights, model.class_names, model.image_shape, common)
