@@ -16,7 +16,9 @@ class Augmentation:
     def __init__(self, image_shape: tuple[int, ...], *, flip: float, shift: int, seed: int) -> None:
         """``flip`` is the probability of a flip, ``shift`` the most pixels that an image moves each way."""
         self._shape, self._flip, self._shift, self._seed = image_shape, flip, shift, seed
-        self._rows = _source_rows(image_shape, shift)
+        self._source_rows = _source_rows(image_shape, shift)
+        # Work space that is used again: fresh memory of this size costs more than the work itself.
+        self._spare = np.empty((3, 0, 0), np.uint8)
 
     def draw(self, epoch: int, images: int) -> tuple[Bools, Integers]:
         """For each image of an epoch whether it is flipped, (n,), and by how much it moves down and right, (2, n)."""
@@ -25,24 +27,54 @@ class Augmentation:
 
     def apply(self, images: Images, flipped: Bools, moved: Integers) -> None:
         """Flip and then move each image (n, d) as drawn for it, in place."""
+        if self._spare.shape[1] < len(images):
+            self._spare = np.empty((3, *images.shape), np.uint8)
         if self._flip:
-            rows = images.reshape(len(images), -1, self._shape[2])
-            rows[flipped] = rows[flipped][:, :, ::-1]
+            self._turn(images, np.flatnonzero(flipped))
         if self._shift:
-            self._move(images, moved)
+            down, right = moved
+            self._move_down(images, down)
+            for distance in range(-self._shift, self._shift + 1):
+                if distance:
+                    self._move_right(images, np.flatnonzero(right == distance), distance)
 
-    def _move(self, images: Images, moved: Integers) -> None:
-        """Every row of pixels of the result is a stretch of one row of the image, lengthened at both ends."""
+    def _turn(self, images: Images, chosen: Labels) -> None:
+        """Exchange left and right."""
+        before, after = self._taken(images, chosen)
+        np.copyto(self._rows(after), self._rows(before)[:, :, ::-1])
+        images[chosen] = after
+
+    def _move_right(self, images: Images, chosen: Labels, distance: int) -> None:
+        """Move by ``distance`` pixels, to the left if it is negative."""
+        before, after = self._taken(images, chosen)
+        old, new = self._rows(before), self._rows(after)
+        if distance > 0:
+            new[:, :, distance:] = old[:, :, :-distance]
+            new[:, :, :distance] = old[:, :, :1]
+        else:
+            new[:, :, :distance] = old[:, :, -distance:]
+            new[:, :, distance:] = old[:, :, -1:]
+        images[chosen] = after
+
+    def _move_down(self, images: Images, down: Integers) -> None:
+        """Each row of pixels is copied at once, as one item, from where it comes from."""
+        result = self._spare[2, : len(images)]
+        sources = self._source_rows[down + self._shift]
+        sources += np.arange(len(images))[:, None] * sources.shape[1]
+        row = f"V{self._shape[2]}"
+        np.take(images.view(row).ravel(), sources, out=result.view(row), mode="clip")
+        np.copyto(images, result)
+
+    def _taken(self, images: Images, chosen: Labels) -> tuple[Images, Images]:
+        """The chosen images, and room for what becomes of them."""
+        before, after = self._spare[:2, : len(chosen)]
+        np.take(images, chosen, axis=0, out=before, mode="clip")
+        return before, after
+
+    def _rows(self, images: Images) -> Images:
+        """As rows of pixels, (n, channels * height, width)."""
         channels, height, width = self._shape
-        long = np.pad(
-            images.reshape(len(images), channels * height, width), ((0, 0), (0, 0), (self._shift,) * 2), mode="edge"
-        )
-        # Any stretch of ``width`` bytes as one item, wherever it begins: a row is copied at once, not pixel by pixel.
-        stretches = np.ndarray(long.size - width + 1, f"V{width}", long, strides=(1,))
-        down, right = moved
-        first_row = np.arange(len(images))[:, None] * channels * height
-        starts = (first_row + self._rows[down + self._shift]) * long.shape[2] + (self._shift - right)[:, None]
-        images[...] = stretches[starts].view(np.uint8).reshape(images.shape)
+        return images.reshape(len(images), channels * height, width)
 
 
 def _source_rows(image_shape: tuple[int, ...], shift: int) -> Labels:
