@@ -67,4 +67,9 @@ def main() -> None:
     """Run the command line in this process."""
     for number in ENDING:
         signal.signal(number, terminate)
-    sys.exit(cli())
+    try:
+        sys.exit(cli())
+    finally:
+        # All is done and told: a late signal has nothing left to stop but Python's own clearing up.
+        for number in (signal.SIGINT, *ENDING):
+            signal.signal(number, signal.SIG_IGN)
