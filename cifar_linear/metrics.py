@@ -17,8 +17,8 @@ class Metrics(NamedTuple):
 
 def correct(scores: Floats, labels: Labels) -> Doubles:
     """How many images each run classifies correctly, (R,), from scores (n, R, K); ties go to the lower class."""
-    hits: Doubles = (scores.argmax(axis=-1) == labels[:, None]).sum(axis=0, dtype=np.float64)
-    return hits
+    counts: Doubles = (scores.argmax(axis=-1) == labels[:, None]).sum(axis=0, dtype=np.float64)
+    return counts
 
 
 def hits(probabilities: Floats, labels: Labels) -> Bools:

@@ -77,6 +77,11 @@ def make_four_runs():
 
 
 @pytest.fixture
+def runs_dir(tmp_path):
+    return tmp_path / "runs"
+
+
+@pytest.fixture
 def run():
     """Call the command line in this process."""
 

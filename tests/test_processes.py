@@ -1,0 +1,102 @@
+"""Signals, broken pipes and readers while a real process trains."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from folders import only_run
+
+from cifar_linear.config.reading import read_config
+from cifar_linear.unpacking import load_dataset
+
+
+def wait_for(happened):
+    """Until something is so, for half a minute at most."""
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def start(config, runs_dir, *arguments):
+    """A training in a process of its own that would take minutes."""
+    command = [sys.executable, "-m", "cifar_linear", "train", "--config", config, "--runs-dir", runs_dir]
+    long = [*command, "--set", "epochs=100000", *arguments]
+    return subprocess.Popen(long, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("pause", [0, 0.001, 0.02])
+def test_second_signal_does_not_spoil_what_the_first_is_saving(small_config, runs_dir, pause):
+    process = start(small_config, runs_dir, "--quiet")
+    wait_for(lambda: list(runs_dir.glob("*/model.npz")))
+    process.send_signal(signal.SIGINT)
+    time.sleep(pause)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=20)
+    # The very last moments of a process, when all is saved, are the system's: there SIGTERM is what it says.
+    assert process.returncode in (130, 143, -signal.SIGTERM), stderr
+    assert "Traceback" not in stderr
+    folder = only_run(runs_dir)
+    assert folder.read_record().status == "interrupted"
+    assert folder.read_record().epoch == folder.read_metrics()[-1]["epoch"]
+    folder.read_model()
+    assert not list(folder.path.glob(".*"))
+
+
+def test_signal_as_soon_as_the_folder_is_there_leaves_a_whole_folder(small_config, runs_dir):
+    """Or, if it came a moment earlier, none at all."""
+    process = start(small_config, runs_dir, "--quiet")
+    wait_for(lambda: runs_dir.exists() and list(runs_dir.iterdir()))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    folder = only_run(runs_dir)
+    assert folder.read_record().status == "interrupted"
+    assert len(folder.read_metrics()) >= 1
+    folder.read_model()
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2> >(true)"])
+def test_training_goes_on_when_nobody_listens_to_its_talk(small_config, runs_dir, redirection):
+    command = f"{sys.executable} -m cifar_linear train --config {small_config} --runs-dir {runs_dir} --no-figures"
+    result = subprocess.run(["bash", "-c", f"{command} {redirection}"], stdout=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 0
+    assert only_run(runs_dir).read_record().status == "finished"
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_run_keeps_what_it_has(small_config, runs_dir, number, exit_code):
+    """Sent while a real process trains: exit code, status, and figures that belong to the stored weights."""
+    process = start(small_config, runs_dir)
+    for line in process.stderr:
+        if line.startswith("epoch  50/"):
+            break
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == exit_code, stderr
+    folder = only_run(runs_dir)
+    assert str(folder.path) in stderr
+    assert "Traceback" not in stderr
+    record, rows = folder.read_record(), folder.read_metrics()
+    assert (record.status, record.epoch) == ("interrupted", rows[-1]["epoch"])
+    assert rows[-1]["epoch"] >= 50
+    model, split = folder.read_model(), load_dataset(read_config(small_config)).validation
+    X = (split.images / 255 - model.mean) / model.std
+    assert np.mean((X @ model.W.T + model.b).argmax(axis=1) == split.labels) == rows[-1]["validation_accuracy"]
+
+
+def test_metrics_can_be_read_while_they_grow(small_config, runs_dir):
+    """A second into a run the folder holds readable figures, weights and the status running."""
+    process = start(small_config, runs_dir, "--quiet")
+    try:
+        wait_for(lambda: list(runs_dir.glob("*/model.npz")))
+        folder = only_run(runs_dir)
+        assert folder.read_record().status == "running"
+        assert [row["epoch"] for row in folder.read_metrics()[:3]] == [0, 1, 2]
+        folder.read_model()
+    finally:
+        process.kill()
+        process.communicate()
