@@ -10,12 +10,11 @@ import numpy as np
 from cifar_linear.arrays import Floats, Images
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
-from cifar_linear.data.dataset import Split
+from cifar_linear.data.dataset import Split, SplitName
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.records import Figures
-from cifar_linear.records import Split as SplitName
 from cifar_linear.runs import RunFolder
 from cifar_linear.state import State
 from cifar_linear.training import evaluate, predict
@@ -45,8 +44,7 @@ class Classifier:
 
     def evaluate(self, split: SplitName, data_dir: Path | None) -> Figures:
         """Loss, cost and accuracy on a split of the data that the config names. Raises `DataError`."""
-        figures = evaluate(self.state, load_split(self.config, split, data_dir), self.objective)
-        return Figures(**{name: float(values[0]) for name, values in figures._asdict().items()})
+        return Figures.of(evaluate(self.state, load_split(self.config, split, data_dir), self.objective), run=0)
 
     def probabilities(self, images: Images) -> Floats:
         """Class probabilities (n, K) of images (n, d) of 0 to 255."""

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Bools, Images, Integers
 from cifar_linear.config.models import Config
-from cifar_linear.data.dataset import Dataset
+from cifar_linear.data.dataset import Dataset, SplitName
 from cifar_linear.errors import ConfigError
 from cifar_linear.figures.images import image_figure
 from cifar_linear.randomness import Purpose, rng_for
@@ -14,7 +14,9 @@ from cifar_linear.unpacking import make_augmentation
 _COLUMNS = 10
 
 
-def draw_images(config: Config, dataset: Dataset, split: str, count: int, at_random: bool, augment: bool) -> Figure:
+def draw_images(
+    config: Config, dataset: Dataset, split: SplitName, count: int, at_random: bool, augment: bool
+) -> Figure:
     """The first or random ``count`` images of a split below their classes; augmented ones below the originals.
 
     Raises `ConfigError` if augmented images are wanted of a config that augments nothing.

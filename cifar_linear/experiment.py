@@ -69,10 +69,9 @@ def _results(group: Group, state: State) -> dict[int, Result]:
     metrics, probabilities = evaluate(state, test, group.objective), predict(state, test, group.objective)
     results = {}
     for run in alive:
-        figures = Figures(**{name: float(values[run]) for name, values in metrics._asdict().items()})
         mistakes = most_confident_mistakes(probabilities[:, run], test.labels, _MISTAKES)
         predictions = Predictions(probabilities[:, run], test.labels, mistakes, test.images[mistakes])
-        results[run] = Result(figures, predictions)
+        results[run] = Result(Figures.of(metrics, run), predictions)
     return results
 
 

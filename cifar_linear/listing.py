@@ -1,10 +1,11 @@
 """The runs of a folder, a line each."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
-from cifar_linear.records import Record, Split
+from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder, run_folders
 
 
@@ -20,11 +21,15 @@ class Line(NamedTuple):
     test: float | None
     seconds: float
 
+    def by_column(self) -> dict[str, Any]:
+        """The values by the names of the columns."""
+        return {"lambda" if name == "lam" else name: value for name, value in self._asdict().items()}
+
 
 def list_runs(runs_dir: Path, sort: str) -> tuple[list[Line], list[str]]:
-    """The runs by a column of `Line`, and a note on each folder that is none.
+    """The runs by the column ``sort``, and a note on each folder that is none.
 
-    ``sort`` is a column's name, "lambda" for ``lam``. Accuracies and times are sorted from the highest, unknown ones
+    Accuracies and times are sorted from the highest, unknown ones
     last; all else from the lowest.
     """
     lines, notes = [], []
@@ -33,16 +38,15 @@ def list_runs(runs_dir: Path, sort: str) -> tuple[list[Line], list[str]]:
             lines.append(_line(path.name, RunFolder(path).read_record()))
         except RunError as error:
             notes.append(f"left out: {error}")
-    column = "lam" if sort == "lambda" else sort
-    known = [line for line in lines if getattr(line, column) is not None]
-    known.sort(key=lambda line: getattr(line, column), reverse=sort in ("validation", "test", "seconds"))
-    return known + [line for line in lines if getattr(line, column) is None], notes
+    known = [line for line in lines if line.by_column()[sort] is not None]
+    known.sort(key=lambda line: line.by_column()[sort], reverse=sort in ("validation", "test", "seconds"))
+    return known + [line for line in lines if line.by_column()[sort] is None], notes
 
 
 def _line(name: str, record: Record) -> Line:
     config = record.config
 
-    def accuracy(split: Split) -> float | None:
+    def accuracy(split: SplitName) -> float | None:
         return record.metrics[split].accuracy if split in record.metrics else None
 
     return Line(

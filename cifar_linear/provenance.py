@@ -24,12 +24,8 @@ def data_record(dataset: Dataset, name: str) -> DataRecord:
     return DataRecord(
         dataset=name,
         synthetic=name == "synthetic",
-        images={"train": len(dataset.train), "validation": len(dataset.validation), "test": len(dataset.test)},
-        sha256={
-            "train": fingerprint(dataset.train),
-            "validation": fingerprint(dataset.validation),
-            "test": fingerprint(dataset.test),
-        },
+        images={split: len(images) for split, images in dataset.splits.items()},
+        sha256={split: fingerprint(images) for split, images in dataset.splits.items()},
     )
 
 

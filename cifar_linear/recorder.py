@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from cifar_linear.data.dataset import SplitName
 from cifar_linear.history import History
-from cifar_linear.records import Figures, Record, Split, Status
+from cifar_linear.records import Figures, Record, Status
 from cifar_linear.runs import Model, Predictions, RunFolder
 from cifar_linear.state import State
 from cifar_linear.training import Evaluation
@@ -81,7 +82,7 @@ class Recorder:
 
     def _write_record(self, run: int, status: Status, test: Figures | None = None, error: str | None = None) -> Record:
         rows = self._history.rows(run)
-        metrics: dict[Split, Figures] = {}
+        metrics: dict[SplitName, Figures] = {}
         if rows:
             metrics = {"train": _figures_of("train", rows[-1]), "validation": _figures_of("validation", rows[-1])}
         if test:

@@ -1,15 +1,18 @@
 """What run.json holds: one definition for writing and for reading, so that what was read can be relied on."""
 
+from __future__ import annotations
+
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cifar_linear.config.models import Config
+from cifar_linear.data.dataset import SplitName
+from cifar_linear.metrics import Metrics
 
 FORMAT: Literal[1] = 1
 """Version of the run folder's layout, noted in every record."""
 
-Split = Literal["train", "validation", "test"]
 Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
 
 
@@ -26,14 +29,19 @@ class Figures(_Part):
     cost: float
     accuracy: float = Field(ge=0, le=1)
 
+    @classmethod
+    def of(cls, metrics: Metrics, run: int) -> Figures:
+        """Those of one run of a group."""
+        return cls(**{name: float(values[run]) for name, values in metrics._asdict().items()})
+
 
 class DataRecord(_Part):
     """Which images: the number in each split, and a fingerprint that is the same for every file layout."""
 
     dataset: str
     synthetic: bool
-    images: dict[Split, int]
-    sha256: dict[Split, str]
+    images: dict[SplitName, int]
+    sha256: dict[SplitName, str]
 
 
 class Blas(_Part):
@@ -66,7 +74,7 @@ class Record(_Part):
     seconds: float
     epoch: int | None
     step: int | None
-    metrics: dict[Split, Figures]
+    metrics: dict[SplitName, Figures]
     error: str | None
     config: Config
     data: DataRecord

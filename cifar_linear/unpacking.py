@@ -22,14 +22,13 @@ from cifar_linear.config.models import (
 from cifar_linear.data import cifar10, synthetic
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches
-from cifar_linear.data.dataset import Dataset, ReadBatch, Split, hold_out, join_batches
+from cifar_linear.data.dataset import Dataset, ReadBatch, Split, SplitName, hold_out, join_batches
 from cifar_linear.nn.linear import initial_weights
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.schedules import Schedule, constant, cosine, plateau, step
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
-from cifar_linear.records import Split as SplitName
 from cifar_linear.runs import Model
 from cifar_linear.state import State
 from cifar_linear.training import Evaluation, train
@@ -162,7 +161,8 @@ class Group:
     def _rates(self, epoch: int, losses: Sequence[Doubles]) -> Doubles:
         """The learning rate of each run in an epoch, (R,); that of epoch 0 is the first that will be used."""
         factors = [
-            make_schedule(config)(max(epoch, 1), [float(loss[run]) for loss in losses])
+            # Not a list: only a plateau looks at the losses, and long trainings have many.
+            make_schedule(config)(max(epoch, 1), (float(loss[run]) for loss in losses))
             for run, config in enumerate(self.configs)
         ]
         return np.array([config.eta for config in self.configs]) * factors

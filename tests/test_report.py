@@ -199,10 +199,12 @@ def test_runs_on_other_kinds_of_images_have_templates_of_their_own(own_runs, tmp
 def test_figures_of_an_earlier_report_do_not_stay_beside_another(runs_dir, tmp_path):
     write_report(collect([sorted(runs_dir.iterdir())[0]]), tmp_path)
     assert (tmp_path / "figures" / "confusion.png").exists()
-    (tmp_path / "figures" / "mine.png").touch()
+    own = [tmp_path / "figures" / name for name in ("mine.png", "confusion.tex", "templates-of-mine.png")]
+    for path in own:
+        path.touch()
     write_report(collect([runs_dir]), tmp_path)
     assert not (tmp_path / "figures" / "confusion.png").exists()
-    assert (tmp_path / "figures" / "mine.png").exists()
+    assert all(path.exists() for path in own)
 
 
 @pytest.mark.parametrize("name", ["run.json", "metrics.csv", "model.npz", "predictions.npz"])

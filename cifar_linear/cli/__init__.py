@@ -32,9 +32,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except CifarLinearError as error:
-            _fail(ctx, error, str(error), error.exit_code)
-        except Interrupted as error:
+        except (CifarLinearError, Interrupted) as error:
             _fail(ctx, error, str(error), error.exit_code)
         except KeyboardInterrupt as error:
             _fail(ctx, error, "interrupted", 130)

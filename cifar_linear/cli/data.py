@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option, split_option
+
+if TYPE_CHECKING:
+    from cifar_linear.data.dataset import SplitName
 
 
 @click.group()
@@ -36,21 +40,21 @@ def show(
     config_path: Path | None,
     overrides: tuple[str, ...],
     data_dir: Path | None,
-    split: str,
+    split: SplitName,
     count: int,
     at_random: bool,
     augment: bool,
     output: Path,
 ) -> None:
     """Draw images of a split with their classes, of a config or, without one, generated ones."""
-    from cifar_linear.config.reading import default_config, read_config
+    from cifar_linear.config.reading import config_or_default
     from cifar_linear.data_figure import draw_images
     from cifar_linear.figures.style import format_of, rendered
     from cifar_linear.files import write_whole
     from cifar_linear.unpacking import load_dataset
 
     form = format_of(output)
-    config = read_config(config_path, overrides) if config_path else default_config(overrides)
+    config = config_or_default(config_path, overrides)
     figure = draw_images(config, load_dataset(config, data_dir), split, count, at_random, augment)
     write_whole(output, rendered(figure, form))
     click.echo(f"images: {output}")

@@ -11,7 +11,7 @@ import click
 from cifar_linear.cli.options import PATH, data_dir_option, debug_option, split_option
 
 if TYPE_CHECKING:
-    from cifar_linear.records import Split as SplitName
+    from cifar_linear.data.dataset import SplitName
 
 
 @click.command()

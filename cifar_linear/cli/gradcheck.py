@@ -24,12 +24,12 @@ def gradcheck(config_path: Path | None, overrides: tuple[str, ...], data_dir: Pa
     Every loss, lambda 0 and 0.1, batches of 1 and 20 images, in float64: the first 20 dimensions entry by entry, all
     of them along random directions. The relative error is |ga - gn| / max(eps, |ga| + |gn|).
     """
-    from cifar_linear.config.reading import default_config, read_config
+    from cifar_linear.config.reading import config_or_default
     from cifar_linear.errors import CheckError
     from cifar_linear.gradient_check import EPS, check_gradients
     from cifar_linear.unpacking import load_dataset
 
-    config = read_config(config_path, overrides) if config_path else default_config(overrides)
+    config = config_or_default(config_path, overrides)
     dataset = load_dataset(config, data_dir)
     click.echo(f"images: {config.data.dataset}; relative error |ga - gn| / max(eps, |ga| + |gn|), eps = {EPS:g} * cost")
     click.echo(_row("loss", "lambda", "images", "dims", "differences", "of", "max abs", "max rel", "allowed", ""))

@@ -29,7 +29,7 @@ def runs(runs_dir: Path, sort: str, as_json: bool) -> None:
     for note in notes:
         click.echo(note, err=True)
     if as_json:
-        click.echo(json.dumps([row._asdict() for row in table], indent=2).replace('"lam"', '"lambda"'))
+        click.echo(json.dumps([row.by_column() for row in table], indent=2))
         return
     width = max([len(row.name) for row in table], default=4)
     settings = f"{'status':12}{'loss':12}{'lambda':>8}{'eta':>8}"

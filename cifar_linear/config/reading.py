@@ -28,9 +28,9 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     return parse_config(content, str(path), overrides)
 
 
-def default_config(overrides: Sequence[str] = ()) -> Config:
-    """A small config on generated images, for commands that need images but no experiment."""
-    return parse_config(_DEFAULT, "the built-in config", overrides)
+def config_or_default(path: Path | None, overrides: Sequence[str] = ()) -> Config:
+    """`read_config`, or without a path a small config on generated images, for who needs images but no experiment."""
+    return read_config(path, overrides) if path else parse_config(_DEFAULT, "the built-in config", overrides)
 
 
 def parse_config(content: bytes, name: str, overrides: Sequence[str] = ()) -> Config:

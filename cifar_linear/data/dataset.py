@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from cifar_linear.arrays import Images, Labels
+
+SplitName = Literal["train", "validation", "test"]
+"""The splits by their names in configs and reports."""
 
 ReadBatch = Callable[[str], tuple[Images, Labels]]
 """A source of published batches: name -> images (n, d) and labels (n,). All batches of a source are of one size."""
@@ -41,8 +45,8 @@ class Dataset:
     image_shape: tuple[int, int, int]
 
     @property
-    def splits(self) -> dict[str, Split]:
-        """The splits by their names in configs and reports."""
+    def splits(self) -> dict[SplitName, Split]:
+        """The splits by their names."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 

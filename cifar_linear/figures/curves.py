@@ -7,14 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter, ScalarFormatter
 
-from cifar_linear.figures.style import COLOURS, DASHES, new_figure, styled
+from cifar_linear.figures.style import COLOURS, DASHES, FAR_APART, new_figure, styled
 
 Rows = Sequence[Mapping[str, Any]]
 """The evaluation points of one run, as in metrics.csv."""
 
 SAME = "lambda = 0: loss and cost are the same"
-_FAR_APART = 4
-"""A largest cost this many times the smallest asks for a logarithmic axis."""
 _SPLITS = {"train": ("training", "-"), "validation": ("validation", "--")}
 
 
@@ -65,7 +63,7 @@ def overlaid_figure(runs: Mapping[str, Rows], quantity: str) -> Figure:
     both[0].set_ylabel(quantity if quantity == "accuracy" else f"{quantity} in nats")
     if quantity == "accuracy":
         _percent_axis(both[0])
-    elif both[0].dataLim.y1 > _FAR_APART * both[0].dataLim.y0 > 0:
+    elif both[0].dataLim.y1 > FAR_APART * both[0].dataLim.y0 > 0:
         both[0].set_yscale("log")
         both[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         both[0].yaxis.set_major_formatter(ScalarFormatter())

@@ -6,12 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Bools, Floats, Integers
-from cifar_linear.figures.style import COLOURS, new_figure, styled
+from cifar_linear.figures.style import COLOURS, FAR_APART, new_figure, styled
 from cifar_linear.metrics import precision_and_recall
 
 BINS = np.linspace(0, 1, 41)
-_FAR_APART = 4
-"""A highest bar this many times that of another run asks for a logarithmic axis."""
 
 
 @styled
@@ -48,7 +46,7 @@ def histogram_figure(runs: Mapping[str, tuple[Floats, Bools]]) -> Figure:
     for axes in grid[:-columns] if len(runs) % columns else []:
         axes.tick_params(labelbottom=True)
     tops = [axes.dataLim.y1 for axes in grid[: len(runs)]]
-    if max(tops) > _FAR_APART * min(tops) > 0:
+    if max(tops) > FAR_APART * min(tops) > 0:
         grid[0].set_yscale("log")
         grid[0].set_ylim(bottom=0.8)
     figure.supxlabel("probability of the true class", fontsize=9)

@@ -19,6 +19,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 # Besides colour, so that grey printing keeps lines apart.
 DASHES = ("-", "--", "-.", ":")
 
+FAR_APART = 4
+"""A largest value this many times the smallest asks for a logarithmic axis."""
+
 _LOOK: Any = {  # Matplotlib types its keys as a union of four hundred literals
     "font.size": 9,
     "axes.titlesize": 9,

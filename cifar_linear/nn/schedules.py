@@ -5,12 +5,12 @@ knows the history knows the rate, so that a schedule has no state to store.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
-Schedule = Callable[[int, Sequence[float]], float]
+Schedule = Callable[[int, Iterable[float]], float]
 
 
-def constant(_epoch: int, _losses: Sequence[float]) -> float:
+def constant(_epoch: int, _losses: Iterable[float]) -> float:
     """Always 1."""
     return 1.0
 
@@ -40,7 +40,7 @@ def plateau(patience: int, factor: float) -> Schedule:
     0.5
     """
 
-    def at(_epoch: int, losses: Sequence[float]) -> float:
+    def at(_epoch: int, losses: Iterable[float]) -> float:
         best, waited, cuts = math.inf, 0, 0
         for loss in losses:
             if loss < best:

@@ -15,8 +15,10 @@ from cifar_linear.report.collecting import Collection, Run, differences, labelle
 from cifar_linear.report.drawing import draw_one, draw_several
 from cifar_linear.report.effects import effects
 
-FIGURES = ("cost.", "accuracy.", "templates", "probabilities.", "confusion.", "mistakes.")
-"""How the names of a report's figures begin."""
+_DRAWN = re.compile(
+    r"(cost|accuracy|templates(-common-scale)?(-cifar10|-synthetic)?|probabilities|confusion|mistakes)\.(png|pdf|svg)"
+)
+"""The files that a report can have drawn."""
 _OTHER_LOSSES = "costs of softmax and sigmoid_bce cannot be compared: the latter is a mean over the classes"
 
 
@@ -60,7 +62,10 @@ def write_report(found: Collection, out: Path, form: Format = "png") -> Path:
     figures, names = [], set()
     for drawing in drawings:
         png = rendered(drawing.figure)
-        for kind, picture in {"png": png, form: rendered(drawing.figure, form) if form != "png" else png}.items():
+        pictures = {"png": png}
+        if form != "png":
+            pictures[form] = rendered(drawing.figure, form)
+        for kind, picture in pictures.items():
             names.add(f"{drawing.name}.{kind}")
             write_whole(out / "figures" / f"{drawing.name}.{kind}", picture)
         figures.append(
@@ -68,7 +73,7 @@ def write_report(found: Collection, out: Path, form: Format = "png") -> Path:
         )
     for old in (out / "figures").iterdir():
         # What an earlier report drew, of other runs perhaps, must not stand beside this one.
-        if old.name.startswith(FIGURES) and old.name not in names:
+        if _DRAWN.fullmatch(old.name) and old.name not in names:
             old.unlink()
     losses = {run.record.config.loss for run in found.runs}
     notes = [*found.notes, *([_OTHER_LOSSES] if len(losses) > 1 else [])]
