@@ -65,6 +65,13 @@ class EnvironmentRecord(_Part):
     command: list[str]
 
 
+class Best(_Part):
+    """The evaluation with the lowest validation loss, of whose weights a run with early stopping keeps a copy."""
+
+    epoch: int
+    metrics: dict[SplitName, Figures]
+
+
 class Record(_Part):
     """One run: how it ended, what it reached, and what that depends on."""
 
@@ -75,10 +82,21 @@ class Record(_Part):
     epoch: int | None
     step: int | None
     metrics: dict[SplitName, Figures]
+    best: Best | None = None
     error: str | None
     config: Config
     data: DataRecord
     environment: EnvironmentRecord
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the run ended before its last epoch because it no longer got better."""
+        return self.status == "finished" and self.epoch != self.config.epochs
+
+    @property
+    def outcome(self) -> dict[SplitName, Figures]:
+        """What the run is judged by: the figures of its best weights, if it kept them, else of its last."""
+        return self.best.metrics if self.best else self.metrics
 
     def to_tree(self) -> dict[str, Any]:
         """As plain values for JSON."""

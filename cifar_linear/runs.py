@@ -21,7 +21,8 @@ from cifar_linear.files import write_whole
 from cifar_linear.records import FORMAT, Record
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
+_MODEL = {False: "model.npz", True: "best_model.npz"}
+"""The file of the last weights, and of the best."""
 
 COLUMNS = (
     "epoch",
@@ -58,6 +59,13 @@ class Model(NamedTuple):
         if len(self.image_shape) != 3 or tuple(part.shape for part in numbers) != shapes:
             return f"arrays do not fit {classes} classes of images {self.image_shape}"
         return None
+
+
+class Checkpoint(NamedTuple):
+    """Everything that a run needs to go on from an evaluation point: its part of the state, and its history."""
+
+    arrays: Mapping[str, Any]
+    rows: Sequence[Mapping[str, Any]]
 
 
 class Predictions(NamedTuple):
@@ -177,20 +185,44 @@ class RunFolder:
             raise RunError(f"{path}: line {lines.line_num}: {error}") from error
         return rows
 
-    def write_model(self, model: Model) -> None:
-        """The weights with what is needed to use them. The same model gives the same bytes."""
-        self._write_arrays("model.npz", model._asdict())
+    def write_model(self, model: Model, best: bool = False) -> None:
+        """The last or the best weights with what is needed to use them. The same model gives the same bytes."""
+        self._write_arrays(_MODEL[best], model._asdict())
 
-    def read_model(self) -> Model:
+    def read_model(self, best: bool = False) -> Model:
         """What `write_model` wrote. Pickled content is refused."""
-        arrays = self._read_arrays("model.npz", Model._fields)
+        name = _MODEL[best]
+        if best and self.is_run() and not (self.path / name).exists():
+            raise RunError(
+                f"{self.path}: no best weights: the run was trained without early_stopping; leave out --best"
+            )
+        arrays = self._read_arrays(name, Model._fields)
         class_names, image_shape = arrays.pop("class_names"), arrays.pop("image_shape")
         if class_names.dtype.kind != "U" or image_shape.dtype.kind != "i":
-            raise RunError(f"{self.path / 'model.npz'}: damaged: class names must be text, the image's shape integers")
+            raise RunError(f"{self.path / name}: damaged: class names must be text, the image's shape integers")
         model = Model(**arrays, class_names=tuple(class_names.flat), image_shape=tuple(image_shape.flat))
         if problem := model.problem():
-            raise RunError(f"{self.path / 'model.npz'}: damaged: {problem}")
+            raise RunError(f"{self.path / name}: damaged: {problem}")
         return model
+
+    def write_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """From where the run can go on: one file, so that weights and history are always of the same moment."""
+        columns = {name: np.array([row[name] for row in checkpoint.rows]) for name in next(iter(checkpoint.rows), ())}
+        stored = {"state": checkpoint.arrays, "row": columns}
+        parts = {f"{part}.{name}": array for part, arrays in stored.items() for name, array in arrays.items()}
+        self._write_arrays("checkpoint.npz", parts)
+
+    def read_checkpoint(self) -> Checkpoint | None:
+        """What `write_checkpoint` wrote; None if nothing was."""
+        if not (self.path / "checkpoint.npz").exists():
+            return None
+        stored: dict[str, dict[str, Any]] = {"state": {}, "row": {}}
+        for key, array in self._read_arrays("checkpoint.npz").items():
+            part, _, name = key.partition(".")
+            stored.setdefault(part, {})[name] = array
+        columns = {name: array.tolist() for name, array in stored["row"].items()}
+        rows = [dict(zip(columns, figures, strict=True)) for figures in zip(*columns.values(), strict=True)]
+        return Checkpoint(stored["state"], rows)
 
     def write_predictions(self, predictions: Predictions) -> None:
         """What the finished classifier makes of the test images."""
@@ -210,11 +242,12 @@ class RunFolder:
         np.savez(buffer, allow_pickle=False, **{key: np.asarray(value) for key, value in arrays.items()})
         self._write(name, buffer.getvalue())
 
-    def _read_arrays(self, name: str, keys: Sequence[str]) -> dict[str, Any]:
+    def _read_arrays(self, name: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
+        """The arrays of a file: those called ``keys``, else all."""
         content = self._read(name)
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return {key: arrays[key] for key in keys}
+                return {key: arrays[key] for key in (arrays.files if keys is None else keys)}
         except Exception as error:  # NumPy and zipfile document no common exception for a damaged archive
             raise RunError(f"{self.path / name}: not a file of this program: {error}") from error
 

@@ -1,15 +1,53 @@
-"""The weights of a group of runs, and which of the runs are still learning."""
+"""Everything that a group of runs needs to go on learning: weights, their mean, the best of them, and who still learns.
+
+The first axis of every array is that of the runs, so that runs can be taken out of a group and put together again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from cifar_linear.arrays import Bools, Floats, Integers
+from cifar_linear.arrays import Bools, Doubles, Floats, Integers
 
-_NEVER = -1
+_NOT_YET = -1
+
+
+class Weights(NamedTuple):
+    """R classifiers: W (R, K, d) and b (R, K)."""
+
+    W: Floats
+    b: Floats
+
+
+class Mean(NamedTuple):
+    """Sums of the weights after several updates, in double precision, and of how many, ``summed`` (R,)."""
+
+    W: Doubles
+    b: Doubles
+    summed: Integers
+
+
+class Best(NamedTuple):
+    """The weights with each run's lowest validation ``loss`` (R,), and for how many evaluations it ``waited`` since."""
+
+    W: Floats
+    b: Floats
+    loss: Doubles
+    waited: Integers
+
+
+class End(NamedTuple):
+    """The step at which each run diverged, and at which it was stopped since it no longer got better, (R,); -1: not."""
+
+    diverged: Integers
+    stopped: Integers
+
+
+_Part = TypeVar("_Part", Weights, Mean, Best, End)
 
 
 @dataclass
@@ -17,39 +55,115 @@ class State:
     """R classifiers under training. ``train`` is a group of one.
 
     Attributes:
-        W: weights, (R, K, d).
-        b: biases, (R, K).
+        weights: after the last update.
+        end: which runs have come to an end, and when.
         step: updates made so far.
-        diverged_at: the step at which each run left the finite numbers, (R,); -1 while it has not.
+        mean: None without averaging.
+        best: None where nobody wants them.
     """
 
-    W: Floats
-    b: Floats
+    weights: Weights
+    end: End
     step: int = 0
-    diverged_at: Integers = field(default_factory=lambda: np.empty(0, np.int64))
-
-    def __post_init__(self) -> None:
-        if not self.diverged_at.size:
-            self.diverged_at = np.full(len(self.W), _NEVER, np.int64)
+    mean: Mean | None = None
+    best: Best | None = None
 
     @classmethod
-    def stack(cls, weights: Sequence[tuple[Floats, Floats]], dtype: str) -> State:
-        """A group from the weights (K, d) and biases (K,) of its runs, in ``dtype``."""
+    def first(cls, weights: Sequence[tuple[Floats, Floats]], dtype: str) -> State:
+        """A group from the first weights (K, d) and biases (K,) of its runs, in ``dtype``."""
         W, b = zip(*weights, strict=True)
-        return cls(np.stack(W).astype(dtype), np.stack(b).astype(dtype))
+        nobody = np.full(len(weights), _NOT_YET, np.int64)
+        return cls(Weights(np.stack(W).astype(dtype), np.stack(b).astype(dtype)), End(nobody, nobody.copy()))
 
     @property
     def alive(self) -> Bools:
         """Which runs have not diverged, (R,)."""
-        alive: Bools = self.diverged_at == _NEVER
+        alive: Bools = self.end.diverged == _NOT_YET
         return alive
 
-    def copy(self) -> State:
-        """An independent copy."""
-        return State(self.W.copy(), self.b.copy(), self.step, self.diverged_at.copy())
+    @property
+    def learning(self) -> Bools:
+        """Which runs have neither diverged nor been stopped, (R,)."""
+        learning: Bools = self.alive & (self.end.stopped == _NOT_YET)
+        return learning
+
+    def outcome(self) -> Weights:
+        """The classifiers so far: the mean of the weights once it has begun, else the last weights; not a copy."""
+        if self.mean is None or not self.mean.summed.any():
+            return self.weights
+        count, dtype = np.maximum(self.mean.summed, 1), self.weights.W.dtype
+        W, b = self.mean.W / count[:, None, None], self.mean.b / count[:, None]
+        return Weights(W.astype(dtype), b.astype(dtype))
+
+    def add_to_mean(self) -> None:
+        """Let the weights of the runs that learn be part of the mean."""
+        if self.mean is None:
+            W, b = self.weights
+            self.mean = Mean(np.zeros(W.shape), np.zeros(b.shape), np.zeros(len(W), np.int64))
+        # Indexing by a mask copies; a group of which all learn, nearly every one, does without.
+        runs = slice(None) if self.learning.all() else self.learning
+        self.mean.W[runs] += self.weights.W[runs]
+        self.mean.b[runs] += self.weights.b[runs]
+        self.mean.summed[runs] += 1
+
+    def keep_best(self, loss: Doubles) -> Integers:
+        """Take note of the validation loss (R,) of the runs that learn; returns how long each has waited, (R,)."""
+        outcome = self.outcome()
+        if self.best is None:
+            runs = len(loss)
+            self.best = Best(*_copied(outcome), np.full(runs, np.inf), np.full(runs, 0, np.int64))
+        better = self.learning & (loss < self.best.loss)
+        self.best.waited[self.learning] += 1
+        _put(self.best, better, Best(*outcome, loss, np.zeros_like(self.best.waited)))
+        return self.best.waited
 
     def retire(self, runs: Bools, kept: State) -> None:
         """Give up on ``runs`` (R,): mark them as diverged at this step and put back their weights from ``kept``."""
-        self.diverged_at[runs & self.alive] = self.step
-        self.W[runs] = kept.W[runs]
-        self.b[runs] = kept.b[runs]
+        self.end.diverged[runs & self.alive] = self.step
+        _put(self.weights, runs, kept.weights)
+        if self.mean is not None and kept.mean is not None:
+            _put(self.mean, runs, kept.mean)
+
+    def stop(self, runs: Bools) -> None:
+        """Let ``runs`` (R,) stay as they are from now on."""
+        self.end.stopped[runs & self.learning] = self.step
+
+    def copy(self) -> State:
+        """An independent copy."""
+        return replace(self, **{name: _copied(part) for name, part in self._parts().items()})
+
+    def take(self, run: int) -> dict[str, Any]:
+        """Everything about one run: arrays by name, to be stored."""
+        arrays: dict[str, Any] = {"step": np.int64(self.step)}
+        for name, part in self._parts().items():
+            arrays |= {f"{name}_{field}": array[run] for field, array in part._asdict().items()}
+        return arrays
+
+    @classmethod
+    def restore(cls, runs: Sequence[Mapping[str, Any]]) -> State:
+        """The group whose runs `take` gave, all at the same step."""
+
+        def stacked(name: str, kind: type[_Part]) -> _Part:
+            return kind(*(np.stack([run[f"{name}_{field}"] for run in runs]) for field in kind._fields))
+
+        return cls(
+            stacked("weights", Weights),
+            stacked("end", End),
+            int(runs[0]["step"]),
+            stacked("mean", Mean) if "mean_W" in runs[0] else None,
+            stacked("best", Best) if "best_W" in runs[0] else None,
+        )
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "step"}
+        return {name: part for name, part in parts.items() if part is not None}
+
+
+def _copied(part: _Part) -> _Part:
+    parts: Any = (array.copy() for array in part)
+    return type(part)(*parts)
+
+
+def _put(part: _Part, runs: Bools, source: _Part) -> None:
+    for ours, theirs in zip(part, source, strict=True):
+        ours[runs] = theirs[runs]

@@ -30,7 +30,7 @@ from cifar_linear.nn.schedules import Schedule, constant, cosine, plateau, step
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.runs import Model
-from cifar_linear.state import State
+from cifar_linear.state import State, Weights
 from cifar_linear.training import Evaluation, train
 
 
@@ -129,10 +129,15 @@ class Group:
     def first_state(self) -> State:
         """The weights that each run starts from."""
         weights = [draw_weights(config, self.dataset) for config in self.configs]
-        return State.stack(weights, self.shared.dtype)
+        return State.first(weights, self.shared.dtype)
 
-    def evaluations(self, state: State, check: Callable[[], None]) -> Iterator[Evaluation]:
-        """Train ``state``; ``check`` is called before every update and may raise to stop there."""
+    def evaluations(
+        self, state: State, check: Callable[[], None], losses: Sequence[Doubles] = ()
+    ) -> Iterator[Evaluation]:
+        """Train ``state``; ``check`` is called before every update and may raise to stop there.
+
+        A training that goes on is given the validation losses (R,) of all evaluations that it has behind it.
+        """
         train_split, shared = self.dataset.train, self.shared
         batches = Batches(
             train_split,
@@ -155,7 +160,10 @@ class Group:
             train_split,
             self.dataset.validation,
             eta=self._rates,
-            epochs=range(shared.epochs + 1),
+            epochs=range(len(losses), shared.epochs + 1),
+            average_from=shared.averaging.from_epoch if shared.averaging else None,
+            patience=shared.early_stopping.patience if shared.early_stopping else None,
+            losses=losses,
         )
 
     def _rates(self, epoch: int, losses: Sequence[Doubles]) -> Doubles:
@@ -167,7 +175,7 @@ class Group:
         ]
         return np.array([config.eta for config in self.configs]) * factors
 
-    def model(self, state: State, run: int) -> Model:
+    def model(self, weights: Weights, run: int) -> Model:
         """One run's weights with what is needed to use them."""
         seen, dataset = self.objective.standardization, self.dataset
-        return Model(state.W[run], state.b[run], seen.mean, seen.std, dataset.class_names, dataset.image_shape)
+        return Model(weights.W[run], weights.b[run], seen.mean, seen.std, dataset.class_names, dataset.image_shape)

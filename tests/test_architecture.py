@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "cifar_linear"
-TABLE = re.findall(r"^\| `([\w./]+)` \| (\d) \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+TABLE = re.findall(r"^\| `([\w./]+)` \| (\d+) \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
 FLOORS = {name.removesuffix(".py").removesuffix("/"): int(floor) for name, floor in TABLE}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ONLY_IN = {

@@ -24,7 +24,7 @@ def test_folder_holds_config_record_metrics_and_model(run, small_config, runs_di
     assert result.exit_code == 0, result.stderr
     folder = only_run(runs_dir)
     names = sorted(path.name for path in folder.path.iterdir())
-    assert names == ["config.yaml", "metrics.csv", "model.npz", "predictions.npz", "run.json"]
+    assert names == ["checkpoint.npz", "config.yaml", "metrics.csv", "model.npz", "predictions.npz", "run.json"]
     assert parse_config(folder.read_config(), "") == read_config(small_config)
     assert (folder.path / "metrics.csv").read_text().splitlines()[0] == COLUMNS
     rows = folder.read_metrics()
@@ -209,7 +209,9 @@ def test_full_disk_is_told_and_leaves_nothing_half(run, small_config, runs_dir, 
     result = train(run, small_config, runs_dir)
     folder = only_run(runs_dir)
     assert result.exit_code == 1
-    assert result.stderr.endswith(f"error: {folder.path / 'model.npz'}: cannot be written: No space left on device\n")
+    assert result.stderr.endswith(
+        f"error: {folder.path / 'checkpoint.npz'}: cannot be written: No space left on device\n"
+    )
     assert folder.read_record().status == "failed"
     assert not list(folder.path.glob(".*"))
 
@@ -224,3 +226,35 @@ def test_bad_name_is_refused_before_any_data_is_read(run, small_config, runs_dir
     result = train(run, small_config, runs_dir, "--name", "a/b", "--set", "data={dataset: cifar10, folder: /nowhere}")
     assert result.exit_code == 2
     assert "run name 'a/b'" in result.stderr
+
+
+def test_early_stopping_reports_the_best_weights_beside_the_last(run, small_config, runs_dir):
+    options = ("--set", "epochs=200", "--set", "eta=0.1", "--set", "early_stopping={patience: 4}")
+    result = train(run, small_config, runs_dir, *options)
+    folder = only_run(runs_dir)
+    record, rows = folder.read_record(), folder.read_metrics()
+    best = min(rows, key=lambda row: row["validation_loss"])
+    assert record.status == "finished"
+    assert record.stopped_early
+    assert (record.epoch, record.best.epoch) == (best["epoch"] + 4, best["epoch"])
+    assert [row["waited"] for row in rows[-5:]] == [0, 1, 2, 3, 4]
+    assert record.best.metrics["validation"].loss == best["validation_loss"]
+    assert record.best.metrics["test"].loss != record.metrics["test"].loss
+    assert "stopped early: 4 evaluations without a new minimum\n" in result.stdout
+    assert f"best weights, after epoch {record.best.epoch}:\n" in result.stdout
+    for options, figures in (((), record.metrics), (("--best",), record.best.metrics)):
+        again = run("evaluate", folder.path, "--json", *options)
+        assert json.loads(again.stdout)["metrics"] == figures["test"].model_dump()
+
+
+def test_best_weights_are_asked_of_a_run_without_them(run, small_config, runs_dir):
+    train(run, small_config, runs_dir)
+    result = run("evaluate", only_run(runs_dir).path, "--best")
+    assert result.exit_code == 1
+    assert "trained without early_stopping; leave out --best" in result.stderr
+
+
+def test_a_mean_that_begins_after_the_last_epoch_is_refused(run, small_config, runs_dir):
+    result = train(run, small_config, runs_dir, "--set", "averaging={from_epoch: 4}")
+    assert result.exit_code == 2
+    assert "averaging: from_epoch is 4, after the last of 3" in result.stderr

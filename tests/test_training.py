@@ -7,7 +7,7 @@ from cifar_linear.nn.linear import cost
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
-from cifar_linear.state import State
+from cifar_linear.state import State, Weights
 from cifar_linear.training import evaluate, train
 from cifar_linear.unpacking import draw_weights, load_dataset
 
@@ -20,12 +20,12 @@ class Training:
     def __init__(self, config, dataset, lam, eta, n_batch=20):
         self.dataset, self.eta = dataset, lambda _epoch, _losses: np.array(eta, float)
         self.objective = Objective(LOSSES[config.loss], np.array(lam, float), Standardization.of(dataset.train.images))
-        self.state = State.stack([draw_weights(config, dataset)] * len(lam), config.dtype)
+        self.state = State.first([draw_weights(config, dataset)] * len(lam), config.dtype)
         self.batches = Batches(dataset.train, n_batch=n_batch, shuffle=True, seed=config.seed, dtype=config.dtype)
 
-    def evaluations(self, epochs=EPOCHS):
+    def evaluations(self, epochs=EPOCHS, **options):
         splits = self.dataset.train, self.dataset.validation
-        return train(self.state, self.objective, self.batches, *splits, eta=self.eta, epochs=epochs)
+        return train(self.state, self.objective, self.batches, *splits, eta=self.eta, epochs=epochs, **options)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -45,8 +45,8 @@ def test_training_agrees_with_the_slow_twin(make_config, dataset, loss):
         orders=[training.batches.order(epoch) for epoch in EPOCHS[1:]],
         score_gradient=twin,
     )
-    np.testing.assert_allclose(training.state.W[0], W, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(training.state.b[0], b, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(training.state.weights.W[0], W, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(training.state.weights.b[0], b, rtol=1e-9, atol=1e-12)
     assert training.state.step == 9
 
 
@@ -55,12 +55,14 @@ def test_evaluation_is_the_textbook_figure_on_standardised_images(make_config, d
     training = Training(make_config(dtype="float64"), dataset, lam=[0, 0.5], eta=[0.02, 0.02])
     list(training.evaluations())
     state, objective, split = training.state, training.objective, dataset.validation
-    figures = evaluate(state, split, objective)
+    figures = evaluate(state.weights, split, objective)
     X = objective.standardization.apply(split.images)
-    np.testing.assert_allclose(figures.cost, cost(X, split.labels, state.W, state.b, objective.lam, objective.loss))
-    np.testing.assert_allclose(figures.cost - figures.loss, objective.lam * np.sum(state.W**2, axis=(1, 2)))
+    np.testing.assert_allclose(
+        figures.cost, cost(X, split.labels, state.weights.W, state.weights.b, objective.lam, objective.loss)
+    )
+    np.testing.assert_allclose(figures.cost - figures.loss, objective.lam * np.sum(state.weights.W**2, axis=(1, 2)))
     for run in range(2):
-        predicted = (X @ state.W[run].T + state.b[run]).argmax(axis=1)
+        predicted = (X @ state.weights.W[run].T + state.weights.b[run]).argmax(axis=1)
         assert figures.accuracy[run] == np.mean(predicted == split.labels)
 
 
@@ -78,7 +80,7 @@ def test_stopping_and_going_on_is_the_same_as_not_stopping(make_config, dataset)
     list(stopped.evaluations(range(2)))
     stopped.state = stopped.state.copy()
     list(stopped.evaluations(range(2, 4)))
-    np.testing.assert_array_equal(at_once.state.W, stopped.state.W)
+    np.testing.assert_array_equal(at_once.state.weights.W, stopped.state.weights.W)
     assert at_once.state.step == stopped.state.step
 
 
@@ -91,7 +93,7 @@ def test_runs_of_a_group_learn_what_they_would_alone(make_config, dataset):
         for run in range(3):
             alone = Training(make_config(dtype=dtype), dataset, lam[run : run + 1], eta[run : run + 1])
             list(alone.evaluations())
-            np.testing.assert_allclose(together.state.W[run], alone.state.W[0], atol=tolerance, rtol=0)
+            np.testing.assert_allclose(together.state.weights.W[run], alone.state.weights.W[0], atol=tolerance, rtol=0)
 
 
 def test_a_diverging_run_keeps_its_last_finite_weights_and_leaves_the_others_alone(make_config, dataset):
@@ -100,15 +102,15 @@ def test_a_diverging_run_keeps_its_last_finite_weights_and_leaves_the_others_alo
     evaluations, weights = [], []
     for evaluation in training.evaluations():
         evaluations.append(evaluation)
-        weights.append(training.state.W.copy())
-    alive = [evaluation.alive.tolist() for evaluation in evaluations]
+        weights.append(training.state.weights.W.copy())
+    alive = [evaluation.valid.tolist() for evaluation in evaluations]
     assert alive == [[True, True], [True, True], [True, False], [True, False]]
-    assert training.state.diverged_at.tolist() == [-1, 5]
+    assert training.state.end.diverged.tolist() == [-1, 5]
     np.testing.assert_array_equal(weights[3][1], weights[1][1])
     assert np.isfinite(weights[3]).all()
     alone = Training(make_config(), dataset, lam=[0.1], eta=[0.02])
     list(alone.evaluations())
-    np.testing.assert_allclose(training.state.W[0], alone.state.W[0], atol=1e-5)
+    np.testing.assert_allclose(training.state.weights.W[0], alone.state.weights.W[0], atol=1e-5)
 
 
 def test_training_ends_when_no_run_is_left(make_config, dataset):
@@ -130,6 +132,72 @@ def test_a_linear_classifier_gets_most_synthetic_images_right(make_config):
     config = make_config(data={"images_per_batch": 1000})
     training = Training(config, load_dataset(config), lam=[0.01], eta=[0.003], n_batch=100)
     *_, last = training.evaluations(range(41))
-    test = evaluate(training.state, training.dataset.test, training.objective)
+    test = evaluate(training.state.weights, training.dataset.test, training.objective)
     assert 0.6 < test.accuracy[0] < 0.9
     assert last.train.accuracy[0] > test.accuracy[0] + 0.1
+
+
+def test_averaged_weights_are_the_mean_of_all_iterates_from_the_first_epoch_named(make_config, dataset):
+    """Before that epoch the last weights are evaluated, from then on the mean; the iterates go their way untouched."""
+    averaged, plain = (Training(make_config(), dataset, lam=[0.1], eta=[0.05]) for _ in range(2))
+    iterates = []
+    batches = plain.batches
+
+    def watched(epoch):
+        for batch in batches(epoch):
+            yield batch
+            if epoch >= 2:
+                iterates.append(plain.state.weights.W[0].astype(np.float64))
+
+    plain.batches = watched
+    last = list(plain.evaluations())
+    mean = list(averaged.evaluations(average_from=2))
+    assert [row.further["averaged"].tolist() for row in mean] == [[0], [0], [3], [6]]
+    np.testing.assert_array_equal(averaged.state.weights.W, plain.state.weights.W)
+    # The generator of batches goes on after the update: what it has seen is each iterate.
+    np.testing.assert_allclose(averaged.state.outcome().W[0], np.mean(iterates, axis=0), rtol=1e-6, atol=1e-9)
+    assert mean[1].train == last[1].train
+    found = evaluate(averaged.state.outcome(), dataset.train, averaged.objective)
+    np.testing.assert_array_equal(mean[3].train.cost, found.cost)
+    assert mean[3].train.cost != last[3].train.cost
+
+
+def test_each_run_of_a_group_stops_on_its_own_and_keeps_its_best_weights(make_config, dataset):
+    """The larger lambda settles sooner. A stopped run stays where it is while the other learns on."""
+    training = Training(make_config(), dataset, lam=[1, 0.1], eta=[0.05, 0.1])
+    rows = list(training.evaluations(range(100), patience=3))
+    state, losses = training.state, np.array([row.validation.loss for row in rows])
+    ends = [max(i for i, row in enumerate(rows) if row.valid[run]) for run in range(2)]
+    assert ends[0] < ends[1] < 99
+    for run, end in enumerate(ends):
+        best = int(losses[: end + 1, run].argmin())
+        assert end == best + 3
+        assert [row.further["waited"][run] for row in rows[best : end + 1]] == [0, 1, 2, 3]
+        assert state.end.stopped[run] == 3 * end
+        assert state.best.loss[run] == losses[best, run]
+    np.testing.assert_array_equal(losses[ends[0] :, 0], losses[ends[0], 0])
+    from_best = evaluate(Weights(state.best.W, state.best.b), dataset.validation, training.objective)
+    np.testing.assert_allclose(from_best.loss, state.best.loss, rtol=1e-12)
+    alone = Training(make_config(), dataset, lam=[1], eta=[0.05])
+    assert len(list(alone.evaluations(range(100), patience=3))) == ends[0] + 1
+
+
+@pytest.mark.parametrize("broken_after", range(1, 8))
+def test_a_state_taken_apart_and_restored_goes_on_as_if_nothing_had_happened(make_config, dataset, broken_after):
+    """With a mean, best weights, a run that diverges and one that stops: bit for bit."""
+    whole, broken = (Training(make_config(), dataset, lam=[0.1, 1, 0], eta=[0.01, 1e4, 0.5]) for _ in range(2))
+    options = {"average_from": 3, "patience": 2}
+    expected = list(whole.evaluations(range(9), **options))
+    first = list(broken.evaluations(range(broken_after), **options))
+    broken.state = State.restore([broken.state.take(run) for run in range(3)])
+    losses = [row.validation.loss for row in first]
+    rest = list(broken.evaluations(range(broken_after, 9), **options, losses=losses))
+    assert len(first + rest) == len(expected)
+    for ours, theirs in zip(first + rest, expected, strict=True):
+        np.testing.assert_array_equal(ours.valid, theirs.valid)
+        np.testing.assert_array_equal(ours.validation.loss[ours.valid], theirs.validation.loss[ours.valid])
+    for run in range(3):
+        ours, theirs = broken.state.take(run), whole.state.take(run)
+        assert ours.keys() == theirs.keys()
+        for name, array in ours.items():
+            np.testing.assert_array_equal(array, theirs[name], name)

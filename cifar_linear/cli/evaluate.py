@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, data_dir_option, debug_option, split_option
+from cifar_linear.cli.options import PATH, best_option, data_dir_option, debug_option, split_option
 
 if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
@@ -17,18 +17,22 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", type=PATH)
 @split_option(default="test")
+@best_option
 @data_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
 @debug_option
-def evaluate(run: Path, split: SplitName, data_dir: Path | None, as_json: bool) -> None:
+def evaluate(run: Path, split: SplitName, best: bool, data_dir: Path | None, as_json: bool) -> None:
     """Compute a run's metrics anew, and compare them with those that it recorded."""
     from cifar_linear.classifier import Classifier, disagreements
     from cifar_linear.errors import CheckError
     from cifar_linear.runs import RunFolder
+    from cifar_linear.unpacking import load_split
 
     folder = RunFolder(run)
-    recorded = folder.read_record().metrics.get(split)
-    found = Classifier.of(folder).evaluate(split, data_dir)
+    record = folder.read_record()
+    recorded = (record.outcome if best else record.metrics).get(split)
+    classifier = Classifier.of(folder, best)
+    found = classifier.evaluate(load_split(classifier.config, split, data_dir))
     figures = found.model_dump()
     if as_json:
         told = recorded.model_dump() if recorded else None

@@ -81,6 +81,12 @@ def data_dir_option(function: _Function) -> _Function:
     )(function)
 
 
+def best_option(function: _Function) -> _Function:
+    """--best, the weights with the lowest validation loss."""
+    text = "The best weights instead of the last; a run with early stopping keeps them."
+    return click.option("--best", is_flag=True, help=text)(function)
+
+
 def split_option(default: str) -> Callable[[_Function], _Function]:
     """--split, one of the three."""
     splits = click.Choice(["train", "validation", "test"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cifar_linear.cli.options import PATH, debug_option
+from cifar_linear.cli.options import PATH, best_option, debug_option
 
 
 @click.command()
@@ -13,8 +13,9 @@ from cifar_linear.cli.options import PATH, debug_option
 @click.argument("images", type=PATH, nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document with all probabilities.")
+@best_option
 @debug_option
-def predict(run: Path, images: tuple[Path, ...], top: int, as_json: bool) -> None:
+def predict(run: Path, images: tuple[Path, ...], best: bool, top: int, as_json: bool) -> None:
     """Name the most probable classes of PNG or JPEG pictures.
 
     Pictures are squeezed to the size that the run was trained on. One that cannot be read is an error line; the others
@@ -25,7 +26,7 @@ def predict(run: Path, images: tuple[Path, ...], top: int, as_json: bool) -> Non
     from cifar_linear.errors import DataError
     from cifar_linear.runs import RunFolder
 
-    classifier = Classifier.of(RunFolder(run))
+    classifier = Classifier.of(RunFolder(run), best)
     failed = 0
     document = []
     for path in images:

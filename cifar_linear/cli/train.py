@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +22,9 @@ from cifar_linear.cli.options import (
 from cifar_linear.cli.signals import SafeStop
 
 if TYPE_CHECKING:
+    from cifar_linear.data.dataset import SplitName
     from cifar_linear.figures.style import Format
-    from cifar_linear.records import Record
+    from cifar_linear.records import Figures, Record
     from cifar_linear.training import Evaluation
 
 
@@ -116,13 +118,20 @@ class _Progress:
 
 def _summary(record: Record) -> str:
     """The table of final metrics."""
-    lines = [f"{'':10}{'images':>10}{'loss':>10}{'cost':>10}{'accuracy':>11}"]
-    for split, of in record.metrics.items():
-        figures = f"{_nats(of.loss):>9} {_nats(of.cost):>9} {100 * of.accuracy:8.2f} %"
-        lines.append(f"{split:10} {record.data.images[split]:9d} {figures}")
+    lines = [f"{'':10}{'images':>10}{'loss':>10}{'cost':>10}{'accuracy':>11}", *_lines(record, record.metrics)]
+    if record.best:
+        lines += [f"best weights, after epoch {record.best.epoch}:", *_lines(record, record.best.metrics)]
     if record.data.synthetic:
         lines.append("data: synthetic, generated images; these figures say nothing about CIFAR-10")
+    if record.stopped_early and record.config.early_stopping:
+        lines.append(f"stopped early: {record.config.early_stopping.patience} evaluations without a new minimum")
     return "\n".join([*lines, f"{record.status} after {record.epoch} epochs in {record.seconds:.1f} s"])
+
+
+def _lines(record: Record, metrics: Mapping[SplitName, Figures]) -> Iterator[str]:
+    for split, of in metrics.items():
+        figures = f"{_nats(of.loss):>9} {_nats(of.cost):>9} {100 * of.accuracy:8.2f} %"
+        yield f"{split:10} {record.data.images[split]:9d} {figures}"
 
 
 def _nats(value: float) -> str:

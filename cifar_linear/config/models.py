@@ -140,6 +140,18 @@ class CosineDecay(_Part):
     kind: Literal["cosine"]
 
 
+class EarlyStopping(_Part):
+    """An end before the last epoch, when the validation loss no longer falls. The best weights are kept as well."""
+
+    patience: int = Field(ge=1, description="evaluations in a row without a new minimum after which training stops")
+
+
+class Averaging(_Part):
+    """The mean of the weights after each update, in place of the last weights."""
+
+    from_epoch: int = Field(ge=1, description="the epoch with whose first update the mean begins")
+
+
 class Config(_Part):
     """One experiment, complete: every key that influences a number."""
 
@@ -155,6 +167,8 @@ class Config(_Part):
         NoDecay | StepDecay | PlateauDecay | CosineDecay,
         Field(discriminator="kind", description="how eta changes over the epochs"),
     ] = NoDecay()
+    early_stopping: EarlyStopping | None = Field(None, description="an end when the validation loss no longer falls")
+    averaging: Averaging | None = Field(None, description="the mean of the weights instead of the last ones")
     init_std: float = Field(0.01, ge=0, le=1e3, description="standard deviation of the first weights and biases")
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of weights and arithmetic")
     seed: int = Field(400, ge=0, le=2**63 - 1, description="of weights, order and held-out images")
@@ -163,6 +177,12 @@ class Config(_Part):
     def _a_batch_fits_the_data(self) -> Self:
         if self.n_batch > self.data.training_images:
             raise _conflict("n_batch", f"is {self.n_batch}, but only {self.data.training_images} images train")
+        return self
+
+    @model_validator(mode="after")
+    def _a_mean_begins_within_the_epochs(self) -> Self:
+        if self.averaging and self.averaging.from_epoch > self.epochs:
+            raise _conflict("averaging", f"from_epoch is {self.averaging.from_epoch}, after the last of {self.epochs}")
         return self
 
     def to_tree(self) -> dict[str, Any]:

@@ -1,0 +1,30 @@
+"""The one look at the test images: after training, never to choose anything."""
+
+from cifar_linear.classifier import Classifier
+from cifar_linear.data.dataset import Split
+from cifar_linear.metrics import most_confident_mistakes
+from cifar_linear.records import Record
+from cifar_linear.runs import Predictions, RunFolder
+
+_MISTAKES = 25
+"""How many of a run's most confident mistakes are kept as images."""
+
+
+def judge(folder: RunFolder, test: Split) -> Record:
+    """Put into a finished run's folder what its weights make of the test images; a run that did not finish stays as is.
+
+    With early stopping the predictions are those of the last weights; figures are those of the best as well.
+    """
+    record = folder.read_record()
+    if record.status != "finished":
+        return record
+    last = Classifier.of(folder)
+    probabilities = last.probabilities(test.images)
+    mistakes = most_confident_mistakes(probabilities, test.labels, _MISTAKES)
+    folder.write_predictions(Predictions(probabilities, test.labels, mistakes, test.images[mistakes]))
+    record = record.model_copy(update={"metrics": {**record.metrics, "test": last.evaluate(test)}})
+    if record.best:
+        metrics = {**record.best.metrics, "test": Classifier.of(folder, best=True).evaluate(test)}
+        record = record.model_copy(update={"best": record.best.model_copy(update={"metrics": metrics})})
+    folder.write_record(record)
+    return record
