@@ -69,6 +69,9 @@ class Standardization:
 
         dW = (dV - dc shift^T) * scale; db is dc itself. ``grad_V`` is used up.
         """
-        grad_V -= grad_c[..., None] * self.shift.astype(grad_V.dtype)
-        grad_V *= self.scale.astype(grad_V.dtype)
+        shift, scale = self.shift.astype(grad_V.dtype), self.scale.astype(grad_V.dtype)
+        # Run by run: what is needed in between stays in the cache, where that of a whole group would not.
+        for of_run, grad_c_of_run in zip(grad_V, grad_c, strict=True):
+            of_run -= grad_c_of_run[:, None] * shift
+            of_run *= scale
         return grad_V
