@@ -24,6 +24,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MODEL = {False: "model.npz", True: "best_model.npz"}
 """The file of the last weights, and of the best."""
 
+SWEEP_FILE = "sweep.yaml"
+"""What a folder of the runs of a sweep is known by."""
+
 COLUMNS = (
     "epoch",
     "step",
@@ -127,6 +130,12 @@ class RunFolder:
     def is_run(self) -> bool:
         """Whether the folder looks like a run's, complete or not."""
         return (self.path / "run.json").is_file()
+
+    def remove_if_not_begun(self) -> None:
+        """Remove a folder that was made for a run of which nothing but its config came to be written."""
+        if {path.name for path in self.path.iterdir()} <= {"config.yaml"}:
+            (self.path / "config.yaml").unlink(missing_ok=True)
+            self.path.rmdir()
 
     def write_config(self, text: str) -> None:
         """The complete resolved config; the file runs as it is."""
@@ -278,10 +287,13 @@ def name_from(path: Path) -> str:
 
 
 def run_folders(path: Path) -> Iterator[Path]:
-    """The folder itself if it is a run, else the folders in it."""
+    """The folder itself if it is a run, else the folders in it, but for those of sweeps and reports."""
     if not path.is_dir():
         raise RunError(f"{path}: not a folder; train first, or name a run folder or a folder of run folders")
     if RunFolder(path).is_run():
         yield path
     else:
-        yield from sorted(child for child in path.iterdir() if child.is_dir())
+        others = SWEEP_FILE, "report.html"
+        for child in sorted(child for child in path.iterdir() if child.is_dir()):
+            if RunFolder(child).is_run() or not any((child / name).is_file() for name in others):
+                yield child

@@ -103,6 +103,11 @@ def draw_weights(config: Config, dataset: Dataset) -> tuple[Doubles, Doubles]:
     return initial_weights(rng, len(dataset.class_names), dataset.train.images.shape[1], config.init_std)
 
 
+def shared_part(config: Config) -> Config:
+    """What must be equal for two configs to share a pass over the data: all but lambda, eta and decay."""
+    return config.model_copy(update={"lam": 0.0, "eta": 1.0, "decay": NoDecay()})
+
+
 @dataclass(frozen=True)
 class Group:
     """R configs and a dataset, unpacked for the training loop."""
@@ -114,8 +119,7 @@ class Group:
     @classmethod
     def of(cls, configs: Sequence[Config], dataset: Dataset) -> Group:
         """Raises ValueError if the configs cannot share a pass over the data."""
-        alike = [config.model_copy(update={"lam": 0.0, "eta": 1.0, "decay": NoDecay()}) for config in configs]
-        if any(config != alike[0] for config in alike):
+        if len({shared_part(config) for config in configs}) > 1:
             raise ValueError("runs that share a pass over the data may differ in lambda, eta and decay only")
         lam = np.array([config.lam for config in configs])
         objective = Objective(LOSSES[configs[0].loss], lam, Standardization.of(dataset.train.images))

@@ -21,9 +21,10 @@ from cifar_linear.cli.options import debug_option, is_debugging
 from cifar_linear.cli.predict import predict
 from cifar_linear.cli.report import report
 from cifar_linear.cli.runs import runs
-from cifar_linear.cli.signals import ENDING, Interrupted, terminate
+from cifar_linear.cli.sweep import sweep
 from cifar_linear.cli.train import train
 from cifar_linear.errors import CifarLinearError
+from cifar_linear.signals import ENDING, Interrupted, terminate
 
 
 class _Commands(click.Group):
@@ -57,7 +58,7 @@ def cli() -> None:
     """Train linear classifiers on images, reproducibly, from a YAML file to a run folder."""
 
 
-for _command in (train, report, runs, evaluate, predict, gradcheck, data, config):
+for _command in (train, sweep, report, runs, evaluate, predict, gradcheck, data, config):
     cli.add_command(_command)
 
 

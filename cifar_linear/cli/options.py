@@ -36,6 +36,28 @@ def config_option(required: bool) -> Callable[[_Function], _Function]:
     return click.option("--config", "config_path", type=PATH, metavar="FILE", required=required, help=text)
 
 
+def sweep_config_option(function: _Function) -> _Function:
+    """--config, a sweep."""
+    text = "The sweep, a YAML file with base and grid."
+    return click.option("--config", "config_path", type=PATH, metavar="FILE", required=True, help=text)(function)
+
+
+def seeds_option(function: _Function) -> _Function:
+    """--seeds, to repeat."""
+    text = "Repeat with so many seeds, counted up from the config's; tells mean and 95 % interval."
+    return click.option("--seeds", type=click.IntRange(min=2, max=1000), help=text)(function)
+
+
+def no_figures_option(function: _Function) -> _Function:
+    """--no-figures."""
+    return click.option("--no-figures", is_flag=True, help="Leave out the figures and the report.")(function)
+
+
+def quiet_option(function: _Function) -> _Function:
+    """--quiet."""
+    return click.option("--quiet", is_flag=True, help="No progress, only the result.")(function)
+
+
 def set_option(function: _Function) -> _Function:
     """--set, changes to the config."""
     return click.option(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +14,14 @@ from cifar_linear.cli.options import (
     data_dir_option,
     debug_option,
     format_option,
+    no_figures_option,
+    quiet_option,
     runs_dir_option,
+    seeds_option,
     set_option,
 )
-from cifar_linear.cli.signals import SafeStop
+from cifar_linear.cli.sweep import sweep_and_tell
+from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
@@ -34,11 +36,12 @@ if TYPE_CHECKING:
 @data_dir_option
 @runs_dir_option
 @click.option("--name", help="Name of the run, part of its folder's name.  [default: the config file's]")
+@seeds_option
 @click.option("--float64", is_flag=True, help="Compute in double precision, like --set dtype=float64.")
-@click.option("--no-figures", is_flag=True, help="Leave out the figures and the report.")
+@no_figures_option
 @format_option
 @click.option("--json", "as_json", is_flag=True, help="Print run.json and the folder's path as one JSON document.")
-@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@quiet_option
 @debug_option
 def train(
     config_path: Path,
@@ -46,6 +49,7 @@ def train(
     data_dir: Path | None,
     runs_dir: Path,
     name: str | None,
+    seeds: int | None,
     float64: bool,
     no_figures: bool,
     form: Format,
@@ -53,19 +57,34 @@ def train(
     quiet: bool,
 ) -> None:
     """Train one classifier and write its run folder."""
+    from cifar_linear.cli.progress import Progress
     from cifar_linear.config.reading import read_config
+    from cifar_linear.config.sweeps import sweep_over_seeds
     from cifar_linear.errors import DivergedError
     from cifar_linear.experiment import run_group
     from cifar_linear.runs import RunFolder, checked_name, name_from
     from cifar_linear.unpacking import load_dataset
 
-    config = read_config(config_path, (*overrides, "dtype=float64") if float64 else overrides)
+    overrides = (*overrides, "dtype=float64") if float64 else overrides
+    config = read_config(config_path, overrides)
     name = checked_name(name) if name is not None else name_from(config_path)
+    if seeds is not None:
+        sweep = sweep_over_seeds(config_path, overrides, seeds)
+        folder = RunFolder.create(runs_dir, name)
+        sweep_and_tell(sweep, folder.path, data_dir, form, quiet, as_json, no_figures, with_test=True)
+        return
     dataset = load_dataset(config, data_dir)
-    with _Progress(config.epochs, quiet) as progress, SafeStop() as stop:
+    with Progress(config.epochs, quiet) as progress, SafeStop() as stop:
+
+        def watch(evaluation: Evaluation) -> None:
+            train_cost, accuracy = evaluation.train.cost[0], evaluation.validation.accuracy[0]
+            text = f"training cost {train_cost:.4f}, validation accuracy {100 * accuracy:.2f} %"
+            if not progress.show(evaluation.epoch, text) and not quiet:
+                progress.say(f"epoch {evaluation.epoch:3d}/{config.epochs}: {text}")
+
         folder = RunFolder.create(runs_dir, name)
         try:
-            (record,) = run_group([config], [folder], dataset, progress.show, stop.check)
+            (record,) = run_group([config], [folder], dataset, watch, stop.check)
         except KeyboardInterrupt:
             progress.say(f"stopped; the run up to its last evaluation is kept in {folder.path}")
             raise
@@ -81,39 +100,6 @@ def train(
         write_report(collect([folder.path]), folder.path, form)
     if record.status == "diverged":
         raise DivergedError(record.error)
-
-
-class _Progress:
-    """A bar on a terminal, one plain line per epoch otherwise, nothing when quiet; all on stderr."""
-
-    def __init__(self, epochs: int, quiet: bool) -> None:
-        from tqdm import tqdm
-
-        self._epochs, self._quiet = epochs, quiet
-        on_terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._bar = tqdm(total=epochs, unit="epoch", leave=False) if on_terminal and not quiet else None
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def show(self, evaluation: Evaluation) -> None:
-        """Tell of one evaluation point of a group of one."""
-        train_cost, accuracy = evaluation.train.cost[0], evaluation.validation.accuracy[0]
-        text = f"training cost {train_cost:.4f}, validation accuracy {100 * accuracy:.2f} %"
-        if self._bar is not None:
-            self._bar.update(evaluation.epoch - self._bar.n)
-            self._bar.set_postfix_str(text)
-        elif not self._quiet:
-            self.say(f"epoch {evaluation.epoch:3d}/{self._epochs}: {text}")
-
-    def say(self, text: str) -> None:
-        """Talk on stderr; that nobody listens any more does not end a training."""
-        with suppress(OSError):
-            click.echo(text, err=True)
 
 
 def _summary(record: Record) -> str:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from cifar_linear.config.models import Config, schema
 from cifar_linear.config.problems import problems_of
-from cifar_linear.config.yaml_tree import Problem, parse_override, parse_yaml
+from cifar_linear.config.yaml_tree import Problem, Tree, parse_override, parse_yaml
 from cifar_linear.errors import ConfigError
 
 _MOST = 50
@@ -21,11 +21,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     Raises `ConfigError` with all problems: each with file and line, what was found, what is allowed, and for an
     unknown key the nearest known one.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}; --config takes a YAML file") from error
-    return parse_config(content, str(path), overrides)
+    return parse_config(read_file(path), str(path), overrides)
 
 
 def config_or_default(path: Path | None, overrides: Sequence[str] = ()) -> Config:
@@ -38,16 +34,29 @@ def parse_config(content: bytes, name: str, overrides: Sequence[str] = ()) -> Co
     tree, problems = parse_yaml(content, name)
     for override in overrides:
         problems += parse_override(tree, override)
-    try:
-        config = Config.model_validate(tree.values)
-    except ValidationError as error:
-        problems += problems_of(error.errors()[:_MOST], tree, schema())
-    if problems:
-        raise ConfigError(_listed(problems))
+    config, more = validated(tree)
+    if config is None or problems:
+        raise ConfigError(listed(problems + more))
     return config
 
 
-def _listed(problems: list[Problem]) -> str:
+def validated(tree: Tree) -> tuple[Config | None, list[Problem]]:
+    """The config that the values of a tree give, or what stands in the way."""
+    try:
+        return Config.model_validate(tree.values), []
+    except ValidationError as error:
+        return None, problems_of(error.errors()[:_MOST], tree, schema())
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file that --config names. Raises `ConfigError`."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; --config takes a YAML file") from error
+
+
+def listed(problems: list[Problem]) -> str:
     """One problem as it is; several with their number, in the order of the file."""
     if len(problems) == 1:
         return str(problems[0])

@@ -7,6 +7,7 @@ aliases are refused: a config needs neither, and both can be abused.
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -56,6 +57,26 @@ class Tree:
         while path not in self.places:
             path = path[:-1]
         return self.places[path]
+
+    def set(self, path: tuple[str, ...], value: Any, place: Place) -> list[str]:
+        """Put a value where ``path`` leads; returns what stands in the way, if anything does."""
+        parent = self.values
+        for i, part in enumerate(path[:-1]):
+            parent = parent.setdefault(part, {})
+            if not isinstance(parent, dict):
+                return [f"{'.'.join(path[: i + 1])} has no keys of its own"]
+        parent[path[-1]] = value
+        self.places = {known: where for known, where in self.places.items() if known[: len(path)] != path}
+        self.places[path] = place
+        return []
+
+    def below(self, key: str) -> Tree:
+        """The mapping that stands under a key, as a tree of its own."""
+        return Tree(self.values[key], {path[1:]: place for path, place in self.places.items() if path[:1] == (key,)})
+
+    def copy(self) -> Tree:
+        """An independent copy."""
+        return Tree(deepcopy(self.values), dict(self.places))
 
 
 class _Loader(yaml.SafeLoader):
@@ -107,15 +128,8 @@ def parse_override(tree: Tree, override: str) -> list[Problem]:
     parsed, problems = parse_yaml(f"value: {text}".encode(errors="surrogateescape"), place.name)
     if list(parsed.values) != ["value"]:
         return [Problem(place, path, "must have a single value")]
-    parent = tree.values
-    for i, part in enumerate(path[:-1]):
-        parent = parent.setdefault(part, {})
-        if not isinstance(parent, dict):
-            return [Problem(place, path, f"{'.'.join(path[: i + 1])} has no keys of its own")]
-    parent[path[-1]] = parsed.values["value"]
-    tree.places = {known: where for known, where in tree.places.items() if known[: len(path)] != path}
-    tree.places[path] = place
-    return [Problem(place, path, problem.message) for problem in problems]
+    messages = [problem.message for problem in problems] + tree.set(path, parsed.values["value"], place)
+    return [Problem(place, path, message) for message in messages]
 
 
 def _value(node: yaml.Node, path: Path, name: str, tree: Tree, problems: list[Problem]) -> Any:

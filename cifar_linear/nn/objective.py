@@ -29,6 +29,6 @@ class Objective:
         """
         grad_V, grad_b = gradients(pixels, labels, *self.standardization.fold(W, b), self.loss)
         grad_W = self.standardization.unfold_gradient(grad_V, grad_b)
-        for of_run, lam, W_of_run in zip(grad_W, self.lam, W, strict=True):
-            of_run += W.dtype.type(2 * lam) * W_of_run
+        for run, lam in enumerate(self.lam):
+            grad_W[run] += W.dtype.type(2 * lam) * W[run]
         return grad_W, grad_b

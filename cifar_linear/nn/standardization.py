@@ -71,7 +71,7 @@ class Standardization:
         """
         shift, scale = self.shift.astype(grad_V.dtype), self.scale.astype(grad_V.dtype)
         # Run by run: what is needed in between stays in the cache, where that of a whole group would not.
-        for of_run, grad_c_of_run in zip(grad_V, grad_c, strict=True):
-            of_run -= grad_c_of_run[:, None] * shift
-            of_run *= scale
+        for run in range(len(grad_V)):
+            grad_V[run] -= grad_c[run, :, None] * shift
+            grad_V[run] *= scale
         return grad_V

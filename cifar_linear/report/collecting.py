@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from cifar_linear.config.wording import flat
 from cifar_linear.errors import RunError
 from cifar_linear.records import Record
 from cifar_linear.runs import Model, Predictions, RunFolder, run_folders
@@ -58,7 +58,7 @@ class Run:
     @cached_property
     def settings(self) -> dict[str, str]:
         """The config with dotted keys and values as text; without the data folder, which influences no number."""
-        settings = dict(_flat(self.record.config.to_tree()))
+        settings = dict(flat(self.record.config.to_tree()))
         settings.pop("data.folder", None)
         return settings
 
@@ -144,20 +144,3 @@ def labelled(runs: Sequence[Run]) -> dict[str, Run]:
 
 def _shortened(name: str) -> str:
     return name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, _text(value)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    if isinstance(value, float):
-        # Short where that is exact: two settings that differ must not read alike.
-        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,212 @@
+"""``cifar-linear sweep``: a grid becomes run folders, a table, and a choice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cifar_linear.cli.options import (
+    data_dir_option,
+    debug_option,
+    format_option,
+    no_figures_option,
+    quiet_option,
+    runs_dir_option,
+    seeds_option,
+    set_option,
+    sweep_config_option,
+)
+from cifar_linear.signals import SafeStop
+
+if TYPE_CHECKING:
+    from cifar_linear.config.sweeps import Sweep
+    from cifar_linear.figures.style import Format
+    from cifar_linear.sweep.folder import SweepFolder
+    from cifar_linear.sweep.running import Cells
+    from cifar_linear.sweep.table import Row
+    from cifar_linear.training import Evaluation
+
+
+@click.command()
+@sweep_config_option
+@set_option
+@data_dir_option
+@runs_dir_option
+@click.option("--name", help="Name of the sweep's folder; the same name goes on with it.  [default: the file's]")
+@seeds_option
+@click.option("--plan", is_flag=True, help="Say what would run and how long it would take; run nothing.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Groups to train at once.")
+@click.option("--retry-failed", is_flag=True, help="Run cells again that have failed.")
+@click.option("--with-test", is_flag=True, help="Let every setting meet the test images, not the selected one alone.")
+@no_figures_option
+@format_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@quiet_option
+@debug_option
+def sweep(
+    config_path: Path,
+    overrides: tuple[str, ...],
+    data_dir: Path | None,
+    runs_dir: Path,
+    name: str | None,
+    seeds: int | None,
+    plan: bool,
+    workers: int,
+    retry_failed: bool,
+    with_test: bool,
+    no_figures: bool,
+    form: Format,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Train all cells of a grid, those that can share it in one pass, and choose one by its validation figure.
+
+    A second call runs only what is missing.
+    """
+    from cifar_linear.config.sweeps import read_sweep
+    from cifar_linear.runs import checked_name, name_from
+    from cifar_linear.sweep.folder import SweepFolder
+
+    wanted = read_sweep(config_path, overrides, seeds)
+    path = runs_dir / (checked_name(name) if name is not None else name_from(config_path))
+    if plan:
+        _tell_plan(wanted, SweepFolder(path), data_dir, retry_failed, as_json)
+        return
+    sweep_and_tell(
+        wanted,
+        path,
+        data_dir,
+        form,
+        quiet,
+        as_json,
+        no_figures,
+        with_test=with_test,
+        workers=workers,
+        retry_failed=retry_failed,
+    )
+
+
+def sweep_and_tell(
+    sweep: Sweep,
+    path: Path,
+    data_dir: Path | None,
+    form: Format,
+    quiet: bool,
+    as_json: bool,
+    no_figures: bool,
+    **options: Any,
+) -> None:
+    """Run a sweep, print its table and draw its report; ``options`` are those of `run_sweep`."""
+    from cifar_linear.cli.progress import Progress
+    from cifar_linear.errors import DivergedError, RunError
+    from cifar_linear.sweep.folder import SweepFolder
+    from cifar_linear.sweep.sweeping import Listener, run_sweep
+
+    epochs = len(sweep.cells) * max(cell.config.epochs for cell in sweep.cells)
+    with Progress(epochs, quiet) as progress, SafeStop() as stop:
+        telling = _Telling(progress.show, progress.say, quiet)
+        listener = Listener(telling.planned, telling.watch, telling.ended, stop.check)
+        try:
+            rows = run_sweep(sweep, SweepFolder(path), listener, data_dir=data_dir, **options)
+        except KeyboardInterrupt:
+            progress.say(f"stopped; what has been done is kept in {path}, and the same command goes on from there")
+            raise
+    if as_json:
+        click.echo(json.dumps({"folder": str(path), "rows": [row.to_tree() for row in rows]}, indent=2))
+    else:
+        click.echo(_table(rows, sweep.select_by))
+        click.echo(f"sweep folder: {path}")
+    if not no_figures and rows[0].folders:
+        from cifar_linear.report.collecting import collect
+        from cifar_linear.report.writing import write_report
+
+        page = write_report(collect([path]), path / "report", form)
+        if not as_json:
+            click.echo(f"report: {page}")
+    if telling.failures:
+        raise RunError(f"{telling.failures} of the groups failed; --retry-failed runs them again")
+    if not rows[0].folders and all(row.status == "diverged" for row in rows):
+        raise DivergedError(f"{path}: every cell diverged; try lower values of eta")
+
+
+class _Telling:
+    """What happens in a sweep, as lines and as a bar."""
+
+    def __init__(self, show: Any, say: Any, quiet: bool) -> None:
+        self._show, self._say, self._quiet = show, say, quiet
+        self._groups: Sequence[Cells] = ()
+        self._done = 0
+        self._epochs = 0
+        self._started = perf_counter()
+        self.failures = 0
+
+    def planned(self, groups: Sequence[Cells]) -> None:
+        self._groups = groups
+
+    def watch(self, evaluation: Evaluation) -> None:
+        runs = len(evaluation.valid)
+        text = f"group {self._done + 1}/{len(self._groups)}, {runs} runs"
+        self._show(self._epochs + runs * evaluation.epoch, text)
+
+    def ended(self, cells: Cells, problem: str | None) -> None:
+        self._done += 1
+        self._epochs += len(cells) * cells[0].config.epochs
+        self._show(self._epochs, f"group {self._done}/{len(self._groups)}")
+        runs = f"{len(cells)} run{'s' if len(cells) > 1 else ''}"
+        if problem:
+            self.failures += 1
+            self._say(f"group {self._done}/{len(self._groups)}: {runs} failed: {problem}")
+        elif not self._quiet:
+            seconds = perf_counter() - self._started
+            self._say(f"group {self._done}/{len(self._groups)}: {runs} done, {seconds:.1f} s since the start")
+
+
+def _tell_plan(sweep: Sweep, folder: SweepFolder, data_dir: Path | None, retry_failed: bool, as_json: bool) -> None:
+    from cifar_linear.config.wording import as_text
+    from cifar_linear.sweep.running import Images, estimate, groups_of
+
+    missing = folder.missing(sweep.cells, retry_failed)
+    there = len(sweep.cells) - len(missing)
+    images = Images(data_dir)
+    groups = [(group, estimate(group, images.of(group[0].config))) for group in groups_of(missing)]
+    if as_json:
+        planned = [
+            {"cells": [dict(cell.settings) for cell in group], "epochs": group[0].config.epochs, "seconds": seconds}
+            for group, seconds in groups
+        ]
+        click.echo(json.dumps({"folder": str(folder.path), "cells_there": there, "groups": planned}, indent=2))
+        return
+    for number, (group, seconds) in enumerate(groups, start=1):
+        click.echo(f"group {number}: {len(group)} runs, {group[0].config.epochs} epochs, about {_duration(seconds)}")
+        for cell in group:
+            click.echo(f"  {as_text(cell.settings) or 'the base as it is'}")
+    total = _duration(sum(seconds for _, seconds in groups))
+    click.echo(f"{len(sweep.cells)} cells, {there} of them there already")
+    click.echo(f"{len(missing)} to run in {len(groups)} groups, one after another: about {total}")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{seconds:.1f} s" if seconds < 20 else f"{rest} s" if not minutes else f"{minutes} min {rest} s"
+
+
+def _table(rows: Sequence[Row], select_by: str) -> str:
+    """Settings, figures and status, the selected row first."""
+    from cifar_linear.config.wording import as_text
+
+    keys = list(rows[0].settings)
+    lines = [[*keys, "validation accuracy", "validation loss", "test accuracy", "status"]]
+    for row in rows:
+        loss = "-" if row.loss is None else f"{row.loss.mean:.4f}"
+        chosen = f", selected by {select_by.replace('_', ' ')}" if row.selected and len(rows) > 1 else ""
+        figures = [str(row.validation or "-"), loss, str(row.test or "-"), row.status + chosen]
+        lines.append([*(as_text(row.settings[key]) for key in keys), *figures])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths[-1] = 0
+    padded = ([word.rjust(width) for word, width in zip(line, widths, strict=True)] for line in lines)
+    return "\n".join(map("  ".join, padded))

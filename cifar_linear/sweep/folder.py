@@ -1,0 +1,77 @@
+"""The folder of a sweep. The run folders in it are its only book: a cell is known by its resolved config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cifar_linear.config.models import Cifar10Data, Config
+from cifar_linear.config.sweeps import Cell, Sweep
+from cifar_linear.errors import RunError
+from cifar_linear.files import write_whole
+from cifar_linear.records import Record
+from cifar_linear.runs import SWEEP_FILE, RunFolder
+
+_LOCK = ".lock"
+
+
+class SweepFolder:
+    """The folder of a sweep: its file, and the run folders of its cells."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from working in the folder, which is made. Raises `RunError` if one does already."""
+        lock = FileLock(self.path / _LOCK, blocking=False)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise RunError(f"{self.path}: another process is at work on this sweep; wait or use --name") from error
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot hold a sweep: {error.strerror}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def prepare(self, sweep: Sweep) -> None:
+        """Write the sweep's file, which gives the sweep again, and clear away runs that a kill has kept from beginning.
+
+        Raises `RunError` for a folder that holds anything but a sweep.
+        """
+        ours = (self.path / SWEEP_FILE).is_file()
+        if not ours and any(path.name != _LOCK for path in self.path.iterdir()):
+            raise RunError(f"{self.path}: there already, and not the folder of a sweep; use --name")
+        write_whole(self.path / SWEEP_FILE, sweep.text.encode())
+        for path in self.path.iterdir():
+            if path.is_dir() and not RunFolder(path).is_run():
+                RunFolder(path).remove_if_not_begun()
+
+    def runs(self) -> dict[Config, tuple[RunFolder, Record]]:
+        """What there is of each config, by `key_of` it. Raises `RunError` for a damaged record."""
+        found = {}
+        for path in sorted(self.path.iterdir()) if self.path.is_dir() else ():
+            folder = RunFolder(path)
+            if folder.is_run():
+                record = folder.read_record()
+                found[key_of(record.config)] = folder, record
+        return found
+
+    def missing(self, cells: Sequence[Cell], retry_failed: bool) -> list[Cell]:
+        """The cells that have not come to an end; those that failed only if they are to be tried again."""
+        runs = self.runs()
+        done = {"finished", "diverged"} if retry_failed else {"finished", "diverged", "failed"}
+        return [cell for cell in cells if not (run := runs.get(key_of(cell.config))) or run[1].status not in done]
+
+
+def key_of(config: Config) -> Config:
+    """Two configs with the same key give the same run: where the images lie makes no difference."""
+    if isinstance(config.data, Cifar10Data):
+        return config.model_copy(update={"data": config.data.model_copy(update={"folder": None})})
+    return config

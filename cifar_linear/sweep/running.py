@@ -1,0 +1,97 @@
+"""The cells of a sweep, in groups that share a pass over the data."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+from cifar_linear.config.models import Config, HeldOut
+from cifar_linear.config.sweeps import Cell
+from cifar_linear.data.dataset import Dataset, Split
+from cifar_linear.errors import RunError
+from cifar_linear.experiment import run_group
+from cifar_linear.records import Record
+from cifar_linear.runs import Checkpoint, RunFolder
+from cifar_linear.sweep.folder import SweepFolder, key_of
+from cifar_linear.training import Evaluation
+from cifar_linear.unpacking import Group, load_dataset, shared_part
+
+_MOST_RUNS = 32
+"""Runs that share a pass; more of them do not make it cheaper."""
+_TIMED_IMAGES = 2000
+
+Cells = Sequence[Cell]
+Watch = Callable[[Evaluation], None]
+
+
+def groups_of(cells: Cells) -> list[Cells]:
+    """The cells that can share a pass over the data, together; in their order."""
+    alike: dict[Config, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        alike[shared_part(cell.config)].append(cell)
+    return [group[start : start + _MOST_RUNS] for group in alike.values() for start in range(0, len(group), _MOST_RUNS)]
+
+
+class Images:
+    """The images of one config after another; those of the last are kept, since the next may want them too."""
+
+    def __init__(self, data_dir: Path | None) -> None:
+        self._data_dir = data_dir
+        self._last: tuple[object, Dataset] | None = None
+
+    def of(self, config: Config) -> Dataset:
+        """What the config asks for. Raises `DataError`."""
+        wanted = config.data, config.seed if isinstance(config.data.validation, HeldOut) else None
+        if self._last is None or self._last[0] != wanted:
+            self._last = None
+            self._last = wanted, load_dataset(config, self._data_dir)
+        return self._last[1]
+
+
+def run_cells(
+    cells: Cells, folder: SweepFolder, dataset: Dataset, watch: Watch, check: Callable[[], None]
+) -> list[Record]:
+    """Train cells that share a pass, from where an earlier call was stopped; none meets the test images."""
+    runs = folder.runs()
+    known = [runs.get(key_of(cell.config)) for cell in cells]
+    begun = [run[0] for run in known if run]
+    folders = [
+        run[0] if run else RunFolder.create(folder.path, cell.name) for run, cell in zip(known, cells, strict=True)
+    ]
+    checkpoints = _checkpoints(folders) if len(begun) == len(cells) else []
+    configs = [cell.config for cell in cells]
+    return run_group(configs, folders, dataset, watch, check, checkpoints, test=False)
+
+
+def _checkpoints(folders: Sequence[RunFolder]) -> list[Checkpoint]:
+    """From where a group goes on; nothing, for a start from the beginning, unless all its runs stand at one moment.
+
+    A run that came to its end before the others was still saved with them.
+    """
+    try:
+        checkpoints = [checkpoint for folder in folders if (checkpoint := folder.read_checkpoint())]
+    except RunError:
+        return []
+    moments = {int(checkpoint.arrays.get("step", -1)) for checkpoint in checkpoints}
+    return checkpoints if len(checkpoints) == len(folders) and len(moments) == 1 else []
+
+
+def estimate(cells: Cells, dataset: Dataset) -> float:
+    """Seconds that a group will take, from an epoch on a part of its images."""
+    configs = [cell.config for cell in cells]
+    share = min(1.0, max(_TIMED_IMAGES, configs[0].n_batch) / len(dataset.train))
+
+    def part(split: Split) -> Split:
+        images = max(1, round(share * len(split)))
+        return Split(split.images[:images], split.labels[:images])
+
+    few = replace(dataset, train=part(dataset.train), validation=part(dataset.validation))
+    group = Group.of(configs, few)
+    evaluations = group.evaluations(group.first_state(), lambda: None)
+    next(evaluations)
+    started = perf_counter()
+    next(evaluations, None)
+    return (perf_counter() - started) / share * configs[0].epochs

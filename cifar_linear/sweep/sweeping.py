@@ -1,0 +1,71 @@
+"""A whole sweep: what is missing is trained, what is there is laid in a table, what is chosen meets the test images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cifar_linear.config.sweeps import Sweep
+from cifar_linear.sweep.folder import SweepFolder
+from cifar_linear.sweep.running import Cells, Images, Watch, groups_of, run_cells
+from cifar_linear.sweep.table import Row, judge_rows, table_of
+from cifar_linear.sweep.workers import run_in_workers
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told of what happens.
+
+    Attributes:
+        planned: the groups that will be trained.
+        watch: each evaluation point; with workers, none.
+        ended: a group, and what went wrong, if anything did.
+        check: called often; may raise to stop everything.
+    """
+
+    planned: Callable[[Sequence[Cells]], None]
+    watch: Watch
+    ended: Callable[[Cells, str | None], None]
+    check: Callable[[], None]
+
+
+def run_sweep(
+    sweep: Sweep,
+    folder: SweepFolder,
+    listener: Listener,
+    *,
+    data_dir: Path | None = None,
+    workers: int = 1,
+    retry_failed: bool = False,
+    with_test: bool = False,
+) -> list[Row]:
+    """Bring a sweep to its end, from wherever an earlier call has left it; returns its table.
+
+    A group that fails does not end the sweep. The test images are for the selected setting, or for all of them
+    ``with_test``. Raises `RunError` if the folder is not to be used, `DataError` if there are no images.
+    """
+    with folder.locked():
+        folder.prepare(sweep)
+        groups = groups_of(folder.missing(sweep.cells, retry_failed))
+        listener.planned(groups)
+        images = Images(data_dir)
+        if groups:
+            images.of(groups[0][0].config)  # Without images nothing can be trained: that is no failure of a cell.
+        if workers > 1:
+            run_in_workers(groups, folder, data_dir, workers, listener.ended, listener.check)
+        else:
+            _run_here(groups, folder, images, listener)
+        rows = table_of(sweep, folder)
+        judge_rows(rows if with_test else [row for row in rows if row.selected], data_dir)
+        return table_of(sweep, folder)
+
+
+def _run_here(groups: Sequence[Cells], folder: SweepFolder, images: Images, listener: Listener) -> None:
+    for cells in groups:
+        try:
+            run_cells(cells, folder, images.of(cells[0].config), listener.watch, listener.check)
+        except Exception as error:
+            listener.ended(cells, f"{type(error).__name__}: {error}")
+        else:
+            listener.ended(cells, None)

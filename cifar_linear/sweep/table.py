@@ -1,0 +1,100 @@
+"""What a sweep has found: one row for each setting, and the one that it chooses."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cifar_linear.config.sweeps import Cell, Sweep
+from cifar_linear.data.dataset import Split
+from cifar_linear.intervals import Interval
+from cifar_linear.judging import judge
+from cifar_linear.records import Record
+from cifar_linear.runs import RunFolder
+from cifar_linear.sweep.folder import SweepFolder, key_of
+from cifar_linear.unpacking import load_split
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a sweep's table: a setting with all its seeds.
+
+    Attributes:
+        settings: the grid's keys, but for the seed.
+        status: that of all its runs; where they differ, how many have finished.
+        validation, test: accuracies; None before there are any.
+        loss: on validation images.
+        folders: of its runs that have finished.
+        selected: whether this is the setting that the sweep chooses.
+    """
+
+    settings: Mapping[str, Any]
+    status: str
+    validation: Interval | None
+    loss: Interval | None
+    test: Interval | None
+    folders: Sequence[RunFolder]
+    selected: bool = False
+
+    def to_tree(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        figures = {"validation_accuracy": self.validation, "validation_loss": self.loss, "test_accuracy": self.test}
+        return {
+            "settings": dict(self.settings),
+            "status": self.status,
+            **{name: figure._asdict() if figure else None for name, figure in figures.items()},
+            "folders": [str(folder.path) for folder in self.folders],
+            "selected": self.selected,
+        }
+
+
+def table_of(sweep: Sweep, folder: SweepFolder) -> list[Row]:
+    """What is known of each setting, the selected one first, those without a result last."""
+    by_setting: dict[str, list[Cell]] = defaultdict(list)
+    for cell in sweep.cells:
+        by_setting[str({key: value for key, value in cell.settings.items() if key != "seed"})].append(cell)
+    runs = folder.runs()
+    rows = [_row(cells, [runs.get(key_of(cell.config)) for cell in cells]) for cells in by_setting.values()]
+
+    def order(row: Row) -> float:
+        if row.validation is None or row.loss is None:
+            return float("inf")
+        return -row.validation.mean if sweep.select_by == "validation_accuracy" else row.loss.mean
+
+    rows.sort(key=order)
+    return [replace(rows[0], selected=rows[0].validation is not None), *rows[1:]]
+
+
+def _row(cells: Sequence[Cell], runs: Sequence[tuple[RunFolder, Record] | None]) -> Row:
+    statuses = [run[1].status if run else "missing" for run in runs]
+    finished = [run for run in runs if run and run[1].status == "finished"]
+
+    def interval(split: str, figure: str) -> Interval | None:
+        outcomes = [record.outcome.get(split) for _, record in finished]  # type: ignore[call-overload]  # the name of a split
+        values = [getattr(outcome, figure) for outcome in outcomes if outcome]
+        return Interval.of(values) if values and len(values) == len(finished) else None
+
+    return Row(
+        {key: value for key, value in cells[0].settings.items() if key != "seed"},
+        statuses[0] if len(set(statuses)) == 1 else f"{len(finished)} of {len(runs)} finished",
+        interval("validation", "accuracy"),
+        interval("validation", "loss"),
+        interval("test", "accuracy"),
+        [found for found, _ in finished],
+    )
+
+
+def judge_rows(rows: Sequence[Row], data_dir: Path | None) -> None:
+    """Let the finished runs of some rows meet the test images, if they have not yet."""
+    splits: dict[object, Split] = {}
+    for folder in (folder for row in rows for folder in row.folders):
+        record = folder.read_record()
+        if "test" not in record.metrics:
+            # The test images depend on no other key, so that a sweep over anything else reads them once.
+            wanted = record.config.data.model_copy(update={"train": (), "validation": ()})
+            if wanted not in splits:
+                splits[wanted] = load_split(record.config, "test", data_dir)
+            judge(folder, splits[wanted])

@@ -1,0 +1,77 @@
+"""Several groups at once, each in a process of its own with its share of the BLAS threads."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from cifar_linear.signals import Interrupted, SafeStop
+from cifar_linear.sweep.folder import SweepFolder
+from cifar_linear.sweep.running import Cells, Images, run_cells
+
+_LOOK_UP = 0.1
+"""Seconds between two looks at whether the work shall stop."""
+
+
+def run_in_workers(
+    groups: Sequence[Cells],
+    folder: SweepFolder,
+    data_dir: Path | None,
+    workers: int,
+    ended: Callable[[Cells, str | None], None],
+    check: Callable[[], None],
+) -> None:
+    """Train groups in up to ``workers`` processes; their folders tell what came of them.
+
+    ``ended`` is told of each group, and what went wrong if anything did. ``check`` may raise to stop everything: the
+    processes are asked to save, and waited for.
+    """
+    context = multiprocessing.get_context("spawn")
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    waiting, running = deque(groups), dict[object, tuple[SpawnProcess, Cells]]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                cells = waiting.popleft()
+                process = context.Process(target=_work, args=(cells, folder.path, data_dir, threads, os.getpid()))
+                process.start()
+                running[process.sentinel] = process, cells
+            sentinels = [process.sentinel for process, _ in running.values()]
+            for sentinel in wait(sentinels, timeout=_LOOK_UP):
+                process, cells = running.pop(sentinel)
+                process.join()
+                ended(cells, None if process.exitcode == 0 else f"its process ended with {process.exitcode}")
+            check()
+    finally:
+        for process, _ in running.values():
+            process.terminate()
+        for process, _ in running.values():
+            process.join()
+
+
+def _work(cells: Cells, path: Path, data_dir: Path | None, threads: int, parent: int) -> None:
+    """Train one group. Ctrl-C reaches all processes of a terminal: the parent alone decides what it means."""
+
+    def check() -> None:
+        stop.check()
+        if os.getppid() != parent:
+            raise Interrupted(signal.SIGTERM)
+
+    with threadpool_limits(threads), SafeStop() as stop:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            run_cells(cells, SweepFolder(path), Images(data_dir).of(cells[0].config), lambda _: None, check)
+        except Interrupted as interrupted:
+            sys.exit(interrupted.exit_code)
+        except Exception as error:
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201  # nobody else is there to tell it
+            sys.exit(1)
