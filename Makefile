@@ -43,8 +43,9 @@ format: $(VENV)/dev.stamp  ## format the code and repair what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-schema: $(VENV)/run.stamp  ## write configs/schema.json anew
+schema: $(VENV)/run.stamp  ## write the schemas in configs anew
 	$(BIN)/cifar-linear config schema > configs/schema.json
+	$(BIN)/cifar-linear config schema --sweep > configs/sweep-schema.json
 
 lock: $(VENV)/dev.stamp  ## pin the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cifar_linear.config.models import schema
 from cifar_linear.config.reading import parse_config, read_config
+from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.errors import ConfigError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -29,9 +30,10 @@ def refusal(text, *overrides):
 @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.stem)
 def test_example_configs_are_valid_and_name_the_schema(path):
     """For the program and for an editor alike."""
-    read_config(path)
     text = path.read_text()
     first_line = text.splitlines()[0]
+    read = read_sweep if first_line.endswith("sweep-schema.json") else read_config
+    read(path)
     assert first_line.startswith("# yaml-language-server: $schema=")
     named = json.loads((path.parent / first_line.partition("=")[2]).read_text())
     jsonschema.validate(yaml.safe_load(text), named)
@@ -40,6 +42,7 @@ def test_example_configs_are_valid_and_name_the_schema(path):
 def test_schema_file_is_what_the_program_prints(run):
     assert (CONFIGS / "schema.json").read_text() == run("config", "schema").stdout
     assert json.loads(run("config", "schema").stdout) == schema()
+    assert (CONFIGS / "sweep-schema.json").read_text() == run("config", "schema", "--sweep").stdout
 
 
 def test_the_four_required_settings_differ_in_lambda_and_eta_only():

@@ -12,6 +12,7 @@ from cifar_linear.cli import cli
 from cifar_linear.cli.train import train
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
+from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.errors import CifarLinearError, ConfigError
 
 ROOT = Path(__file__).parent.parent
@@ -86,8 +87,17 @@ def blocks(language):
 
 
 def test_the_readmes_config_is_one():
-    (text,) = blocks("yaml")
-    assert parse_config(text.encode(), "README").lam == 0.1
+    assert parse_config(blocks("yaml")[0].encode(), "README").lam == 0.1
+
+
+def test_the_readmes_sweep_is_one(tmp_path):
+    """With the nine cells of the table below it."""
+    _, text = blocks("yaml")
+    (tmp_path / "nine.yaml").write_text(text)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    cells = read_sweep(tmp_path / "nine.yaml").cells
+    rows = re.findall(r"^ +([\d.]+) +([\d.]+) +[\d.]+ %", README, re.MULTILINE)
+    assert {(cell.config.lam, cell.config.eta) for cell in cells} == {(float(lam), float(eta)) for lam, eta in rows}
 
 
 def test_the_readmes_errors_are_those_of_the_program():

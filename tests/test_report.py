@@ -2,17 +2,22 @@ import json
 import re
 import shutil
 from base64 import b64decode
+from dataclasses import replace
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from cifar_linear.config.models import Cifar10Data
+from cifar_linear.config.models import Cifar10Data, Config
+from cifar_linear.experiment import run_group
+from cifar_linear.intervals import Interval, mcnemar
 from cifar_linear.report.collecting import Run, collect, differences, labelled
+from cifar_linear.report.comparing import changes, losses_compared, paired, repeated
 from cifar_linear.report.effects import effects
 from cifar_linear.report.writing import _markdown, write_report
 from cifar_linear.runs import RunFolder
+from cifar_linear.unpacking import load_dataset
 
 
 @pytest.fixture(scope="module")
@@ -218,9 +223,10 @@ def test_a_run_with_a_damaged_file_does_not_spoil_the_report(run, own_runs, tmp_
 
 def stub(lam, eta, test, gap, norm, **more):
     """A run of which only the figures that effects look at exist."""
-    record = SimpleNamespace(config=SimpleNamespace(lam=lam, eta=eta))
+    status = "diverged" if test is None else "finished"
+    record = SimpleNamespace(config=SimpleNamespace(lam=lam, eta=eta), status=status)
     settings = {"lambda": f"{lam:g}", "eta": f"{eta:g}", **more}
-    return SimpleNamespace(record=record, settings=settings, test_accuracy=test, gap=gap, weight_norm=norm)
+    return SimpleNamespace(record=record, settings=settings, outcome=lambda _: test, gap=gap, weight_norm=norm)
 
 
 def test_effects_are_computed_from_the_runs():
@@ -265,3 +271,116 @@ def test_figures_of_a_run_follow_from_its_files(runs_dir):
     assert run.gap == metrics["train"].accuracy - metrics["validation"].accuracy
     assert run.test_accuracy == metrics["test"].accuracy
     assert run.weight_norm == pytest.approx(np.sqrt(np.sum(run.model.W.astype(float) ** 2)))
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """Finished runs of a grid of lambda and loss with three seeds each; all of them have met the test images."""
+    root = tmp_path_factory.mktemp("grid")
+    data = {"dataset": "synthetic", "images_per_batch": 100}
+    configs = [
+        Config.model_validate(
+            {"data": data, "lambda": lam, "eta": 0.01, "n_batch": 20, "epochs": 3, "loss": loss, "seed": seed}
+        )
+        for lam in (0, 0.3)
+        for loss in ("softmax", "sigmoid_bce")
+        for seed in (1, 2, 3)
+    ]
+    for config in configs:
+        run_group([config], [RunFolder.create(root, "cell")], load_dataset(config), lambda _: None)
+    return collect([root])
+
+
+def test_changes_are_means_over_pairs_that_differ_in_one_setting(grid):
+    """Six pairs for each of the two settings, the same seed on both sides."""
+    found = {change.key: change for change in changes(grid.runs)}
+    assert {(change.key, change.before, change.after, change.pairs) for change in found.values()} == {
+        ("lambda", "0", "0.3", 6),
+        ("loss", "softmax", "sigmoid_bce", 6),
+    }
+    accuracy = {
+        (run.record.config.lam, run.record.config.loss, run.record.config.seed): run.test_accuracy for run in grid.runs
+    }
+    gains = [
+        100 * (accuracy[0.3, loss, seed] - accuracy[0, loss, seed]) for loss, seed in {key[1:] for key in accuracy}
+    ]
+    assert found["lambda"].test == pytest.approx((np.mean(gains), min(gains), max(gains)))
+    assert changes(grid.runs)[0].validation[0] >= changes(grid.runs)[1].validation[0]
+
+
+def test_seeds_of_a_setting_are_put_together(grid):
+    rows = repeated(grid.runs)
+    assert [row.seeds for row in rows] == [3, 3, 3, 3]
+    row = next(row for row in rows if row.setting == "loss softmax, lambda 0")
+    tests = [
+        run.test_accuracy for run in grid.runs if (run.record.config.loss, run.record.config.lam) == ("softmax", 0)
+    ]
+    assert row.test == Interval.of(tests)
+    assert rows == sorted(rows, key=lambda row: -row.validation.mean)
+
+
+def test_paired_counts_add_up_to_the_difference(grid):
+    """What only one of two runs has right, counted image by image, makes the difference of their accuracies."""
+    runs = labelled(grid.runs)
+    found = paired(runs)
+    best = runs[found.reference]
+    assert best.last["validation_accuracy"] == max(run.last["validation_accuracy"] for run in grid.runs)
+    assert len(found.pairs) == 11
+    for pair in found.pairs:
+        assert pair.points == pytest.approx(100 * (runs[pair.label].test_accuracy - best.test_accuracy))
+        assert pair.p >= mcnemar(pair.only_here, pair.only_reference)
+        if pair.only_here == pair.only_reference:
+            assert pair.verdict == "these test images cannot tell them apart"
+
+
+def test_runs_on_other_test_images_are_not_compared(own_runs):
+    """McNemar's test needs the same images in the same order."""
+    runs = collect([own_runs]).runs[:2]
+    other = runs[1].record.data.model_copy(update={"sha256": {**runs[1].record.data.sha256, "test": "0" * 64}})
+    changed = replace(runs[1], record=runs[1].record.model_copy(update={"data": other}))
+    assert paired(labelled(runs)) is not None
+    assert paired(labelled([runs[0], changed])) is None
+
+
+def test_softmax_and_sigmoid_are_compared_where_all_but_rate_and_penalty_is_equal(grid):
+    (sentence,) = losses_compared(labelled(grid.runs))
+    by_accuracy = sorted(grid.runs, key=lambda run: -run.last["validation_accuracy"])
+    best = {
+        loss: next(run for run in by_accuracy if run.record.config.loss == loss) for loss in ("softmax", "sigmoid_bce")
+    }
+    for loss, run in best.items():
+        ratio = run.last["validation_loss"] / run.last["train_loss"]
+        assert f"{loss} (" in sentence
+        assert f"test accuracy {100 * run.test_accuracy:.2f} %, accuracy gap {100 * run.gap:.2f} points" in sentence
+        assert f"validation loss {ratio:.3f} times the training loss" in sentence
+
+
+def test_a_large_collection_is_ranked_and_its_best_are_drawn(grid, tmp_path):
+    text = write_report(grid, tmp_path).with_suffix(".md").read_text()
+    shown = [float(row) for row in re.findall(r"\| [\d.]+ % \| ([\d.]+) % \| [\d.]+ % \|", text)]
+    assert len(shown) == 12
+    assert shown == sorted(shown, reverse=True)
+    assert "the 8 runs with the highest validation accuracy" in text
+    for section in (
+        "Over seeds",
+        "What each change brought",
+        "Can the test images tell them apart?",
+        "What the settings did",
+    ):
+        assert f"\n## {section}\n" in text
+    assert "](figures/grid.png)" in text
+    assert "all runs" in text
+
+
+def test_early_stopping_is_told_with_both_sets_of_figures(run, small_config, runs_dir, tmp_path):
+    options = ("--set", "epochs=200", "--set", "eta=0.1", "--set", "early_stopping={patience: 4}")
+    run("train", "--config", small_config, "--runs-dir", tmp_path / "runs", *options)
+    (path,) = (tmp_path / "runs").iterdir()
+    record, text = RunFolder(path).read_record(), (path / "report.md").read_text()
+    assert f"stopped early after epoch {record.epoch} of 200" in text
+    assert f"the validation loss was lowest after epoch {record.best.epoch}" in text
+    for metrics, name in ((record.metrics, "test"), (record.best.metrics, "test, best weights")):
+        figures = metrics["test"]
+        assert f"| {name} | {figures.loss:.4f} | {figures.cost:.4f} | {100 * figures.accuracy:.2f} % |" in text
+    run("report", path, *sorted(runs_dir.iterdir())[:1], "-o", tmp_path / "page")
+    assert "test accuracy, best weights" in (tmp_path / "page" / "report.md").read_text()

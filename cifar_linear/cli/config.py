@@ -14,12 +14,14 @@ def config() -> None:
 
 
 @config.command()
+@click.option("--sweep", is_flag=True, help="That of a sweep's file.")
 @debug_option
-def schema() -> None:
+def schema(sweep: bool) -> None:
     """Print the JSON Schema of config files, for editors."""
     from cifar_linear.config.models import schema
+    from cifar_linear.config.sweeps import sweep_schema
 
-    click.echo(json.dumps(schema(), indent=2))
+    click.echo(json.dumps(sweep_schema() if sweep else schema(), indent=2))
 
 
 @config.command()

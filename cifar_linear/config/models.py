@@ -9,6 +9,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
 BatchName = Literal["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
 BatchNames = Annotated[tuple[BatchName, ...], Field(strict=False, min_length=1)]
 
@@ -196,4 +198,4 @@ class Config(_Part):
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a config file, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+    return {"$schema": SCHEMA_DIALECT, **Config.model_json_schema()}

@@ -10,6 +10,7 @@ from cifar_linear.config.yaml_tree import Path, Problem, Tree
 _WORDING = {
     "Input should be": "must be",
     "a valid tuple": "a list",
+    "a valid list": "a list",
     "a valid integer": "a whole number",
     "a valid number": "a number",
     "a valid string": "text",

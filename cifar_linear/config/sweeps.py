@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cifar_linear.config.models import Config
+from cifar_linear.config.models import SCHEMA_DIALECT, Config
 from cifar_linear.config.problems import problems_of
 from cifar_linear.config.reading import listed, read_file, validated
 from cifar_linear.config.wording import as_text
@@ -25,7 +25,7 @@ SelectBy = Literal["validation_accuracy", "validation_loss"]
 _MOST_CELLS = 10_000
 
 
-class _SweepFile(BaseModel):
+class SweepFile(BaseModel):
     """The keys of a sweep's file; what is under ``base`` is checked cell by cell."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
@@ -35,6 +35,11 @@ class _SweepFile(BaseModel):
         default={}, description="keys of the config, with dots between levels, each with the list of its values"
     )
     select_by: SelectBy = Field("validation_accuracy", description="the figure that chooses among the cells")
+
+
+def sweep_schema() -> dict[str, Any]:
+    """JSON Schema of a sweep's file, for editors."""
+    return {"$schema": SCHEMA_DIALECT, **SweepFile.model_json_schema()}
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Cell:
     def name(self) -> str:
         """The settings as a part of a folder's name."""
         words = [f"{key.rpartition('.')[2]}-{as_text(value)}" for key, value in self.settings.items()]
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", "_".join(words)).strip("-")[:100] or "cell"
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", "_".join(words).replace("+", "")).strip("-")[:100] or "cell"
 
 
 @dataclass(frozen=True)
@@ -74,10 +79,10 @@ def read_sweep(path: Path, overrides: Sequence[str] = (), seeds: int | None = No
     """
     tree, problems = parse_yaml(read_file(path), str(path))
     try:
-        file = _SweepFile.model_validate(tree.values)
+        file = SweepFile.model_validate(tree.values)
     except ValidationError as error:
         raise ConfigError(
-            listed(problems + problems_of(error.errors(), tree, _SweepFile.model_json_schema()))
+            listed(problems + problems_of(error.errors(), tree, SweepFile.model_json_schema()))
         ) from error
     if isinstance(file.base, str):
         base_path = path.parent / file.base
@@ -91,11 +96,11 @@ def read_sweep(path: Path, overrides: Sequence[str] = (), seeds: int | None = No
 def sweep_over_seeds(path: Path, overrides: Sequence[str], seeds: int) -> Sweep:
     """One config with several seeds, counted up from its own. Raises `ConfigError`."""
     base, problems = parse_yaml(read_file(path), str(path))
-    return _sweep(base, Tree({}, {(): Place(str(path))}), _SweepFile(base={}), problems, overrides, seeds)
+    return _sweep(base, Tree({}, {(): Place(str(path))}), SweepFile(base={}), problems, overrides, seeds)
 
 
 def _sweep(
-    base: Tree, tree: Tree, file: _SweepFile, problems: list[Problem], overrides: Sequence[str], seeds: int | None
+    base: Tree, tree: Tree, file: SweepFile, problems: list[Problem], overrides: Sequence[str], seeds: int | None
 ) -> Sweep:
     for override in overrides:
         problems += parse_override(base, override)

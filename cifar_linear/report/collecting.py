@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from cifar_linear.config.wording import flat
+from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
 from cifar_linear.records import Record
 from cifar_linear.runs import Model, Predictions, RunFolder, run_folders
 
 _LONGEST_LABEL = 60
+_WHOLES = ("data", "decay", "early_stopping", "averaging")
+"""Keys whose parts only mean something together."""
 _WHY = {
     "running": "broken off, or still under way",
     "interrupted": "stopped by a signal",
@@ -69,8 +73,13 @@ class Run:
 
     @property
     def test_accuracy(self) -> float | None:
-        """Of a finished run."""
+        """Of the last weights; None for a run that has not met the test images."""
         return self.record.metrics["test"].accuracy if "test" in self.record.metrics else None
+
+    def outcome(self, split: SplitName) -> float | None:
+        """The accuracy that the run is judged by: of its best weights, if it kept them, else of its last."""
+        figures = self.record.outcome.get(split)
+        return figures.accuracy if figures else None
 
     @property
     def gap(self) -> float:
@@ -124,6 +133,33 @@ def differences(runs: Sequence[Run]) -> list[str]:
     """The config keys in which the runs differ, in the order of the config."""
     keys = dict.fromkeys(key for run in runs for key in run.settings)
     return [key for key in keys if len({run.settings.get(key) for run in runs}) > 1]
+
+
+def factors(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """For each run the settings in which they differ; what belongs together, like the parts of decay, is one."""
+    of_runs: list[dict[str, str]] = []
+    for run in runs:
+        parts: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for key in differences(runs):
+            whole, _, part = key.partition(".")
+            together = whole in _WHOLES
+            parts[whole if together else key]
+            if key in run.settings:
+                parts[whole if together else key].append((part, run.settings[key]))
+        of_runs.append({key: _joined(settings) for key, settings in parts.items()})
+    return of_runs
+
+
+def in_order(values: Iterable[str]) -> list[str]:
+    """The values of a setting: numbers by size; of words the shorter first, since "none" is, and less of anything."""
+    try:
+        return sorted(values, key=float)
+    except ValueError:
+        return sorted(values, key=lambda value: (len(value), value))
+
+
+def _joined(settings: Sequence[tuple[str, str]]) -> str:
+    return settings[0][1] if len(settings) == 1 else ", ".join(f"{part} {value}" for part, value in settings) or "none"
 
 
 def labelled(runs: Sequence[Run]) -> dict[str, Run]:

@@ -1,17 +1,25 @@
 """Which figures a report has, from runs that were read; each with a title and the text of what it shows."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
+from math import prod
+from statistics import fmean
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Bools, Floats
 from cifar_linear.figures.curves import accuracy_figure, cost_figure, overlaid_figure
+from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.predictions import confusion_figure, histogram_figure
 from cifar_linear.metrics import confusion, hits, true_class_probability
-from cifar_linear.report.collecting import Run
+from cifar_linear.report.collecting import Run, factors, in_order
+
+MOST_DRAWN = 8
+"""Runs that are told apart in one figure."""
 
 
 class Drawing(NamedTuple):
@@ -47,7 +55,10 @@ def draw_one(run: Run) -> Iterator[Drawing]:
 
 
 def draw_several(runs: Mapping[str, Run]) -> Iterator[Drawing]:
-    """Several runs side by side, each by its label."""
+    """Several runs side by side, each by its label; of many, heat maps show all and the other figures the first."""
+    yield from _heat_maps(list(runs.values()))
+    if len(runs) > MOST_DRAWN:
+        runs = dict(islice(runs.items(), MOST_DRAWN))
     for quantity in ("cost", "accuracy"):
         ends = "; ".join(f"{label}: {run.rows[-1][f'validation_{quantity}']:.3f}" for label, run in runs.items())
         figure = overlaid_figure({label: run.rows for label, run in runs.items()}, quantity)
@@ -57,6 +68,32 @@ def draw_several(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     predicted = {label: run for label, run in runs.items() if run.predictions is not None}
     if predicted:
         yield _histograms(predicted)
+
+
+def _heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
+    """Validation accuracy over the two settings with the most values, a map for each choice of the others."""
+    settings = [{key: value for key, value in of_run.items() if key != "seed"} for of_run in factors(runs)]
+    values = {key: in_order({of_run[key] for of_run in settings}) for key in settings[0]}
+    if len(values) < 2:
+        return
+    down, across, *others = sorted(values, key=lambda key: -len(values[key]))
+    cells: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for run, of_run in zip(runs, settings, strict=True):
+        accuracies = cells[tuple(of_run[key] for key in (down, across, *others))]
+        if (accuracy := run.outcome("validation")) is not None and run.record.status == "finished":
+            accuracies.append(100 * accuracy)
+    known = {cell: fmean(accuracies) for cell, accuracies in cells.items() if accuracies}
+    if len(known) < 4 or 4 * len(cells) < 3 * prod(map(len, values.values())):
+        return  # Scattered runs are no grid.
+    maps = {}
+    for choice in product(*(values[key] for key in others)):
+        means = [[known.get((row, column, *choice), np.nan) for column in values[across]] for row in values[down]]
+        maps[", ".join(map(" ".join, zip(others, choice, strict=True)))] = np.array(means)
+    best = max(known, key=known.__getitem__)
+    at = ", ".join(map(" ".join, zip((down, across, *others), best, strict=True)))
+    alt = f"Validation accuracy over {', '.join(values)}; the highest, {known[best]:.2f} %, at {at}."
+    figure = heat_figure(maps, (down, across), (values[down], values[across]), "validation accuracy in %")
+    yield Drawing("grid", "Validation accuracy over the grid", alt, figure)
 
 
 def _spans(run: Run, quantity: str) -> str:

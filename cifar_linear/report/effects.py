@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
+from cifar_linear.data.dataset import SplitName
 from cifar_linear.report.collecting import Run, differences
 
 _FOCUS: dict[str, Callable[[Run], float]] = {
     "lambda": lambda run: run.record.config.lam,
     "eta": lambda run: run.record.config.eta,
 }
+_MOST = 6
 
 
 class Course(NamedTuple):
@@ -32,13 +34,14 @@ class Course(NamedTuple):
 
 
 def effects(runs: Sequence[Run]) -> list[str]:
-    """One paragraph for each setting and each set of finished runs that differ in it alone."""
-    finished = [run for run in runs if run.test_accuracy is not None]
-    return [paragraph for key in _FOCUS for paragraph in _effects_of(key, finished)]
+    """One paragraph for each setting and each set of finished runs that differ in it alone; none for a large grid."""
+    finished = [run for run in runs if run.record.status == "finished"]
+    paragraphs = [paragraph for key in _FOCUS for paragraph in _effects_of(key, finished)]
+    return paragraphs if len(paragraphs) <= _MOST else []
 
 
 def _effects_of(key: str, runs: Sequence[Run]) -> Iterator[str]:
-    others = [other for other in differences(runs) if other != key]
+    others = [other for other in differences(runs) if other not in (key, "seed")]
     groups: dict[tuple[str | None, ...], list[Run]] = defaultdict(list)
     for run in runs:
         groups[tuple(run.settings.get(other) for other in others)].append(run)
@@ -58,12 +61,14 @@ def _paragraph(key: str, where: str, by_setting: Mapping[float, Sequence[Run]]) 
     def course(quantity: Callable[[Run], float]) -> Course:
         return Course(settings, [fmean(map(quantity, group)) for group in groups])
 
-    accuracy = course(lambda run: 100 * (run.test_accuracy or 0.0))
+    met = all(run.outcome("test") is not None for group in groups for run in group)
+    split: SplitName = "test" if met else "validation"
+    accuracy = course(lambda run: 100 * (run.outcome(split) or 0.0))
     gap = course(lambda run: 100 * run.gap)
     norm = course(lambda run: run.weight_norm)
     context = f" (at {where})" if where else ""
     parts = [
-        _moved("test accuracy", accuracy, ("rose", "fell"), " %", by=" points"),
+        _moved(f"{split} accuracy", accuracy, ("rose", "fell"), " %", by=" points"),
         _moved("the gap between training and validation accuracy", gap, ("widened", "narrowed"), "", by=" points"),
         _moved("|W|", norm, ("grew", "shrank"), ""),
     ]

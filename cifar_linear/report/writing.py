@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +12,12 @@ from cifar_linear import __version__
 from cifar_linear.figures.style import Format, rendered
 from cifar_linear.files import write_whole
 from cifar_linear.report.collecting import Collection, Run, differences, labelled
-from cifar_linear.report.drawing import draw_one, draw_several
+from cifar_linear.report.comparing import changes, losses_compared, paired, repeated
+from cifar_linear.report.drawing import MOST_DRAWN, draw_one, draw_several
 from cifar_linear.report.effects import effects
 
 _DRAWN = re.compile(
-    r"(cost|accuracy|templates(-common-scale)?(-cifar10|-synthetic)?|probabilities|confusion|mistakes)\.(png|pdf|svg)"
+    r"(grid|cost|accuracy|templates(-common-scale)?(-cifar10|-synthetic)?|probabilities|confusion|mistakes)\.(png|pdf|svg)"
 )
 """The files that a report can have drawn."""
 _OTHER_LOSSES = "costs of softmax and sigmoid_bce cannot be compared: the latter is a mean over the classes"
@@ -43,6 +44,11 @@ _COLUMNS = (
     _Column("training cost", "{:.4f}", lambda run: run.last["train_cost"]),
     *_DETAILS,
 )
+_BEST = (
+    _Column("test accuracy, best weights", "{:.2%}", lambda run: run.outcome("test")),
+    _Column("validation accuracy, best weights", "{:.2%}", lambda run: run.outcome("validation")),
+)
+"""Columns for runs that have kept their best weights."""
 
 
 class _Cell(NamedTuple):
@@ -58,6 +64,9 @@ def write_report(found: Collection, out: Path, form: Format = "png") -> Path:
     Figures are PNG in the page, and files of the wanted format besides.
     """
     runs = labelled(found.runs)
+    if len(runs) > MOST_DRAWN:
+        # Too many to be laid side by side: the best come first, and they are drawn.
+        runs = dict(sorted(runs.items(), key=lambda item: -(item[1].outcome("validation") or 0.0)))
     drawings = list(draw_one(found.runs[0]) if len(runs) == 1 else draw_several(runs))
     figures, names = [], set()
     for drawing in drawings:
@@ -75,9 +84,7 @@ def write_report(found: Collection, out: Path, form: Format = "png") -> Path:
         # What an earlier report drew, of other runs perhaps, must not stand beside this one.
         if _DRAWN.fullmatch(old.name) and old.name not in names:
             old.unlink()
-    losses = {run.record.config.loss for run in found.runs}
-    notes = [*found.notes, *([_OTHER_LOSSES] if len(losses) > 1 else [])]
-    content = {"figures": figures, "notes": notes, "version": __version__, **_tables(runs)}
+    content = {"figures": figures, "notes": [*found.notes, *_notes(runs)], "version": __version__, **_tables(runs)}
     environment = Environment(
         loader=PackageLoader("cifar_linear.report"),
         autoescape=select_autoescape(["html.j2"]),
@@ -86,31 +93,62 @@ def write_report(found: Collection, out: Path, form: Format = "png") -> Path:
         lstrip_blocks=True,
     )
     environment.filters["md"] = _markdown
+    environment.filters["gain"] = _gain
     for name in ("report.md", "report.html"):
         text = environment.get_template(f"{name}.j2").render(content)
         write_whole(out / name, text.encode())
     return out / "report.html"
 
 
+def _notes(runs: Mapping[str, Run]) -> Iterator[str]:
+    """What a reader of the tables must know."""
+    if len({run.record.config.loss for run in runs.values()}) > 1:
+        yield _OTHER_LOSSES
+    finished = [run for run in runs.values() if run.record.status == "finished"]
+    met = sum(run.test_accuracy is not None for run in finished)
+    if met < len(finished):
+        yield f"{met} of {len(finished)} runs have met the test images; of a sweep only the selected setting does"
+    if len(runs) > MOST_DRAWN:
+        yield f"curves, templates and histograms show the {MOST_DRAWN} runs with the highest validation accuracy"
+    for label, run in runs.items():
+        if run.record.stopped_early and run.record.best:
+            yield (
+                f"{label}: stopped early after epoch {run.record.epoch} of {run.record.config.epochs}; "
+                f"the validation loss was lowest after epoch {run.record.best.epoch}"
+            )
+
+
 def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
     """Everything in the report that is not a figure."""
     differing = differences(list(runs.values()))
     first = next(iter(runs.values()))
+    columns = (*_COLUMNS, *_BEST) if any(run.record.best for run in runs.values()) else _COLUMNS
     return {
         "title": first.name if len(runs) == 1 else f"{len(runs)} runs",
-        "synthetic": [label for label, run in runs.items() if run.record.data.synthetic],
+        "synthetic": _synthetic(runs),
         "differing": differing,
         "settings": {label: [run.settings.get(key, "-") for key in differing] for label, run in runs.items()},
         "shared": {key: value for key, value in first.settings.items() if key not in differing},
         "alone": first if len(runs) == 1 else None,
-        "columns": [column.title for column in _COLUMNS],
+        "columns": [column.title for column in columns],
         "details": {column.title: _cell(column, first) for column in _DETAILS},
-        "table": {label: [_cell(column, run) for column in _COLUMNS] for label, run in runs.items()},
+        "table": {label: [_cell(column, run) for column in columns] for label, run in runs.items()},
         "status": {label: run.record.status for label, run in runs.items()},
         "folders": {label: run.name for label, run in runs.items()},
-        "effects": effects(list(runs.values())),
+        "effects": [*effects(list(runs.values())), *losses_compared(runs)],
+        "changes": changes(list(runs.values())),
+        "repeated": repeated(list(runs.values())),
+        "paired": paired(runs),
         "environments": {label: _environment(run) for label, run in runs.items()},
     }
+
+
+def _synthetic(runs: Mapping[str, Run]) -> str | None:
+    """Which of the runs have never seen a photograph."""
+    labels = [label for label, run in runs.items() if run.record.data.synthetic]
+    if not labels:
+        return None
+    return "all runs" if len(labels) == len(runs) else "; ".join(labels)
 
 
 def _cell(column: _Column, run: Run) -> _Cell:
@@ -135,6 +173,14 @@ def _environment(run: Run) -> dict[str, str]:
         "commit": environment.commit or "not a checkout",
         "platform": environment.platform,
     }
+
+
+def _gain(points: tuple[float, float, float] | None) -> str:
+    """Mean, lowest and highest gain; one number where all are the same."""
+    if points is None:
+        return "-"
+    mean, lowest, highest = points
+    return f"{mean:+.2f}" if lowest == highest else f"{mean:+.2f} ({lowest:+.2f} to {highest:+.2f})"
 
 
 def _markdown(text: str) -> str:
