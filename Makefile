@@ -6,7 +6,7 @@ TRAIN := $(BIN)/cifar-linear train
 REQUIRED := lambda-0_eta-0.1 lambda-0_eta-0.001 lambda-0.1_eta-0.001 lambda-1_eta-0.001
 
 .DEFAULT_GOAL := help
-.PHONY: help run required $(REQUIRED) gradcheck test check environment format-check lint types format schema lock clean
+.PHONY: help run required $(REQUIRED) gradcheck bench test check environment format-check lint types format schema lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ gradcheck: $(VENV)/run.stamp  ## compare analytic with numeric gradients
 
 test: $(VENV)/dev.stamp  ## run the test suite; warnings are errors
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/run.stamp  ## time a sweep against its runs one after another: a minute or three
+	$(BIN)/python benchmarks/sweep.py $(ARGS)
 
 check: format-check lint types test  ## everything that must pass before a change lands
 

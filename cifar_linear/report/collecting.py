@@ -165,10 +165,7 @@ def _joined(settings: Sequence[tuple[str, str]]) -> str:
 def labelled(runs: Sequence[Run]) -> dict[str, Run]:
     """The runs by a short name: what sets each apart, else the run's name, the folder's, or that with a number."""
     keys = differences(runs)
-    labels = [
-        ", ".join(f"{key.rpartition('.')[2]} {run.settings[key]}" for key in keys if key in run.settings)
-        for run in runs
-    ]
+    labels = [settings_label(run, keys) for run in runs]
     if len(set(labels)) < len(runs) or not all(0 < len(label) <= _LONGEST_LABEL for label in labels):
         labels = [_shortened(run.name.partition("Z_")[2] or run.name) for run in runs]
     if len(set(labels)) < len(runs):
@@ -176,6 +173,11 @@ def labelled(runs: Sequence[Run]) -> dict[str, Run]:
     if len(set(labels)) < len(runs):
         labels = [f"{label} ({number})" for number, label in enumerate(labels, start=1)]
     return dict(zip(labels, runs, strict=True))
+
+
+def settings_label(run: Run, keys: Sequence[str]) -> str:
+    """Some of a run's settings in a line."""
+    return ", ".join(f"{key.rpartition('.')[2]} {run.settings[key]}" for key in keys if key in run.settings)
 
 
 def _shortened(name: str) -> str:

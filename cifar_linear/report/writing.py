@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from cifar_linear import __version__
 from cifar_linear.figures.style import Format, rendered
 from cifar_linear.files import write_whole
-from cifar_linear.report.collecting import Collection, Run, differences, labelled
+from cifar_linear.report.collecting import Collection, Run, differences, labelled, settings_label
 from cifar_linear.report.comparing import changes, losses_compared, paired, repeated
 from cifar_linear.report.drawing import MOST_DRAWN, draw_one, draw_several
 from cifar_linear.report.effects import effects
@@ -127,7 +127,7 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "title": first.name if len(runs) == 1 else f"{len(runs)} runs",
         "synthetic": _synthetic(runs),
         "differing": differing,
-        "settings": {label: [run.settings.get(key, "-") for key in differing] for label, run in runs.items()},
+        "settings": _settings(runs, differing),
         "shared": {key: value for key, value in first.settings.items() if key not in differing},
         "alone": first if len(runs) == 1 else None,
         "columns": [column.title for column in columns],
@@ -141,6 +141,13 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "paired": paired(runs),
         "environments": {label: _environment(run) for label, run in runs.items()},
     }
+
+
+def _settings(runs: Mapping[str, Run], keys: Sequence[str]) -> dict[str, list[str]]:
+    """The table of what differs; nothing for many runs whose labels tell it already."""
+    if len(runs) > MOST_DRAWN and all(label == settings_label(run, keys) for label, run in runs.items()):
+        return {}
+    return {label: [run.settings.get(key, "-") for key in keys] for label, run in runs.items()}
 
 
 def _synthetic(runs: Mapping[str, Run]) -> str | None:
