@@ -6,13 +6,15 @@ from pathlib import Path
 
 from cifar_linear.errors import RunError
 
+_UNFINISHED = ".new"
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write beside the file, sync, rename: a reader or a crash finds the old content or the new, never half.
 
     Makes the folder if it is not there. Raises `RunError` with path and cause.
     """
-    beside = path.with_name(f".{path.name}.new")
+    beside = path.with_name(f".{path.name}{_UNFINISHED}")
     try:
         _write(path, beside, content)
     except OSError as error:
@@ -21,6 +23,11 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a file is what a kill has left of a writing."""
+    return path.name.startswith(".") and path.name.endswith(_UNFINISHED)
 
 
 def _write(path: Path, beside: Path, content: bytes) -> None:

@@ -13,18 +13,19 @@ _MISTAKES = 25
 def judge(folder: RunFolder, test: Split) -> Record:
     """Put into a finished run's folder what its weights make of the test images; a run that did not finish stays as is.
 
-    With early stopping the predictions are those of the last weights; figures are those of the best as well.
+    With early stopping the predictions are those of the best weights; figures are those of the last as well.
     """
     record = folder.read_record()
     if record.status != "finished":
         return record
-    last = Classifier.of(folder)
-    probabilities = last.probabilities(test.images)
+    chosen = Classifier.of(folder, best=record.best is not None)
+    probabilities = chosen.probabilities(test.images)
     mistakes = most_confident_mistakes(probabilities, test.labels, _MISTAKES)
     folder.write_predictions(Predictions(probabilities, test.labels, mistakes, test.images[mistakes]))
-    record = record.model_copy(update={"metrics": {**record.metrics, "test": last.evaluate(test)}})
     if record.best:
-        metrics = {**record.best.metrics, "test": Classifier.of(folder, best=True).evaluate(test)}
+        metrics = {**record.best.metrics, "test": chosen.evaluate(test)}
         record = record.model_copy(update={"best": record.best.model_copy(update={"metrics": metrics})})
+    last = Classifier.of(folder).evaluate(test) if record.best else chosen.evaluate(test)
+    record = record.model_copy(update={"metrics": {**record.metrics, "test": last}})
     folder.write_record(record)
     return record

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
 from cifar_linear.records import Record
-from cifar_linear.runs import RunFolder, run_folders
+from cifar_linear.runs import RunFolder, run_folders, sweeps
 
 
 class Line(NamedTuple):
@@ -38,6 +38,7 @@ def list_runs(runs_dir: Path, sort: str) -> tuple[list[Line], list[str]]:
             lines.append(_line(path.name, RunFolder(path).read_record()))
         except RunError as error:
             notes.append(f"left out: {error}")
+    notes += [f"a sweep: list its runs with --runs-dir {path}" for path in sweeps(runs_dir)]
     known = [line for line in lines if line.by_column()[sort] is not None]
     known.sort(key=lambda line: line.by_column()[sort], reverse=sort in ("validation", "test", "seconds"))
     return known + [line for line in lines if line.by_column()[sort] is None], notes

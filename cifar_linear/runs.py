@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from cifar_linear.arrays import Doubles, Floats, Images, Labels
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.files import write_whole
+from cifar_linear.files import is_unfinished, write_whole
 from cifar_linear.records import FORMAT, Record
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -133,8 +133,10 @@ class RunFolder:
 
     def remove_if_not_begun(self) -> None:
         """Remove a folder that was made for a run of which nothing but its config came to be written."""
-        if {path.name for path in self.path.iterdir()} <= {"config.yaml"}:
-            (self.path / "config.yaml").unlink(missing_ok=True)
+        files = list(self.path.iterdir())
+        if all(path.name == "config.yaml" or is_unfinished(path) for path in files):
+            for path in files:
+                path.unlink()
             self.path.rmdir()
 
     def write_config(self, text: str) -> None:
@@ -202,9 +204,7 @@ class RunFolder:
         """What `write_model` wrote. Pickled content is refused."""
         name = _MODEL[best]
         if best and self.is_run() and not (self.path / name).exists():
-            raise RunError(
-                f"{self.path}: no best weights: the run was trained without early_stopping; leave out --best"
-            )
+            raise RunError(f"{self.path}: no best_model.npz: runs without early_stopping have none; leave out --best")
         arrays = self._read_arrays(name, Model._fields)
         class_names, image_shape = arrays.pop("class_names"), arrays.pop("image_shape")
         if class_names.dtype.kind != "U" or image_shape.dtype.kind != "i":
@@ -287,7 +287,7 @@ def name_from(path: Path) -> str:
 
 
 def run_folders(path: Path) -> Iterator[Path]:
-    """The folder itself if it is a run, else the folders in it, but for those of sweeps and reports."""
+    """The folder itself if it is a run, else the folders in it, but for those of `sweeps` and reports."""
     if not path.is_dir():
         raise RunError(f"{path}: not a folder; train first, or name a run folder or a folder of run folders")
     if RunFolder(path).is_run():
@@ -297,3 +297,8 @@ def run_folders(path: Path) -> Iterator[Path]:
         for child in sorted(child for child in path.iterdir() if child.is_dir()):
             if RunFolder(child).is_run() or not any((child / name).is_file() for name in others):
                 yield child
+
+
+def sweeps(path: Path) -> list[Path]:
+    """The folders of sweeps in a folder."""
+    return sorted(file.parent for file in path.glob(f"*/{SWEEP_FILE}"))

@@ -88,12 +88,17 @@ class State:
         return learning
 
     def outcome(self) -> Weights:
-        """The classifiers so far: the mean of the weights once it has begun, else the last weights; not a copy."""
+        """The classifiers so far: the mean of the weights where it has begun, else the last weights; not a copy."""
         if self.mean is None or not self.mean.summed.any():
             return self.weights
         count, dtype = np.maximum(self.mean.summed, 1), self.weights.W.dtype
-        W, b = self.mean.W / count[:, None, None], self.mean.b / count[:, None]
-        return Weights(W.astype(dtype), b.astype(dtype))
+        mean = Weights(
+            (self.mean.W / count[:, None, None]).astype(dtype),
+            (self.mean.b / count[:, None]).astype(dtype),
+        )
+        # A run that came to its end before the mean began has none.
+        _put(mean, self.mean.summed == 0, self.weights)
+        return mean
 
     def add_to_mean(self) -> None:
         """Let the weights of the runs that learn be part of the mean."""

@@ -172,7 +172,7 @@ def test_runs_of_one_name_are_all_reported_and_one_run_named_twice_is_reported_o
     twin = shutil.copytree(path, tmp_path / "elsewhere" / path.name)
     runs = collect([path, twin, path.parent / "." / path.name]).runs
     assert len(runs) == 2
-    assert list(labelled(runs)) == [f"{path.name} (1)", f"{path.name} (2)"]
+    assert list(labelled(runs)) == ["run 1", "run 2"]
 
 
 def test_settings_that_differ_a_little_do_not_read_alike(own_runs):

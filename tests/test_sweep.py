@@ -86,6 +86,7 @@ def test_groups_are_what_may_differ_in_lambda_eta_and_decay_alone(sweep_file):
         ({"eta": 0.1}, "grid.yaml:10: grid.eta: must be a list, found 0.1"),
         ({"eta": [0.1, 0.1]}, "grid.yaml:12: grid.eta: 0.1 stands there twice"),
         ({"decay": [{"kind": "none"}], "decay.every": [3]}, "decay.every: is a part of decay"),
+        ({"lambda": [0, 0.0]}, "grid: two cells come to the same config: lambda 0; and lambda 0"),
         ({"eta.x": [1]}, "grid.eta.x: eta has no keys of its own"),
         ({"seed": list(range(10_001))}, "has 10001 cells; at most 10000 are run"),
     ],
@@ -186,12 +187,15 @@ def test_failed_cells_wait_for_retry_failed(sweep, sweep_file, runs_dir, monkeyp
     monkeypatch.setattr(RunFolder, "write_model", fail)
     first = sweep(path)
     assert first.exit_code == 1
-    assert "--retry-failed runs them again" in first.stderr
+    assert "1 cells have failed" in first.stderr
+    assert "--retry-failed" in first.stderr
     assert [folder.read_record().status for folder in folders(runs_dir)] == ["failed", "finished"]
+    assert not any("test" in folder.read_record().metrics for folder in folders(runs_dir))
     monkeypatch.undo()
-    assert sweep(path).exit_code == 0
+    assert sweep(path).exit_code == 1
     assert [folder.read_record().status for folder in folders(runs_dir)] == ["failed", "finished"]
     assert sweep(path, "--retry-failed").exit_code == 0
+    assert sum("test" in folder.read_record().metrics for folder in folders(runs_dir)) == 1
     assert [folder.read_record().status for folder in folders(runs_dir)] == ["finished", "finished"]
 
 
@@ -245,6 +249,75 @@ def test_seeds_in_the_grid_and_seeds_of_the_option_are_one_too_many(sweep, sweep
     assert "grid.seed: is what --seeds sets; leave out one" in result.stderr
 
 
+def test_an_override_of_what_the_grid_decides_is_refused(sweep, sweep_file):
+    result = sweep(sweep_file({"eta": [0.1, 0.2]}), "--set", "eta=0.5")
+    assert result.exit_code == 2
+    assert "--set eta=0.5: eta: is in the grid, which decides; leave out one" in result.stderr
+
+
+def test_losses_of_different_scales_cannot_be_chosen_among_by_loss(sweep, sweep_file):
+    result = sweep(sweep_file({"loss": ["softmax", "sigmoid_bce"]}, select_by="validation_loss"))
+    assert result.exit_code == 2
+    assert "select_by: validation_loss cannot choose among losses of different scales" in result.stderr
+
+
+def test_a_setting_of_which_a_seed_is_lost_is_not_selected(sweep, sweep_file, runs_dir):
+    """Though the mean over the others may be the highest."""
+    path = sweep_file({"eta": [0.001, 0.01]})
+    sweep(path, "--seeds", 2)
+    best = json.loads(sweep(path, "--seeds", 2, "--json").stdout)["rows"][0]
+    folder = RunFolder(type(runs_dir)(best["folders"][0]))
+    folder.write_record(folder.read_record().model_copy(update={"status": "diverged"}))
+    rows = json.loads(sweep(path, "--seeds", 2, "--json").stdout)["rows"]
+    assert rows[0]["settings"] != best["settings"]
+    assert rows[0]["selected"]
+    assert (rows[1]["status"], rows[1]["selected"]) == ("1 of 2 finished", False)
+
+
+def test_interrupted_seeds_of_train_name_the_command_that_goes_on(run, small_config, runs_dir, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cifar_linear.sweep.sweeping.run_cells", interrupt)
+        first = run("train", "--config", small_config, "--runs-dir", runs_dir, "--seeds", 2, "--no-figures")
+    assert first.exit_code == 130
+    (command,) = re.findall(r"To go on: cifar-linear (.+)", first.stderr)
+    result = run(*command.split(), "--no-figures")
+    assert result.exit_code == 0, result.stderr
+    assert len(list(runs_dir.iterdir())) == 1
+    assert len(re.findall(r"[\d.]+ ± [\d.]+ %", result.stdout)) == 2
+
+
+def test_what_a_kill_leaves_of_a_writing_stands_in_nobodys_way(sweep, sweep_file, runs_dir):
+    """Neither before the sweep's own file is there, nor in the folder of a run that had not begun."""
+    (runs_dir / "grid").mkdir(parents=True)
+    (runs_dir / "grid" / ".sweep.yaml.new").write_text("half")
+    assert sweep(sweep_file({"eta": [0.1]})).exit_code == 0
+    leftover = runs_dir / "grid" / "20260101T000000Z_eta-0.2"
+    leftover.mkdir()
+    for name in (".config.yaml.new", "config.yaml"):
+        (leftover / name).write_text("half")
+    assert sweep(sweep_file({"eta": [0.1, 0.2]})).exit_code == 0
+    assert not leftover.exists()
+
+
+def test_a_damaged_record_is_named_with_what_to_do(sweep, sweep_file, runs_dir):
+    path = sweep_file({"eta": [0.1]})
+    sweep(path)
+    (folder,) = folders(runs_dir)
+    (folder.path / "run.json").write_text("{")
+    result = sweep(path)
+    assert result.exit_code == 1
+    assert f"delete {folder.path} to have its cell run again" in result.stderr
+
+
+def test_a_sweep_given_to_train_is_told_what_it_is(run, sweep_file):
+    result = run("train", "--config", sweep_file({"eta": [0.1]}))
+    assert result.exit_code == 2
+    assert "this is a sweep, not a single config; run it with cifar-linear sweep" in result.stderr
+
+
 def test_a_folder_that_is_no_sweep_is_left_alone(run, sweep, sweep_file, small_config, runs_dir):
     run("train", "--config", small_config, "--runs-dir", runs_dir, "--no-figures")
     (other,) = runs_dir.iterdir()
@@ -268,11 +341,13 @@ def test_sweeps_do_not_show_among_runs_but_can_be_reported(run, sweep, sweep_fil
     sweep(sweep_file({"eta": [0.001, 0.01], "lambda": [0, 0.1]}))
     listed = run("runs", "--runs-dir", runs_dir, "--json")
     assert len(json.loads(listed.stdout)) == 1
-    assert listed.stderr == ""
+    assert listed.stderr == f"a sweep: list its runs with --runs-dir {runs_dir / 'grid'}\n"
+    assert f"left out: {runs_dir / 'grid'}: a sweep" in run("report", "--runs-dir", runs_dir, "-o", tmp_path).stderr
     result = run("report", runs_dir / "grid", "-o", tmp_path / "page")
     assert result.exit_code == 0
     text = (tmp_path / "page" / "report.md").read_text()
-    assert "# 4 runs\n" in text
+    assert "# Sweep grid: 4 runs\n" in text
+    assert "- selected by validation accuracy: " in text
     assert "](figures/grid.png)" in text
 
 

@@ -251,7 +251,7 @@ def test_best_weights_are_asked_of_a_run_without_them(run, small_config, runs_di
     train(run, small_config, runs_dir)
     result = run("evaluate", only_run(runs_dir).path, "--best")
     assert result.exit_code == 1
-    assert "trained without early_stopping; leave out --best" in result.stderr
+    assert "no best_model.npz: runs without early_stopping have none; leave out --best" in result.stderr
 
 
 def test_a_mean_that_begins_after_the_last_epoch_is_refused(run, small_config, runs_dir):

@@ -182,6 +182,20 @@ def test_each_run_of_a_group_stops_on_its_own_and_keeps_its_best_weights(make_co
     assert len(list(alone.evaluations(range(100), patience=3))) == ends[0] + 1
 
 
+def test_a_run_that_ends_before_the_mean_begins_keeps_its_own_weights(make_config, dataset):
+    """While the mean of the others goes on, the outcome of a stopped and of a diverged run are their last weights."""
+    training = Training(make_config(), dataset, lam=[1, 0, 1], eta=[0.05, 0.01, 1e4])
+    list(training.evaluations(range(12), average_from=10, patience=3))
+    state, outcome = training.state, training.state.outcome()
+    assert state.end.stopped[0] < 9 * 3
+    assert state.end.diverged[2] < 9 * 3
+    assert state.mean.summed.tolist() == [0, 6, 0]
+    for run in (0, 2):
+        np.testing.assert_array_equal(outcome.W[run], state.weights.W[run])
+        assert np.abs(outcome.W[run]).max() > 0
+    assert (outcome.W[1] != state.weights.W[1]).any()
+
+
 @pytest.mark.parametrize("broken_after", range(1, 8))
 def test_a_state_taken_apart_and_restored_goes_on_as_if_nothing_had_happened(make_config, dataset, broken_after):
     """With a mean, best weights, a run that diverges and one that stops: bit for bit."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--output",
     type=PATH,
     metavar="DIR",
-    help="Where the report is written.  [default: the run's folder; for several runs, report]",
+    help="Where the report is written.  [default: the run's folder; report in a sweep's; for several runs, report]",
 )
 @runs_dir_option
 @format_option
@@ -28,11 +28,20 @@ if TYPE_CHECKING:
 def report(runs: tuple[Path, ...], output: Path | None, runs_dir: Path, form: Format) -> None:
     """Draw one run, or lay several side by side, as report.md and a report.html that is one file.
 
-    RUN is a run folder or a folder of run folders; without any, all of --runs-dir are reported.
+    RUN is a run folder, the folder of a sweep, or a folder of run folders; without any, all runs of --runs-dir are
+    reported.
     """
+    from cifar_linear.config.sweeps import read_sweep
     from cifar_linear.report.collecting import collect
     from cifar_linear.report.writing import write_report
+    from cifar_linear.runs import SWEEP_FILE
+    from cifar_linear.sweep.folder import SweepFolder
+    from cifar_linear.sweep.reporting import report_on
 
+    if len(runs) == 1 and (file := runs[0] / SWEEP_FILE).is_file():
+        folder = SweepFolder(runs[0])
+        click.echo(f"report: {report_on(folder, read_sweep(file), output or runs[0] / 'report', form)}")
+        return
     found = collect(runs or [runs_dir])
     for note in found.notes:
         click.echo(note, err=True)

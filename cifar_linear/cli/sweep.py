@@ -85,6 +85,7 @@ def sweep(
         quiet,
         as_json,
         no_figures,
+        again="the same command",
         with_test=with_test,
         workers=workers,
         retry_failed=retry_failed,
@@ -99,46 +100,54 @@ def sweep_and_tell(
     quiet: bool,
     as_json: bool,
     no_figures: bool,
+    again: str,
     **options: Any,
 ) -> None:
-    """Run a sweep, print its table and draw its report; ``options`` are those of `run_sweep`."""
+    """Run a sweep, print its table and draw its report; ``options`` are those of `run_sweep`.
+
+    ``again`` is the command that goes on with it, should it not come to its end.
+    """
     from cifar_linear.cli.progress import Progress
     from cifar_linear.errors import DivergedError, RunError
     from cifar_linear.sweep.folder import SweepFolder
     from cifar_linear.sweep.sweeping import Listener, run_sweep
 
+    retry = f"{again} --retry-failed"
+    folder = SweepFolder(path)
     epochs = len(sweep.cells) * max(cell.config.epochs for cell in sweep.cells)
     with Progress(epochs, quiet) as progress, SafeStop() as stop:
-        telling = _Telling(progress.show, progress.say, quiet)
+        telling = _Telling(progress.show, progress.say, quiet, len(sweep.cells))
         listener = Listener(telling.planned, telling.watch, telling.ended, stop.check)
         try:
-            rows = run_sweep(sweep, SweepFolder(path), listener, data_dir=data_dir, **options)
+            rows = run_sweep(sweep, folder, listener, data_dir=data_dir, **options)
         except KeyboardInterrupt:
-            progress.say(f"stopped; what has been done is kept in {path}, and the same command goes on from there")
+            progress.say(f"stopped; what has been done is kept in {path}. To go on: {again}")
             raise
     if as_json:
         click.echo(json.dumps({"folder": str(path), "rows": [row.to_tree() for row in rows]}, indent=2))
     else:
         click.echo(_table(rows, sweep.select_by))
         click.echo(f"sweep folder: {path}")
-    if not no_figures and rows[0].folders:
-        from cifar_linear.report.collecting import collect
-        from cifar_linear.report.writing import write_report
+    if not no_figures and any(row.folders for row in rows):
+        from cifar_linear.sweep.reporting import report_on
 
-        page = write_report(collect([path]), path / "report", form)
+        page = report_on(folder, sweep, path / "report", form)
         if not as_json:
             click.echo(f"report: {page}")
+    failed = sum(row.failed for row in rows)
+    if failed:
+        raise RunError(f"{path}: {failed} cells have failed, the reasons are in their run.json. Again: {retry}")
     if telling.failures:
-        raise RunError(f"{telling.failures} of the groups failed; --retry-failed runs them again")
-    if not rows[0].folders and all(row.status == "diverged" for row in rows):
+        raise RunError(f"{path}: {telling.failures} groups did not come to their end. To go on: {again}")
+    if all(row.status == "diverged" for row in rows):
         raise DivergedError(f"{path}: every cell diverged; try lower values of eta")
 
 
 class _Telling:
     """What happens in a sweep, as lines and as a bar."""
 
-    def __init__(self, show: Any, say: Any, quiet: bool) -> None:
-        self._show, self._say, self._quiet = show, say, quiet
+    def __init__(self, show: Any, say: Any, quiet: bool, cells: int) -> None:
+        self._show, self._say, self._quiet, self._cells = show, say, quiet, cells
         self._groups: Sequence[Cells] = ()
         self._done = 0
         self._epochs = 0
@@ -147,6 +156,9 @@ class _Telling:
 
     def planned(self, groups: Sequence[Cells]) -> None:
         self._groups = groups
+        there = self._cells - sum(map(len, groups))
+        if there and not self._quiet:
+            self._say(f"{there} of {self._cells} cells are there already")
 
     def watch(self, evaluation: Evaluation) -> None:
         runs = len(evaluation.valid)
@@ -187,7 +199,9 @@ def _tell_plan(sweep: Sweep, folder: SweepFolder, data_dir: Path | None, retry_f
             click.echo(f"  {as_text(cell.settings) or 'the base as it is'}")
     total = _duration(sum(seconds for _, seconds in groups))
     click.echo(f"{len(sweep.cells)} cells, {there} of them there already")
-    click.echo(f"{len(missing)} to run in {len(groups)} groups, one after another: about {total}")
+    click.echo(
+        f"{len(missing)} to run in {len(groups)} group{'s'[: len(groups) != 1]}; one after another about {total}"
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 @click.option("--float64", is_flag=True, help="Compute in double precision, like --set dtype=float64.")
 @no_figures_option
 @format_option
-@click.option("--json", "as_json", is_flag=True, help="Print run.json and the folder's path as one JSON document.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print run.json and the folder's path as JSON; with --seeds a table."
+)
 @quiet_option
 @debug_option
 def train(
@@ -62,18 +64,19 @@ def train(
     from cifar_linear.config.sweeps import sweep_over_seeds
     from cifar_linear.errors import DivergedError
     from cifar_linear.experiment import run_group
-    from cifar_linear.runs import RunFolder, checked_name, name_from
+    from cifar_linear.runs import SWEEP_FILE, RunFolder, checked_name, name_from
     from cifar_linear.unpacking import load_dataset
 
     overrides = (*overrides, "dtype=float64") if float64 else overrides
     config = read_config(config_path, overrides)
     name = checked_name(name) if name is not None else name_from(config_path)
+    dataset = load_dataset(config, data_dir)
     if seeds is not None:
         sweep = sweep_over_seeds(config_path, overrides, seeds)
-        folder = RunFolder.create(runs_dir, name)
-        sweep_and_tell(sweep, folder.path, data_dir, form, quiet, as_json, no_figures, with_test=True)
+        path = RunFolder.create(runs_dir, name).path
+        again = f"cifar-linear sweep --config {path / SWEEP_FILE} --runs-dir {runs_dir} --name {path.name} --with-test"
+        sweep_and_tell(sweep, path, data_dir, form, quiet, as_json, no_figures, again, with_test=True)
         return
-    dataset = load_dataset(config, data_dir)
     with Progress(config.epochs, quiet) as progress, SafeStop() as stop:
 
         def watch(evaluation: Evaluation) -> None:

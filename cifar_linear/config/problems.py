@@ -16,6 +16,7 @@ _WORDING = {
     "a valid string": "text",
     "a valid boolean": "true or false",
     "Tuple should": "must",
+    "List should": "must",
     "item after validation": "item",
 }
 

@@ -32,6 +32,8 @@ def config_or_default(path: Path | None, overrides: Sequence[str] = ()) -> Confi
 def parse_config(content: bytes, name: str, overrides: Sequence[str] = ()) -> Config:
     """`read_config` for the content of a file called ``name``."""
     tree, problems = parse_yaml(content, name)
+    if "base" in tree.values and "grid" in tree.values:
+        raise ConfigError(f"{name}: this is a sweep, not a single config; run it with cifar-linear sweep")
     for override in overrides:
         problems += parse_override(tree, override)
     config, more = validated(tree)

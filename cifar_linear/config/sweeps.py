@@ -102,9 +102,12 @@ def sweep_over_seeds(path: Path, overrides: Sequence[str], seeds: int) -> Sweep:
 def _sweep(
     base: Tree, tree: Tree, file: SweepFile, problems: list[Problem], overrides: Sequence[str], seeds: int | None
 ) -> Sweep:
-    for override in overrides:
-        problems += parse_override(base, override)
     grid = dict(file.grid)
+    for override in overrides:
+        key = override.partition("=")[0].strip()
+        if key in grid:
+            problems.append(Problem(Place(f"--set {override}"), (key,), "is in the grid, which decides; leave out one"))
+        problems += parse_override(base, override)
     if seeds is not None:
         if "seed" in grid:
             problems.append(
@@ -112,7 +115,7 @@ def _sweep(
             )
         first = base.values.get("seed", Config.model_fields["seed"].default)
         grid["seed"] = [first + i for i in range(seeds)] if isinstance(first, int) else [first]
-    problems += _problems_of_grid(grid, tree)
+    problems += _problems_of_grid(grid, tree, file.select_by)
     cells, more = _cells(base, grid, tree)
     if problems or more:
         raise ConfigError(listed(problems + more))
@@ -120,8 +123,11 @@ def _sweep(
     return Sweep(cells, file.select_by, text)
 
 
-def _problems_of_grid(grid: Mapping[str, list[Any]], tree: Tree) -> list[Problem]:
+def _problems_of_grid(grid: Mapping[str, list[Any]], tree: Tree, select_by: SelectBy) -> list[Problem]:
     problems = []
+    if select_by == "validation_loss" and len(grid.get("loss", ())) > 1:
+        message = "validation_loss cannot choose among losses of different scales; select by validation_accuracy"
+        problems.append(Problem(tree.place(("select_by",)), ("select_by",), message))
     for key, values in grid.items():
         path = ("grid", key)
         problems += [
@@ -140,6 +146,7 @@ def _problems_of_grid(grid: Mapping[str, list[Any]], tree: Tree) -> list[Problem
 def _cells(base: Tree, grid: Mapping[str, list[Any]], tree: Tree) -> tuple[list[Cell], list[Problem]]:
     """Every cell; where there are problems, each of them once, though many cells may have it."""
     cells, problems = list[Cell](), dict[str, Problem]()
+    known: dict[Config | None, Mapping[str, Any]] = {}
     for choice in product(*(range(len(values)) for values in grid.values())):
         of_cell = base.copy()
         settings = {key: grid[key][i] for key, i in zip(grid, choice, strict=True)}
@@ -148,7 +155,11 @@ def _cells(base: Tree, grid: Mapping[str, list[Any]], tree: Tree) -> tuple[list[
             for message in of_cell.set(path, value, place):
                 problems.setdefault(key, Problem(place, ("grid", key), message))
         config, more = validated(of_cell)
+        if config in known:
+            message = f"two cells come to the same config: {as_text(known[config])}; and {as_text(settings)}"
+            problems.setdefault("same", Problem(tree.place(("grid",)), ("grid",), message))
         if config:
+            known[config] = settings
             cells.append(Cell(settings, config))
         problems.update({str(problem): problem for problem in more})
         if len(cells) + len(problems) >= _MOST_CELLS:

@@ -1,6 +1,7 @@
 """A grid of settings as heat maps."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -35,9 +36,9 @@ def heat_figure(
             if value == high:
                 corner = column - 0.5, row - 0.5
                 axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2.5))
-        axes.set_title(title)
-        axes.set_xticks(range(columns), ticks[1], rotation=0 if max(map(len, ticks[1])) < 9 else 30)
-        axes.set_yticks(range(rows), ticks[0])
+        axes.set_title(fill(title, 11 * columns))
+        axes.set_xticks(range(columns), [fill(tick, 9) for tick in ticks[1]])
+        axes.set_yticks(range(rows), [fill(tick, 24) for tick in ticks[0]])
         axes.tick_params(length=0, labelbottom=True)
     for axes in grid[len(maps) :]:
         axes.set_axis_off()

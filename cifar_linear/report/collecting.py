@@ -15,7 +15,7 @@ from cifar_linear.config.wording import flat
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
 from cifar_linear.records import Record
-from cifar_linear.runs import Model, Predictions, RunFolder, run_folders
+from cifar_linear.runs import Model, Predictions, RunFolder, run_folders, sweeps
 
 _LONGEST_LABEL = 60
 _WHOLES = ("data", "decay", "early_stopping", "averaging")
@@ -81,6 +81,10 @@ class Run:
         figures = self.record.outcome.get(split)
         return figures.accuracy if figures else None
 
+    def of_best(self, split: SplitName) -> float | None:
+        """The accuracy of the best weights, if the run kept them."""
+        return self.outcome(split) if self.record.best else None
+
     @property
     def gap(self) -> float:
         """Generalisation gap: accuracy on training images less accuracy on validation images, after the last epoch."""
@@ -123,6 +127,9 @@ def collect(paths: Sequence[Path]) -> Collection:
         if record.status != "finished":
             why = record.error or _WHY.get(record.status, "")
             found.notes.append(f"{run.name}: {record.status} after epoch {run.last['epoch']:.0f}: {why}")
+    found.notes += [
+        f"left out: {sweep}: a sweep; name it for a report of its own" for path in paths for sweep in sweeps(path)
+    ]
     if not found.runs:
         looked = ", ".join(map(str, paths))
         raise RunError("\n  ".join([f"no run to report in {looked}", *found.notes]))
@@ -151,27 +158,37 @@ def factors(runs: Sequence[Run]) -> list[dict[str, str]]:
 
 
 def in_order(values: Iterable[str]) -> list[str]:
-    """The values of a setting: numbers by size; of words the shorter first, since "none" is, and less of anything."""
-    try:
-        return sorted(values, key=float)
-    except ValueError:
-        return sorted(values, key=lambda value: (len(value), value))
+    """The values of a setting: "none" first, then numbers by size, then words, the shorter first."""
+
+    def rank(value: str) -> tuple[int, float, str]:
+        try:
+            return 1, float(value), ""
+        except ValueError:
+            return 0 if value == "none" else 2, len(value), value
+
+    return sorted(values, key=rank)
 
 
 def _joined(settings: Sequence[tuple[str, str]]) -> str:
-    return settings[0][1] if len(settings) == 1 else ", ".join(f"{part} {value}" for part, value in settings) or "none"
+    if len(settings) == 1 and settings[0][0] in ("", "kind"):
+        return settings[0][1]
+    # "step, every 10" says enough without the word kind.
+    words = [value if part == "kind" else f"{part} {value}" for part, value in settings]
+    return ", ".join(words) or "none"
 
 
 def labelled(runs: Sequence[Run]) -> dict[str, Run]:
     """The runs by a short name: what sets each apart, else the run's name, the folder's, or that with a number."""
     keys = differences(runs)
     labels = [settings_label(run, keys) for run in runs]
-    if len(set(labels)) < len(runs) or not all(0 < len(label) <= _LONGEST_LABEL for label in labels):
-        labels = [_shortened(run.name.partition("Z_")[2] or run.name) for run in runs]
-    if len(set(labels)) < len(runs):
-        labels = [_shortened(run.name) for run in runs]
-    if len(set(labels)) < len(runs):
-        labels = [f"{label} ({number})" for number, label in enumerate(labels, start=1)]
+    for others in (
+        [_shortened(run.name.partition("Z_")[2] or run.name) for run in runs],
+        [_shortened(run.name) for run in runs],
+        [f"run {number}" for number, _ in enumerate(runs, start=1)],
+    ):
+        if len(set(labels)) == len(runs) and all(0 < len(label) <= _LONGEST_LABEL for label in labels):
+            break
+        labels = others
     return dict(zip(labels, runs, strict=True))
 
 

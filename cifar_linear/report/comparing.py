@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cifar_linear.data.dataset import SplitName
 from cifar_linear.intervals import CONFIDENCE, Interval, holm, mcnemar
 from cifar_linear.metrics import hits, true_class_probability
 from cifar_linear.report.collecting import Run, factors, in_order
@@ -118,7 +119,7 @@ def paired(runs: Mapping[str, Run]) -> Paired | None:
     predicted = {label: run for label, run in runs.items() if run.predictions is not None}
     if len(predicted) < 2:
         return None
-    reference = max(predicted, key=lambda label: predicted[label].last["validation_accuracy"])
+    reference = max(predicted, key=lambda label: predicted[label].outcome("validation") or 0.0)
     images = predicted[reference].record.data.sha256.get("test")
     right = {
         label: hits(run.predictions.probabilities, run.predictions.labels)
@@ -153,10 +154,12 @@ def losses_compared(runs: Mapping[str, Run]) -> Iterator[str]:
 
 
 def _losses_compared(a: str, first: Run, b: str, second: Run) -> str:
+    split: SplitName = "validation" if None in (first.outcome("test"), second.outcome("test")) else "test"
+
     def of(run: Run) -> str:
-        last, where = run.last, "validation" if run.test_accuracy is None else "test"
+        last = run.last
         parts = [
-            f"{where} accuracy {run.test_accuracy or last['validation_accuracy']:.2%}",
+            f"{split} accuracy {run.outcome(split):.2%}",
             f"accuracy gap {100 * run.gap:.2f} points",
             f"validation loss {last['validation_loss'] / last['train_loss']:.3f} times the training loss",
         ]

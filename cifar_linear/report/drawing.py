@@ -20,6 +20,7 @@ from cifar_linear.report.collecting import Run, factors, in_order
 
 MOST_DRAWN = 8
 """Runs that are told apart in one figure."""
+_LONGEST_TICK = 40
 
 
 class Drawing(NamedTuple):
@@ -85,6 +86,8 @@ def _heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
     known = {cell: fmean(accuracies) for cell, accuracies in cells.items() if accuracies}
     if len(known) < 4 or 4 * len(cells) < 3 * prod(map(len, values.values())):
         return  # Scattered runs are no grid.
+    if any(len(value) > _LONGEST_TICK for key in values for value in values[key]):
+        return  # Their names would leave no room for the numbers.
     maps = {}
     for choice in product(*(values[key] for key in others)):
         means = [[known.get((row, column, *choice), np.nan) for column in values[across]] for row in values[down]]
@@ -93,7 +96,7 @@ def _heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
     at = ", ".join(map(" ".join, zip((down, across, *others), best, strict=True)))
     alt = f"Validation accuracy over {', '.join(values)}; the highest, {known[best]:.2f} %, at {at}."
     figure = heat_figure(maps, (down, across), (values[down], values[across]), "validation accuracy in %")
-    yield Drawing("grid", "Validation accuracy over the grid", alt, figure)
+    yield Drawing("grid", "Validation accuracy over the grid; the highest is framed", alt, figure)
 
 
 def _spans(run: Run, quantity: str) -> str:

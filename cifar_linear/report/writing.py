@@ -45,8 +45,8 @@ _COLUMNS = (
     *_DETAILS,
 )
 _BEST = (
-    _Column("test accuracy, best weights", "{:.2%}", lambda run: run.outcome("test")),
-    _Column("validation accuracy, best weights", "{:.2%}", lambda run: run.outcome("validation")),
+    _Column("test accuracy, best weights", "{:.2%}", lambda run: run.of_best("test")),
+    _Column("validation accuracy, best weights", "{:.2%}", lambda run: run.of_best("validation")),
 )
 """Columns for runs that have kept their best weights."""
 
@@ -58,7 +58,7 @@ class _Cell(NamedTuple):
     key: float | str
 
 
-def write_report(found: Collection, out: Path, form: Format = "png") -> Path:
+def write_report(found: Collection, out: Path, form: Format = "png", title: str | None = None) -> Path:
     """Write ``report.md``, ``report.html`` and ``figures/`` into ``out``; returns the path of the page.
 
     Figures are PNG in the page, and files of the wanted format besides.
@@ -85,6 +85,7 @@ def write_report(found: Collection, out: Path, form: Format = "png") -> Path:
         if _DRAWN.fullmatch(old.name) and old.name not in names:
             old.unlink()
     content = {"figures": figures, "notes": [*found.notes, *_notes(runs)], "version": __version__, **_tables(runs)}
+    content["title"] = title or content["title"]
     environment = Environment(
         loader=PackageLoader("cifar_linear.report"),
         autoescape=select_autoescape(["html.j2"]),

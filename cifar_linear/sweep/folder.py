@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from cifar_linear.config.models import Cifar10Data, Config
 from cifar_linear.config.sweeps import Cell, Sweep
 from cifar_linear.errors import RunError
-from cifar_linear.files import write_whole
+from cifar_linear.files import is_unfinished, write_whole
 from cifar_linear.records import Record
 from cifar_linear.runs import SWEEP_FILE, RunFolder
 
@@ -46,7 +46,7 @@ class SweepFolder:
         Raises `RunError` for a folder that holds anything but a sweep.
         """
         ours = (self.path / SWEEP_FILE).is_file()
-        if not ours and any(path.name != _LOCK for path in self.path.iterdir()):
+        if not ours and any(path.name != _LOCK and not is_unfinished(path) for path in self.path.iterdir()):
             raise RunError(f"{self.path}: there already, and not the folder of a sweep; use --name")
         write_whole(self.path / SWEEP_FILE, sweep.text.encode())
         for path in self.path.iterdir():
@@ -59,7 +59,10 @@ class SweepFolder:
         for path in sorted(self.path.iterdir()) if self.path.is_dir() else ():
             folder = RunFolder(path)
             if folder.is_run():
-                record = folder.read_record()
+                try:
+                    record = folder.read_record()
+                except RunError as error:
+                    raise RunError(f"{error}; delete {path} to have its cell run again") from error
                 found[key_of(record.config)] = folder, record
         return found
 

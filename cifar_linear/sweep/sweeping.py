@@ -42,8 +42,10 @@ def run_sweep(
 ) -> list[Row]:
     """Bring a sweep to its end, from wherever an earlier call has left it; returns its table.
 
-    A group that fails does not end the sweep. The test images are for the selected setting, or for all of them
-    ``with_test``. Raises `RunError` if the folder is not to be used, `DataError` if there are no images.
+    A group that fails does not end the sweep. The test images are for the selected setting once every cell has come to
+    its end, or for all settings ``with_test``.
+
+    Raises `RunError` if the folder is not to be used, `DataError` if there are no images.
     """
     with folder.locked():
         folder.prepare(sweep)
@@ -57,7 +59,8 @@ def run_sweep(
         else:
             _run_here(groups, folder, images, listener)
         rows = table_of(sweep, folder)
-        judge_rows(rows if with_test else [row for row in rows if row.selected], data_dir)
+        ended = not folder.missing(sweep.cells, retry_failed=True)
+        judge_rows([row for row in rows if with_test or (row.selected and ended)], data_dir)
         return table_of(sweep, folder)
 
 

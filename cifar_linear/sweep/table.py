@@ -28,6 +28,8 @@ class Row:
         validation, test: accuracies; None before there are any.
         loss: on validation images.
         folders: of its runs that have finished.
+        failed: how many of its runs have failed.
+        complete: whether all of its runs have finished: only then it can be selected.
         selected: whether this is the setting that the sweep chooses.
     """
 
@@ -37,6 +39,8 @@ class Row:
     loss: Interval | None
     test: Interval | None
     folders: Sequence[RunFolder]
+    failed: int
+    complete: bool
     selected: bool = False
 
     def to_tree(self) -> dict[str, Any]:
@@ -52,20 +56,21 @@ class Row:
 
 
 def table_of(sweep: Sweep, folder: SweepFolder) -> list[Row]:
-    """What is known of each setting, the selected one first, those without a result last."""
+    """What is known of each setting: the selected one first, by the sweep's figure; those without a result last."""
     by_setting: dict[str, list[Cell]] = defaultdict(list)
     for cell in sweep.cells:
         by_setting[str({key: value for key, value in cell.settings.items() if key != "seed"})].append(cell)
     runs = folder.runs()
     rows = [_row(cells, [runs.get(key_of(cell.config)) for cell in cells]) for cells in by_setting.values()]
 
-    def order(row: Row) -> float:
+    def order(row: Row) -> tuple[bool, float]:
         if row.validation is None or row.loss is None:
-            return float("inf")
-        return -row.validation.mean if sweep.select_by == "validation_accuracy" else row.loss.mean
+            return True, float("inf")
+        # A mean over the seeds that went well would flatter a setting with which others did not.
+        return not row.complete, -row.validation.mean if sweep.select_by == "validation_accuracy" else row.loss.mean
 
     rows.sort(key=order)
-    return [replace(rows[0], selected=rows[0].validation is not None), *rows[1:]]
+    return [replace(rows[0], selected=rows[0].complete), *rows[1:]]
 
 
 def _row(cells: Sequence[Cell], runs: Sequence[tuple[RunFolder, Record] | None]) -> Row:
@@ -84,6 +89,8 @@ def _row(cells: Sequence[Cell], runs: Sequence[tuple[RunFolder, Record] | None])
         interval("validation", "loss"),
         interval("test", "accuracy"),
         [found for found, _ in finished],
+        statuses.count("failed"),
+        len(finished) == len(runs),
     )
 
 

@@ -1,0 +1,26 @@
+"""The report of a sweep: of the runs of its cells, with the choice that it made."""
+
+from pathlib import Path
+
+from cifar_linear.config.sweeps import Sweep
+from cifar_linear.config.wording import as_text
+from cifar_linear.figures.style import Format
+from cifar_linear.report.collecting import collect
+from cifar_linear.report.writing import write_report
+from cifar_linear.sweep.folder import SweepFolder, key_of
+from cifar_linear.sweep.table import table_of
+
+
+def report_on(folder: SweepFolder, sweep: Sweep, out: Path, form: Format) -> Path:
+    """Write the report of a sweep and return the path of its page; runs that its grid no longer has are left out.
+
+    Raises `RunError` if there is no run to report.
+    """
+    runs = folder.runs()
+    known = [runs[key][0].path for cell in sweep.cells if (key := key_of(cell.config)) in runs]
+    found = collect(known or [folder.path])
+    figure = sweep.select_by.replace("_", " ")
+    first = table_of(sweep, folder)[0]
+    if first.selected and len(sweep.cells) > 1 and first.settings:
+        found.notes.insert(0, f"selected by {figure}: {as_text(first.settings)}")
+    return write_report(found, out, form, f"Sweep {folder.path.resolve().name}: {len(found.runs)} runs")
