@@ -6,7 +6,7 @@ TRAIN := $(BIN)/cifar-linear train
 REQUIRED := lambda-0_eta-0.1 lambda-0_eta-0.001 lambda-0.1_eta-0.001 lambda-1_eta-0.001
 
 .DEFAULT_GOAL := help
-.PHONY: help run required $(REQUIRED) gradcheck bench test check environment format-check lint types format schema lock clean
+.PHONY: help run required $(REQUIRED) mnist gradcheck bench test check environment format-check lint types format schema lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,13 @@ required: $(REQUIRED)  ## the four required settings on CIFAR-10 (set CIFAR_LINE
 
 $(REQUIRED): $(VENV)/run.stamp
 	$(TRAIN) --config configs/required/$@.yaml $(ARGS)
+
+mnist: $(VENV)/run.stamp  ## the experiments on MNIST, and a report that answers the course's questions with them
+	$(TRAIN) --config configs/mnist/binary.yaml --no-figures --quiet
+	$(TRAIN) --config configs/mnist/binary_shuffled.yaml --no-figures --quiet
+	$(TRAIN) --config configs/mnist/softmax.yaml --no-figures --quiet
+	$(BIN)/cifar-linear sweep --config configs/mnist/lambdas.yaml --no-figures --quiet
+	$(BIN)/cifar-linear report --questions configs/mnist/questions.yaml -o report/mnist
 
 gradcheck: $(VENV)/run.stamp  ## compare analytic with numeric gradients
 	$(BIN)/cifar-linear gradcheck
@@ -49,6 +56,7 @@ format: $(VENV)/dev.stamp  ## format the code and repair what the linter can
 schema: $(VENV)/run.stamp  ## write the schemas in configs anew
 	$(BIN)/cifar-linear config schema > configs/schema.json
 	$(BIN)/cifar-linear config schema --sweep > configs/sweep-schema.json
+	$(BIN)/cifar-linear config schema --questions > configs/questions-schema.json
 
 lock: $(VENV)/dev.stamp  ## pin the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv

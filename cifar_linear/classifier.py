@@ -10,13 +10,13 @@ from cifar_linear.arrays import Floats, Images
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.data.dataset import Split
-from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.records import Figures
 from cifar_linear.runs import RunFolder
 from cifar_linear.state import Weights
 from cifar_linear.training import evaluate, predict
+from cifar_linear.unpacking import make_objective
 
 _ROUNDING = 1e-6
 
@@ -37,7 +37,7 @@ class Classifier:
         config = parse_config(folder.read_config(), str(folder.path / "config.yaml"))
         model = folder.read_model(best)
         seen = Standardization(model.mean, model.std)
-        objective = Objective(LOSSES[config.loss], np.array([config.lam]), seen)
+        objective = make_objective([config], seen)
         return cls(config, Weights(model.W[None], model.b[None]), objective, model.class_names, model.image_shape)
 
     def evaluate(self, split: Split) -> Figures:

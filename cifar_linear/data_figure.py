@@ -21,6 +21,8 @@ def draw_images(
 
     Raises `ConfigError` if augmented images are wanted of a config that augments nothing.
     """
+    if split not in dataset.splits:
+        raise ConfigError(f"the config has no {split} images; choose another --split")
     shown = dataset.splits[split]
     indices = np.arange(min(count, len(shown)))
     if at_random:

@@ -39,23 +39,29 @@ def run_group(
         watch: is told of each evaluation point.
         check: is called before every update and may raise to stop there.
         checkpoints: one for each run, all of the same moment, to go on from there; none to begin.
-        test: whether the runs meet the test images when they have finished.
+        test: whether the runs meet the test images, if there are any, when they have finished.
 
     However training ends, each folder gets its status - finished, diverged, interrupted or failed - and weights and
     figures of the last evaluation point. Interrupts and failures are raised again.
     """
     group = Group.of(configs, dataset)
-    history = History([checkpoint.rows for checkpoint in checkpoints] or [()] * len(configs))
+    nothing = [()] * len(configs)
+    history = History(
+        [checkpoint.rows for checkpoint in checkpoints] or nothing,
+        [checkpoint.steps for checkpoint in checkpoints] or nothing,
+    )
     state = State.restore([checkpoint.arrays for checkpoint in checkpoints]) if checkpoints else group.first_state()
     for config, folder in zip(configs, folders, strict=True):
         folder.write_config(config.to_yaml())
     recorder = Recorder(folders, state, history, group.model, _facts(configs, dataset))
     try:
-        for evaluation in group.evaluations(state, check, history.losses()):
+        for evaluation in group.evaluations(state, check, history.past()):
             recorder.evaluated(evaluation, state)
             watch(evaluation)
         records = recorder.finished(_advice(configs, state))
-        return [judge(folder, dataset.test) for folder in folders] if test else records
+        if dataset.test is None or not test:
+            return records
+        return [judge(folder, dataset.test) for folder in folders]
     except KeyboardInterrupt:
         recorder.stopped("interrupted")
         raise

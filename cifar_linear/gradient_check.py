@@ -19,11 +19,12 @@ from cifar_linear.nn.gradcheck import (
     random_directions,
     unit_vectors,
 )
+from cifar_linear.nn.linear import initial_weights
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
-from cifar_linear.unpacking import draw_weights
+from cifar_linear.unpacking import make_standardization
 
 Gradients = Callable[[Objective, Floats, Labels, Floats, Floats], tuple[Floats, Floats]]
 """What is checked: `Objective.gradients`, or a version of it with a mistake."""
@@ -33,6 +34,8 @@ RANDOM_DIRECTIONS = 20
 EPS = 1e-3
 """Slopes smaller than this, times the cost, drown in the rounding of its differences: compared on this scale."""
 STEP = {"centred": 1e-5, "one-sided": 1e-7}
+_PENALTIES = ((0.0, "separate"), (0.1, "separate"), (0.1, "column"))
+"""Lambda, and what becomes of the bias."""
 THRESHOLD = {"centred": 1e-6, "one-sided": 1e-4}
 
 
@@ -41,6 +44,7 @@ class Case(NamedTuple):
 
     loss: str
     lam: float
+    bias: str
     images: int
     dimensions: int
     differences: str
@@ -57,29 +61,39 @@ class Case(NamedTuple):
 def check_gradients(config: Config, dataset: Dataset, gradients: Gradients = Objective.gradients) -> Iterator[Case]:
     """Compare for each loss, lambda 0 and 0.1, batches of 1 and 20 images, W and b, in float64.
 
+    With a penalty the bias is checked as itself and as the weight of a column of ones, which the numeric side appends.
+
     The first 20 dimensions are checked entry by entry, all of them along random directions. The weights are those
     that training would start from. The numeric side standardises the images, the analytic side folds that into the
     weights, as training does: both ways are checked against each other.
     """
-    W, b = draw_weights(config, dataset)
-    standardization = Standardization.of(dataset.train.images)
-    for name, lam, images, dimensions in product(LOSSES, (0.0, 0.1), (1, 20), (FEW_DIMENSIONS, W.shape[1])):
+    standardization = make_standardization(config, dataset.train)
+    for (name, loss), (lam, bias), images, few in product(LOSSES.items(), _PENALTIES, (1, 20), (True, False)):
+        W, b = initial_weights(
+            rng_for(config.seed, Purpose.WEIGHTS),
+            loss.scores_for(len(dataset.class_names)),
+            dataset.train.images.shape[1],
+            config.init_std,
+        )
+        dimensions = FEW_DIMENSIONS if few else W.shape[1]
         seen = Standardization(standardization.mean[:dimensions], standardization.std[:dimensions])
         point = _Point(
             pixels=dataset.train.images[:images, :dimensions].astype(np.float64),
-            labels=dataset.train.labels[:images],
+            # A single score tells the first class from all others.
+            labels=np.minimum(dataset.train.labels[:images], len(b)),
             W=W[:, :dimensions],
             b=b,
-            objective=Objective(LOSSES[name], np.array([lam]), seen),
+            objective=Objective(loss, np.array([lam]), seen, bias_is_weight=bias == "column"),
         )
         for parameter, differences in product("Wb", STEP):
-            if dimensions == FEW_DIMENSIONS:
+            if few:
                 directions = unit_vectors(len(b), dimensions, parameter)
             else:
                 rng = rng_for(config.seed, Purpose.GRADIENT_CHECK)
                 directions = random_directions(rng, RANDOM_DIRECTIONS, len(b), dimensions, parameter)
             found = point.deviation(gradients, directions, differences)
-            yield Case(name, lam, len(point.labels), dimensions, differences, parameter, found, THRESHOLD[differences])
+            allowed = THRESHOLD[differences]
+            yield Case(name, lam, bias, len(point.labels), dimensions, differences, parameter, found, allowed)
 
 
 class _Point(NamedTuple):
@@ -95,7 +109,14 @@ class _Point(NamedTuple):
         grad_W, grad_b = gradients(self.objective, self.pixels, self.labels, self.W[None], self.b[None])
         X = self.objective.standardization.apply(self.pixels)
 
+        ones = np.ones((len(X), 1))
+
         def cost(W: Doubles, b: Doubles) -> Doubles:
+            if self.objective.bias_is_weight:
+                whole = np.concatenate([W, b[..., None]], axis=-1)
+                return linear.cost(
+                    np.hstack([X, ones]), self.labels, whole, np.zeros_like(b), self.objective.lam, self.objective.loss
+                )
             return linear.cost(X, self.labels, W, b, self.objective.lam, self.objective.loss)
 
         analytic = analytic_slopes(grad_W[0].astype(np.float64), grad_b[0].astype(np.float64), directions)

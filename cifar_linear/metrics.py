@@ -15,9 +15,9 @@ class Metrics(NamedTuple):
     accuracy: Doubles
 
 
-def correct(scores: Floats, labels: Labels) -> Doubles:
-    """How many images each run classifies correctly, (R,), from scores (n, R, K); ties go to the lower class."""
-    counts: Doubles = (scores.argmax(axis=-1) == labels[:, None]).sum(axis=0, dtype=np.float64)
+def correct(predicted: Labels, labels: Labels) -> Doubles:
+    """How many images each run classifies correctly, (R,), from its predictions (n, R)."""
+    counts: Doubles = (predicted == labels[:, None]).sum(axis=0, dtype=np.float64)
     return counts
 
 

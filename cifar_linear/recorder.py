@@ -44,7 +44,8 @@ class Recorder:
     def evaluated(self, evaluation: Evaluation, state: State) -> None:
         """Note an evaluation point with its weights; save them if the last saving is a while ago."""
         now = perf_counter()
-        self._history.append({**evaluation.figures(), "seconds": now - self._started}, evaluation.valid)
+        figures = {**evaluation.figures(), "seconds": now - self._started}
+        self._history.append(figures, evaluation.step_losses, evaluation.valid)
         self._kept = state.copy()
         if now - self._saved > self._pause:
             self._save()
@@ -75,9 +76,11 @@ class Recorder:
     def _save(self) -> None:
         outcome = self._kept.outcome()
         for run, folder in enumerate(self._folders):
-            rows = self._history.rows(run)
-            folder.write_checkpoint(Checkpoint(self._kept.take(run), rows))
+            rows, steps = self._history.rows(run), self._history.steps(run)
+            folder.write_checkpoint(Checkpoint(self._kept.take(run), rows, steps))
             folder.write_metrics(rows)
+            if steps:
+                folder.write_steps(steps)
             folder.write_model(self._model_of(outcome, run))
             if self._kept.best:
                 folder.write_model(self._model_of(Weights(self._kept.best.W, self._kept.best.b), run), best=True)

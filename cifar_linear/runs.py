@@ -43,7 +43,10 @@ COLUMNS = (
 
 
 class Model(NamedTuple):
-    """A trained classifier and what is needed to use it: W (K, d), b (K,), mean and std (d,) on the [0, 1] scale."""
+    """A trained classifier and what is needed to use it: W (K, d), b (K,), mean and std (d,) on the [0, 1] scale.
+
+    Two classes may do with one score, that of the first: W (1, d), b (1,).
+    """
 
     W: Floats
     b: Floats
@@ -58,17 +61,22 @@ class Model(NamedTuple):
         if not all(part.dtype.kind == "f" and np.isfinite(part).all() for part in numbers):
             return "weights, mean and std must be finite numbers"
         features, classes = math.prod(self.image_shape), len(self.class_names)
-        shapes = (classes, features), (classes,), (features,), (features,)
+        scores = 1 if classes == 2 and len(self.b) == 1 else classes
+        shapes = (scores, features), (scores,), (features,), (features,)
         if len(self.image_shape) != 3 or tuple(part.shape for part in numbers) != shapes:
             return f"arrays do not fit {classes} classes of images {self.image_shape}"
         return None
 
 
 class Checkpoint(NamedTuple):
-    """Everything that a run needs to go on from an evaluation point: its part of the state, and its history."""
+    """Everything that a run needs to go on from an evaluation point: its part of the state, and its history.
+
+    ``steps`` are the losses of single batches, if they are recorded.
+    """
 
     arrays: Mapping[str, Any]
     rows: Sequence[Mapping[str, Any]]
+    steps: Sequence[float] = ()
 
 
 class Predictions(NamedTuple):
@@ -85,7 +93,7 @@ class Predictions(NamedTuple):
 
     def problem(self, model: Model) -> str | None:
         """What is wrong with predictions that were read; None for those that such a model could make."""
-        images, (classes, features) = len(self.labels), model.W.shape
+        images, classes, features = len(self.labels), len(model.class_names), model.W.shape[1]
         shapes = (images, classes), (images,), (len(self.mistakes),), (len(self.mistakes), features)
         if tuple(part.shape for part in self) != shapes:
             return f"arrays do not fit {images} images of {classes} classes"
@@ -180,6 +188,25 @@ class RunFolder:
             writer.writerows(rows)
         self._write("metrics.csv", text.getvalue().encode())
 
+    def write_steps(self, losses: Sequence[float]) -> None:
+        """The training loss of every batch, before its update."""
+        lines = (f"{step},{loss!r}\n" for step, loss in enumerate(losses, start=1))
+        self._write("steps.csv", ("step,train_loss\n" + "".join(lines)).encode())
+
+    def read_steps(self) -> list[float]:
+        """What `write_steps` wrote, in order; nothing if nothing was. Raises `RunError` for anything but that."""
+        if not (self.path / "steps.csv").exists():
+            return []
+        try:
+            head, *lines = self._read("steps.csv").decode().splitlines()
+            steps = [line.split(",") for line in lines]
+            losses = [float(loss) for _, loss in steps]
+            if head != "step,train_loss" or [int(step) for step, _ in steps] != list(range(1, len(steps) + 1)):
+                raise ValueError("steps must be counted from 1")
+        except ValueError as error:
+            raise RunError(f"{self.path / 'steps.csv'}: damaged: {error}") from error
+        return losses
+
     def read_metrics(self) -> list[dict[str, float]]:
         """What `write_metrics` wrote. Raises `RunError` if a row lacks a column or a finite number in it."""
         path = self.path / "metrics.csv"
@@ -217,7 +244,7 @@ class RunFolder:
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
         """From where the run can go on: one file, so that weights and history are always of the same moment."""
         columns = {name: np.array([row[name] for row in checkpoint.rows]) for name in next(iter(checkpoint.rows), ())}
-        stored = {"state": checkpoint.arrays, "row": columns}
+        stored = {"state": checkpoint.arrays, "row": columns, "step": {"train_loss": np.array(checkpoint.steps)}}
         parts = {f"{part}.{name}": array for part, arrays in stored.items() for name, array in arrays.items()}
         self._write_arrays("checkpoint.npz", parts)
 
@@ -231,7 +258,8 @@ class RunFolder:
             stored.setdefault(part, {})[name] = array
         columns = {name: array.tolist() for name, array in stored["row"].items()}
         rows = [dict(zip(columns, figures, strict=True)) for figures in zip(*columns.values(), strict=True)]
-        return Checkpoint(stored["state"], rows)
+        steps = stored.get("step", {}).get("train_loss", np.empty(0))
+        return Checkpoint(stored["state"], rows, steps.tolist())
 
     def write_predictions(self, predictions: Predictions) -> None:
         """What the finished classifier makes of the test images."""
@@ -302,3 +330,27 @@ def run_folders(path: Path) -> Iterator[Path]:
 def sweeps(path: Path) -> list[Path]:
     """The folders of sweeps in a folder."""
     return sorted(file.parent for file in path.glob(f"*/{SWEEP_FILE}"))
+
+
+def newest_runs(runs_dir: Path, name: str) -> list[Path]:
+    """The newest run called ``name``, or all runs of the newest sweep; ``sweep/cell`` is one of its runs.
+
+    Raises `RunError` if there is none.
+    """
+    path = runs_dir
+    for part in Path(name).parts:
+        path = _newest(path, part)
+        if not path.is_dir():
+            raise RunError(f"{path}: no run and no sweep of that name; train it first, or choose another --runs-dir")
+    return list(run_folders(path))
+
+
+def _newest(folder: Path, name: str) -> Path:
+    """What `RunFolder.create` made last for a name; else what is called just that, as sweeps are."""
+    made = re.compile(rf"(\d{{8}}T\d{{6}}Z)_{re.escape(name)}(?:_(\d+))?")
+    found = [
+        (match[1], int(match[2] or 1), path)
+        for path in folder.glob(f"*{name}*")
+        if (match := made.fullmatch(path.name))
+    ]
+    return max(found)[2] if found else folder / name

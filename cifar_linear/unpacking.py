@@ -9,20 +9,31 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
-from cifar_linear.arrays import Doubles, Floats, Labels
+from cifar_linear.arrays import Doubles
 from cifar_linear.config.models import (
-    Cifar10Data,
     Config,
     CosineDecay,
     HeldOut,
     NoDecay,
     PlateauDecay,
     StepDecay,
+    SyntheticData,
 )
-from cifar_linear.data import cifar10, synthetic
+from cifar_linear.data import cifar10, mnist, synthetic
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches
-from cifar_linear.data.dataset import Dataset, ReadBatch, Split, SplitName, hold_out, join_batches
+from cifar_linear.data.dataset import (
+    Dataset,
+    Source,
+    Split,
+    SplitName,
+    first_images,
+    hold_out,
+    join_batches,
+    only_classes,
+)
+from cifar_linear.errors import ConfigError
+from cifar_linear.history import Past
 from cifar_linear.nn.linear import initial_weights
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
@@ -37,43 +48,63 @@ from cifar_linear.training import Evaluation, train
 def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
     """The images that a config asks for.
 
-    CIFAR-10 is looked for in ``data_dir``, else in the config's ``data.folder``, else in the platform's cache folder.
-    Raises `DataError`.
+    Published images are looked for in ``data_dir``, else in the config's ``data.folder``, else in the platform's cache
+    folder. Raises `DataError`, and `ConfigError` if the config leaves too few of them.
     """
-    read, class_names = _source(config, data_dir)
-    training, validation = _train_and_validation(config, read)
-    return Dataset(training, validation, join_batches(read, config.data.test), class_names, cifar10.IMAGE_SHAPE)
+    source = _source(config, data_dir)
+    training, validation = _train_and_validation(config, source)
+    test = _split(config, source, config.data.test) if config.data.test else None
+    if len(training) < config.n_batch or not len(validation):
+        raise ConfigError(
+            f"data.limit and data.classes leave {len(training)} images for training and {len(validation)} for "
+            f"validation; n_batch is {config.n_batch}"
+        )
+    names = tuple(source.class_names[label] for label in config.data.classes or range(len(source.class_names)))
+    return Dataset(training, validation, test, names, source.image_shape)
 
 
 def load_split(config: Config, name: SplitName, data_dir: Path | None = None) -> Split:
-    """One split of `load_dataset`, from no more files than it needs."""
-    read, _ = _source(config, data_dir)
+    """One split of `load_dataset`, from no more files than it needs. Raises `ConfigError` if it has no images."""
+    source = _source(config, data_dir)
     if name == "test":
-        return join_batches(read, config.data.test)
+        if not config.data.test:
+            raise ConfigError("data.test is empty: this config has no test images; use --split validation")
+        return _split(config, source, config.data.test)
     if name == "train" and not isinstance(config.data.validation, HeldOut):
-        return join_batches(read, config.data.train)
-    training, validation = _train_and_validation(config, read)
+        return _split(config, source, config.data.train)
+    training, validation = _train_and_validation(config, source)
     return training if name == "train" else validation
 
 
-def _train_and_validation(config: Config, read: ReadBatch) -> tuple[Split, Split]:
+def _train_and_validation(config: Config, source: Source) -> tuple[Split, Split]:
     data = config.data
-    training = join_batches(read, data.train)
+    training = _split(config, source, data.train)
     if isinstance(data.validation, HeldOut):
         return hold_out(training, data.validation.size, rng_for(config.seed, Purpose.HELD_OUT))
-    return training, join_batches(read, data.validation)
+    return training, _split(config, source, data.validation)
 
 
-def _source(config: Config, data_dir: Path | None) -> tuple[ReadBatch, tuple[str, ...]]:
-    """Where batches come from, and what their classes are called."""
+def _split(config: Config, source: Source, batches: Sequence[str]) -> Split:
+    """The images of some batches that a config leaves."""
     data = config.data
-    if isinstance(data, Cifar10Data):
-        return cifar10.reader(data_dir or _own_folder(data)), cifar10.CLASS_NAMES
-    return synthetic.reader(data.images_per_batch, data.seed), synthetic.CLASS_NAMES
+    return only_classes(first_images(join_batches(source, batches), data.limit), data.classes)
 
 
-def _own_folder(data: Cifar10Data) -> Path:
-    return Path(data.folder).expanduser() if data.folder else user_cache_path("cifar-linear")
+def _source(config: Config, data_dir: Path | None) -> Source:
+    """Where batches come from."""
+    data = config.data
+    if isinstance(data, SyntheticData):
+        return synthetic.source(data.images_per_batch, data.seed)
+    own_folder = Path(data.folder).expanduser() if data.folder else user_cache_path("cifar-linear")
+    read = {"cifar10": cifar10.source, "mnist": mnist.source}[data.dataset]
+    return read(data_dir or own_folder)
+
+
+def make_standardization(config: Config, training: Split) -> Standardization:
+    """From pixels to what the weights see."""
+    if config.data.normalize == "minus_one_one":
+        return Standardization.same_for_all(training.images.shape[1], mean=0.5, std=0.5)
+    return Standardization.of(training.images)
 
 
 def make_augmentation(config: Config, dataset: Dataset) -> Augmentation | None:
@@ -98,9 +129,16 @@ def make_schedule(config: Config) -> Schedule:
 
 
 def draw_weights(config: Config, dataset: Dataset) -> tuple[Doubles, Doubles]:
-    """The weights (K, d) and biases (K,) that a run starts from."""
+    """The weights (K, d) and biases (K,) that a run starts from; of the logistic loss K is 1."""
     rng = rng_for(config.seed, Purpose.WEIGHTS)
-    return initial_weights(rng, len(dataset.class_names), dataset.train.images.shape[1], config.init_std)
+    scores = LOSSES[config.loss].scores_for(len(dataset.class_names))
+    return initial_weights(rng, scores, dataset.train.images.shape[1], config.init_std)
+
+
+def make_objective(configs: Sequence[Config], standardization: Standardization) -> Objective:
+    """What runs minimise that may differ in lambda, eta and decay only."""
+    shared, lam = configs[0], np.array([config.lam for config in configs])
+    return Objective(LOSSES[shared.loss], lam, standardization, bias_is_weight=shared.bias == "column")
 
 
 def shared_part(config: Config) -> Config:
@@ -121,9 +159,7 @@ class Group:
         """Raises ValueError if the configs cannot share a pass over the data."""
         if len({shared_part(config) for config in configs}) > 1:
             raise ValueError("runs that share a pass over the data may differ in lambda, eta and decay only")
-        lam = np.array([config.lam for config in configs])
-        objective = Objective(LOSSES[configs[0].loss], lam, Standardization.of(dataset.train.images))
-        return cls(configs, dataset, objective)
+        return cls(configs, dataset, make_objective(configs, make_standardization(configs[0], dataset.train)))
 
     @property
     def shared(self) -> Config:
@@ -136,11 +172,11 @@ class Group:
         return State.first(weights, self.shared.dtype)
 
     def evaluations(
-        self, state: State, check: Callable[[], None], losses: Sequence[Doubles] = ()
+        self, state: State, check: Callable[[], None] = lambda: None, past: Sequence[Past] = ()
     ) -> Iterator[Evaluation]:
         """Train ``state``; ``check`` is called before every update and may raise to stop there.
 
-        A training that goes on is given the validation losses (R,) of all evaluations that it has behind it.
+        A training that goes on is given all evaluations that it has behind it.
         """
         train_split, shared = self.dataset.train, self.shared
         batches = Batches(
@@ -149,25 +185,23 @@ class Group:
             shuffle=shared.shuffle,
             seed=shared.seed,
             dtype=shared.dtype,
+            drop_last=shared.drop_last,
             augmentation=make_augmentation(shared, self.dataset),
         )
-
-        def checked_batches(epoch: int) -> Iterator[tuple[Floats, Labels]]:
-            for batch in batches(epoch):
-                check()
-                yield batch
-
         return train(
             state,
             self.objective,
-            checked_batches,
+            batches,
             train_split,
             self.dataset.validation,
             eta=self._rates,
-            epochs=range(len(losses), shared.epochs + 1),
+            epochs=shared.epochs,
+            evaluate_every=max(1, batches.steps // shared.evaluate.per_epoch) if shared.evaluate else None,
             average_from=shared.averaging.from_epoch if shared.averaging else None,
             patience=shared.early_stopping.patience if shared.early_stopping else None,
-            losses=losses,
+            record_steps=shared.record_steps,
+            past=past,
+            check=check,
         )
 
     def _rates(self, epoch: int, losses: Sequence[Doubles]) -> Doubles:

@@ -22,7 +22,7 @@ def write_matlab(folder, images, labels):
 
 
 def read(folder):
-    return cifar10.reader(folder)("data_batch_1")
+    return cifar10.source(folder).read("data_batch_1")
 
 
 def test_the_three_layouts_give_the_same_arrays(tmp_path, python_folder, batch_arrays):
@@ -38,7 +38,7 @@ def test_the_three_layouts_give_the_same_arrays(tmp_path, python_folder, batch_a
 
 def refusal(folder, name="data_batch_1"):
     with pytest.raises(DataError) as caught:
-        cifar10.reader(folder)(name)
+        cifar10.source(folder).read(name)
     return str(caught.value)
 
 

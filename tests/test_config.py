@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cifar_linear.config.models import schema
+from cifar_linear.config.questions import read_questions
 from cifar_linear.config.reading import parse_config, read_config
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.errors import ConfigError
@@ -32,8 +33,8 @@ def test_example_configs_are_valid_and_name_the_schema(path):
     """For the program and for an editor alike."""
     text = path.read_text()
     first_line = text.splitlines()[0]
-    read = read_sweep if first_line.endswith("sweep-schema.json") else read_config
-    read(path)
+    schema_of = first_line.rpartition("/")[2].rpartition("=")[2]
+    {"sweep-schema.json": read_sweep, "questions-schema.json": read_questions}.get(schema_of, read_config)(path)
     assert first_line.startswith("# yaml-language-server: $schema=")
     named = json.loads((path.parent / first_line.partition("=")[2]).read_text())
     jsonschema.validate(yaml.safe_load(text), named)
@@ -42,7 +43,8 @@ def test_example_configs_are_valid_and_name_the_schema(path):
 def test_schema_file_is_what_the_program_prints(run):
     assert (CONFIGS / "schema.json").read_text() == run("config", "schema").stdout
     assert json.loads(run("config", "schema").stdout) == schema()
-    assert (CONFIGS / "sweep-schema.json").read_text() == run("config", "schema", "--sweep").stdout
+    for kind in ("sweep", "questions"):
+        assert (CONFIGS / f"{kind}-schema.json").read_text() == run("config", "schema", f"--{kind}").stdout
 
 
 def test_the_four_required_settings_differ_in_lambda_and_eta_only():
@@ -93,10 +95,10 @@ BAD_VALUES = [
     ("n_batch: '50'", 'f.yaml:6: n_batch: must be a whole number, found "50"'),
     ("epochs: 2.5", "f.yaml:6: epochs: must be a whole number, found 2.5"),
     ("seed: -4", "f.yaml:6: seed: must be greater than or equal to 0, found -4"),
-    ("loss: hinge", "f.yaml:6: loss: must be 'softmax' or 'sigmoid_bce', found \"hinge\""),
+    ("loss: hinge", "f.yaml:6: loss: must be 'softmax', 'sigmoid_bce' or 'logistic', found \"hinge\""),
     ("data: 5", "f.yaml:6: data: must be a mapping of keys, found 5"),
     ("data: {}", "f.yaml:6: data.dataset: missing (which images)"),
-    ("data: {dataset: mnist}", "f.yaml:6: data.dataset: must be one of 'cifar10', 'synthetic', found \"mnist\""),
+    ("data: {dataset: svhn}", "f.yaml:6: data.dataset: must be one of 'cifar10', 'mnist', 'synthetic', found \"svhn\""),
     ("data: {dataset: cifar10, train: []}", "data.train: must have at least 1 item, not 0, found []"),
     ("data: {dataset: cifar10, train: test_batch}", 'data.train: must be a list, found "test_batch"'),
     ("data: {dataset: cifar10, train: [batch_1]}", "data.train.0: must be 'data_batch_1', 'data_batch_2'"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cifar_linear.config.models import BatchName, Cifar10Data
 from cifar_linear.data import cifar10, synthetic
 from cifar_linear.data.batches import Batches, pixel_chunks
-from cifar_linear.data.dataset import Split, hold_out, join_batches
+from cifar_linear.data.dataset import Source, Split, first_images, hold_out, join_batches, only_classes
 
 
 def numbered(n, classes=10):
@@ -81,38 +81,58 @@ def test_held_out_images_are_a_fair_share_of_each_class(n, size, seed):
 
 
 def test_batches_are_joined_in_the_order_of_their_names():
-    parts = {name: numbered(5 + 0 * i) for i, name in enumerate("abc")}
+    parts = {name: numbered(5 + i) for i, name in enumerate("abc")}
     for i, part in enumerate(parts.values()):
         part.images[:, 3] = i
-    joined = join_batches(lambda name: (parts[name].images, parts[name].labels), ["c", "a"])
-    assert joined.images[:, 3].tolist() == [2] * 5 + [0] * 5
-    assert joined.labels.tolist() == [0, 1, 2, 3, 4] * 2
+    source = Source(lambda name: (parts[name].images, parts[name].labels), lambda name: len(parts[name]), (), (1, 1, 4))
+    joined = join_batches(source, ["c", "a"])
+    assert joined.images[:, 3].tolist() == [2] * 7 + [0] * 5
+    assert joined.labels.tolist() == [*range(7), *range(5)]
+
+
+def test_classes_are_kept_in_the_order_of_their_images_and_counted_anew():
+    """Labels are counted in the order in which the classes are named; a limit is applied before."""
+    split = numbered(10, classes=4)
+    kept = only_classes(first_images(split, 7), [2, 0])
+    assert kept.labels.tolist() == [1, 0, 1, 0]
+    np.testing.assert_array_equal(kept.images, split.images[[0, 2, 4, 6]])
+    assert only_classes(first_images(split, None), None).labels is not None
+    assert len(only_classes(split, [9, 8])) == 0
 
 
 def test_config_and_data_know_the_same_batches():
     """They share no module, so this holds them together."""
     assert get_args(BatchName) == cifar10.BATCHES
-    assert Cifar10Data(dataset="cifar10").batch_size == cifar10.IMAGES_PER_BATCH
+    assert Cifar10Data(dataset="cifar10").images_in("data_batch_1") == cifar10.IMAGES_PER_BATCH
 
 
 def test_synthetic_images_are_the_same_everywhere_and_always():
     """A figure made on one machine must be found on another: the pixels are pinned by their hash."""
-    images, labels = synthetic.reader(20, seed=0)("data_batch_1")
+    images, labels = synthetic.source(20, seed=0).read("data_batch_1")
     digest = hashlib.sha256(images.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
     assert digest == "5e9bd42e7811b796dd7841e2a066264d9e0c2d56b98b46a5f90a7469fca0564c"
 
 
 def test_synthetic_batches_and_seeds_differ():
     batches = [
-        synthetic.reader(10, seed)(name)[0].tobytes() for seed in (0, 1) for name in ("data_batch_1", "test_batch")
+        synthetic.source(10, seed).read(name)[0].tobytes() for seed in (0, 1) for name in ("data_batch_1", "test_batch")
     ]
     assert len(set(batches)) == 4
 
 
 @pytest.mark.parametrize("size", [10, 57, 1000])
 def test_synthetic_classes_are_balanced_at_any_size(size):
-    images, labels = synthetic.reader(size, seed=3)("data_batch_2")
+    images, labels = synthetic.source(size, seed=3).read("data_batch_2")
     assert images.shape == (size, 3072)
     counts = np.bincount(labels, minlength=10)
     assert counts.max() - counts.min() <= 1
     assert len(synthetic.CLASS_NAMES) == 10
+
+
+def test_a_partial_last_batch_can_be_left_out_and_first_batches_passed_over():
+    split = numbered(23)
+    options = {"n_batch": 5, "shuffle": True, "seed": 1, "dtype": np.float32}
+    whole, cut = Batches(split, **options), Batches(split, **options, drop_last=True)
+    assert (whole.steps, cut.steps) == (5, 4)
+    assert met(cut, 2) == met(whole, 2)[:4]
+    assert met(lambda epoch: whole(epoch, 3), 2) == met(whole, 2)[3:]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib import rcParams
 
-from cifar_linear.figures.curves import SAME, accuracy_figure, cost_figure, overlaid_figure
+from cifar_linear.figures.curves import SAME, accuracy_figure, axis_of, cost_figure, norm_figure, overlaid_figure
 from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.predictions import BINS, confusion_figure, histogram_figure
 from cifar_linear.figures.style import rendered
@@ -146,3 +146,47 @@ def test_drawing_leaves_matplotlibs_settings_alone():
     before = dict(rcParams)
     rendered(cost_figure(ROWS, 0.1))
     assert dict(rcParams) == before
+
+
+WITHIN = [{**row, "epoch": epoch, "step": step} for row, epoch, step in zip(ROWS, (0, 1, 1), (0, 1, 4), strict=False)]
+
+
+def test_evaluations_within_an_epoch_and_single_steps_ask_for_steps_below():
+    assert axis_of([ROWS]) == "epoch"
+    assert axis_of([ROWS, WITHIN]) == "step"
+    assert axis_of([ROWS], [0.5]) == "step"
+    line = accuracy_figure(WITHIN).axes[0].get_lines()[1]
+    assert line.get_xdata().tolist() == [0, 1, 4]
+
+
+def test_losses_of_batches_are_shown_as_means_of_blocks_with_their_spread():
+    """Of 250 losses at most 100 blocks: three in each, the last smaller; the band is a standard deviation wide."""
+    losses = np.random.default_rng(0).random(250)
+    axes = cost_figure(ROWS, 0, losses.tolist()).axes[0]
+    blocks = axes.get_lines()[0]
+    assert blocks.get_label() == "training loss, mean of 3 batches"
+    assert blocks.get_xdata().tolist() == [*range(3, 250, 3), 250]
+    np.testing.assert_allclose(blocks.get_ydata()[:-1], losses[:249].reshape(83, 3).mean(axis=1))
+    (band,) = axes.collections
+    edges = band.get_paths()[0].vertices
+    upper = edges[np.isclose(edges[:, 0], 3), 1].max()
+    assert upper == pytest.approx(losses[:3].mean() + losses[:3].std())
+
+
+def test_ends_of_an_axis_can_be_set():
+    assert cost_figure(ROWS, 0.1, ylim=(0, 9)).axes[0].get_ylim() == (0, 9)
+    assert accuracy_figure(ROWS, (0.2, 0.6)).axes[0].get_ylim() == (0.2, 0.6)
+    assert overlaid_figure({"a": ROWS}, "cost", (1, 2)).axes[1].get_ylim() == (1, 2)
+
+
+def test_norms_are_drawn_over_lambda_with_a_place_for_zero():
+    axes = norm_figure({"": {0.1: 4.0, 0: 9.0, 1: 2.0}}).axes[0]
+    (line,) = axes.get_lines()
+    assert line.get_xdata().tolist() == [0, 0.1, 1]
+    assert line.get_ydata().tolist() == [9, 4, 2]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "0.1", "1"]
+
+
+def test_one_score_for_two_classes_is_one_template():
+    figure = template_figure({"a": np.arange(16.0)[None]}, ("2 against 3",), (1, 4, 4))
+    assert [axes.get_title() for axes in figure.axes] == ["2 against 3"]

@@ -23,6 +23,12 @@ def penalised_bias(objective, pixels, labels, W, b):
     return grad_W, grad_b + 2 * objective.lam[:, None] * b
 
 
+def bias_not_penalised(objective, pixels, labels, W, b):
+    """Right for a bias of its own."""
+    grad_W, grad_b = RIGHT(objective, pixels, labels, W, b)
+    return grad_W, grad_b - 2 * objective.lam[:, None] * b * objective.bias_is_weight
+
+
 def wrong_sign(objective, pixels, labels, W, b):
     return tuple(-gradient for gradient in RIGHT(objective, pixels, labels, W, b))
 
@@ -48,10 +54,10 @@ def not_a_number(objective, pixels, labels, W, b):
 
 
 def test_the_gradients_of_training_pass_every_case(make_config, dataset):
-    """Both losses, lambda 0 and 0.1, 1 and 20 images, 20 and 3072 dimensions, W and b, both kinds of difference."""
+    """Three losses, three penalties, 1 and 20 images, 20 and 3072 dimensions, W and b, both kinds of difference."""
     cases = list(check_gradients(make_config(), dataset))
-    assert len(cases) == 2**6
-    assert len({case[:6] for case in cases}) == 2**6
+    assert len(cases) == 3 * 3 * 2**4
+    assert len({case[:7] for case in cases}) == len(cases)
     assert all(case.passed for case in cases), [case for case in cases if not case.passed]
 
 
@@ -67,6 +73,7 @@ def test_right_gradients_pass_at_any_scale_of_weights(make_config, dataset, init
         (missing_mean, lambda case: case.images > 1),
         (missing_two, lambda case: case.lam > 0 and case.parameter == "W"),
         (penalised_bias, lambda case: case.lam > 0 and case.parameter == "b"),
+        (bias_not_penalised, lambda case: case.bias == "column" and case.parameter == "b"),
         (wrong_sign, lambda case: True),
         (missing_class_mean, lambda case: case.loss == "sigmoid_bce"),
         (not_unfolded, lambda case: case.parameter == "W"),
@@ -82,8 +89,8 @@ def test_planted_mistake_is_caught_exactly_where_it_shows(make_config, dataset, 
 def test_command_prints_every_case_and_succeeds(run):
     result = run("gradcheck", "--set", "data.images_per_batch=60")
     assert result.exit_code == 0
-    assert "all 64 gradient checks passed" in result.stdout
-    assert result.stdout.count("ok\n") == 64
+    assert "all 144 gradient checks passed" in result.stdout
+    assert result.stdout.count("ok\n") == 144
 
 
 def test_command_exits_with_5_when_a_gradient_is_wrong(run, monkeypatch):
@@ -91,4 +98,4 @@ def test_command_exits_with_5_when_a_gradient_is_wrong(run, monkeypatch):
     result = run("gradcheck", "--set", "data.images_per_batch=60")
     assert result.exit_code == 5
     assert "FAILED" in result.stdout
-    assert "64 of 64 gradient checks failed" in result.stderr
+    assert "144 of 144 gradient checks failed" in result.stderr

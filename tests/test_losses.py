@@ -8,13 +8,19 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import log_loss
 
-from cifar_linear.nn.losses import LOSSES, sigmoid, sigmoid_bce, softmax, softmax_cross_entropy
+from cifar_linear.nn.losses import LOSSES, logistic, sigmoid, sigmoid_bce, softmax, softmax_cross_entropy
 
 EVERY_LOSS = pytest.mark.parametrize("name", LOSSES)
 TWINS = {
     "softmax": (reference.softmax, reference.softmax_cross_entropy, reference.softmax_cross_entropy_gradient),
     "sigmoid_bce": (reference.sigmoid, reference.sigmoid_bce, reference.sigmoid_bce_gradient),
+    "logistic": (reference.logistic_probabilities, reference.logistic, reference.logistic_gradient),
 }
+
+
+def fitting(name, scores, labels):
+    """Scores and labels of a kind that the loss takes: one score and two classes for the logistic one."""
+    return (scores[..., :1], labels % 2) if name == "logistic" else (scores, labels)
 
 
 @pytest.fixture
@@ -29,6 +35,7 @@ def labels():
 
 @EVERY_LOSS
 def test_agrees_with_its_slow_twin(name, scores, labels):
+    scores, labels = fitting(name, scores, labels)
     loss, (probabilities, value, gradient) = LOSSES[name], TWINS[name]
     pairs = list(zip(scores.tolist(), labels.tolist(), strict=True))
     np.testing.assert_allclose(loss.probabilities(scores), [probabilities(s) for s, _ in pairs], rtol=1e-12)
@@ -55,12 +62,14 @@ AUTOGRAD = {
     "sigmoid_bce": lambda s, y: anp.sum(
         anp.log(1 + anp.exp(s)) - s * (anp.arange(s.shape[1]) == y[:, None])
     ) / s.shape[1],
+    "logistic": lambda s, y: anp.sum(anp.log(1 + anp.exp(s[:, 0])) - s[:, 0] * (y == 0)),
 }  # fmt: skip
 
 
 @EVERY_LOSS
 def test_gradient_agrees_with_automatic_differentiation(name, scores, labels):
     """Autograd differentiates the textbook formula to the same score gradient."""
+    scores, labels = fitting(name, scores, labels)
     theirs = autograd.grad(AUTOGRAD[name])(scores, labels)
     np.testing.assert_allclose(LOSSES[name].score_gradient(scores, labels), theirs, rtol=1e-9, atol=1e-15)
 
@@ -70,6 +79,24 @@ def test_zero_scores_cost_ln_k_and_ln_2():
     scores, labels = np.zeros((1, 10)), np.array([4])
     assert softmax_cross_entropy(scores, labels) == pytest.approx(np.log(10))
     assert sigmoid_bce(scores, labels) == pytest.approx(np.log(2))
+    assert logistic(scores[:, :1], labels % 2) == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize(("name", "outputs"), [("softmax", [0.1] * 10), ("logistic", [0.5, 0.5])])
+def test_zero_weights_give_every_class_the_same_probability(name, outputs):
+    probabilities = LOSSES[name].probabilities(np.zeros((3, LOSSES[name].scores_for(len(outputs)))))
+    np.testing.assert_allclose(probabilities, [outputs] * 3)
+
+
+def test_logistic_predicts_the_first_class_from_one_half_on():
+    """It is the softmax of two classes whose second score is 0."""
+    scores = np.array([[0.0], [1e-300], [-1e-300], [3.0]])
+    assert LOSSES["logistic"].predicted(scores).tolist() == [0, 0, 1, 0]
+    both = np.concatenate([scores, 0 * scores], axis=1)
+    np.testing.assert_allclose(
+        logistic(scores, np.array([0, 1, 1, 0])), softmax_cross_entropy(both, np.array([0, 1, 1, 0]))
+    )
+    np.testing.assert_allclose(LOSSES["logistic"].probabilities(scores), softmax(both))
 
 
 @EVERY_LOSS
@@ -77,13 +104,13 @@ def test_zero_scores_cost_ln_k_and_ln_2():
 def test_extreme_scores_stay_finite_and_keep_their_dtype(name, dtype):
     """Scores of +-1e4 give finite losses and gradients: 1e4 apart costs what it should, not infinity."""
     scores = np.array([[1e4, -1e4, 0], [-1e4, 1e4, 0]], dtype)
-    labels = np.array([0, 0])
+    scores, labels = fitting(name, scores, np.array([0, 0]))
     loss = LOSSES[name]
     values = loss.values(scores, labels)
     assert np.isfinite(values).all()
     assert np.isfinite(loss.score_gradient(scores, labels)).all()
     assert values.dtype == loss.score_gradient(scores, labels).dtype == loss.probabilities(scores).dtype == dtype
-    expected = {"softmax": [0, 2e4], "sigmoid_bce": [np.log(2) / 3, (2e4 + np.log(2)) / 3]}[name]
+    expected = {"softmax": [0, 2e4], "sigmoid_bce": [np.log(2) / 3, (2e4 + np.log(2)) / 3], "logistic": [0, 1e4]}[name]
     np.testing.assert_allclose(values, expected, rtol=1e-6)
 
 
@@ -105,6 +132,7 @@ def test_softmax_gradient_sums_to_zero_and_probabilities_to_one(scores):
 @EVERY_LOSS
 def test_runs_of_a_group_do_not_mix(name, scores, labels):
     """Scores (n, R, K) give for each run what (n, K) gives alone."""
+    scores, labels = fitting(name, scores, labels)
     group = np.stack([scores, -scores], axis=1)
     for part in (LOSSES[name].values, LOSSES[name].score_gradient):
         np.testing.assert_array_equal(part(group, labels)[:, 1], part(-scores, labels))

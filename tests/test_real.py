@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reference
 
 from cifar_linear.config.reading import read_config
+from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.data import cifar10
 from cifar_linear.experiment import run_group
 from cifar_linear.gradient_check import check_gradients
@@ -28,8 +30,8 @@ EXPECTED = {
 
 @pytest.mark.parametrize("layout", cifar10.LAYOUTS, ids=lambda layout: layout.folder)
 def test_each_published_layout_gives_the_same_images(real_data, layout):
-    read = cifar10.reader(real_data / layout.folder)
-    first = cifar10.reader(real_data)
+    read = cifar10.source(real_data / layout.folder).read
+    first = cifar10.source(real_data).read
     for name in ("data_batch_5", "test_batch"):
         for ours, theirs in zip(read(name), first(name), strict=True):
             np.testing.assert_array_equal(ours, theirs)
@@ -37,7 +39,7 @@ def test_each_published_layout_gives_the_same_images(real_data, layout):
 
 def test_first_training_images_are_the_published_ones(real_data):
     """A frog, two trucks, a deer and a car; the frog's first red pixels are known."""
-    images, labels = cifar10.reader(real_data)("data_batch_1")
+    images, labels = cifar10.source(real_data).read("data_batch_1")
     assert [cifar10.CLASS_NAMES[label] for label in labels[:5]] == ["frog", "truck", "truck", "deer", "automobile"]
     assert images[0, :5].tolist() == [59, 43, 50, 68, 98]
     assert np.bincount(labels).tolist() == [1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981]
@@ -103,3 +105,57 @@ def test_a_run_of_a_stack_reaches_what_it_reaches_alone(real_data, tmp_path):
         for split, figures in stacked.metrics.items():
             assert figures.accuracy == pytest.approx(alone.metrics[split].accuracy, abs=0.002)
             assert figures.loss == pytest.approx(alone.metrics[split].loss, abs=1e-4)
+
+
+MNIST = REQUIRED.parent / "mnist"
+
+
+@pytest.mark.parametrize(
+    ("name", "accuracies"), [("binary", (97.5, 98.5)), ("binary_shuffled", (97.5, 98.5)), ("softmax", (91, 92.5))]
+)
+def test_digits_are_told_apart_as_in_the_course(real_data, tmp_path, name, accuracies):
+    """Early stopping ends all of them; two digits are easier than ten."""
+    config = read_config(MNIST / f"{name}.yaml")
+    folder = RunFolder.create(tmp_path, name)
+    (record,) = run_group([config], [folder], load_dataset(config, real_data), lambda _: None)
+    assert record.stopped_early
+    assert record.data.images == {
+        "train": 4005 if "binary" in name else 20_000,
+        "validation": 2042 if "binary" in name else 10_000,
+    }
+    for outcome in (record.metrics, record.best.metrics):
+        assert accuracies[0] <= 100 * outcome["validation"].accuracy <= accuracies[1]
+
+
+def test_accuracy_and_weights_fall_as_lambda_grows_on_mnist(real_data, tmp_path):
+    """Ten epochs show it; the config has fifty."""
+    cells = read_sweep(MNIST / "lambdas.yaml", ["epochs=10"]).cells
+    folders = [RunFolder.create(tmp_path, cell.name) for cell in cells]
+    configs = [cell.config for cell in cells]
+    records = run_group(configs, folders, load_dataset(configs[0], real_data), lambda _: None)
+    by_lambda = sorted(zip(configs, records, folders, strict=True), key=lambda run: run[0].lam)
+    assert [config.lam for config, _, _ in by_lambda] == [0, 0.001, 0.01, 0.1, 1]
+    accuracies = [record.metrics["validation"].accuracy for _, record, _ in by_lambda]
+    norms = [float(np.sum(folder.read_model().W.astype(float) ** 2)) for _, _, folder in by_lambda]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert norms == sorted(norms, reverse=True)
+    assert norms[0] > 5 * norms[-1]
+
+
+def test_plain_loop_over_the_digits_ends_like_the_config(real_data, tmp_path):
+    """In float64 the few lines of the reference stop at the same step with the same losses."""
+    config = read_config(MNIST / "binary.yaml", ["dtype=float64"])
+    dataset = load_dataset(config, real_data)
+    images = [
+        np.hstack([split.images / 127.5 - 1, np.ones((len(split), 1))]) for split in (dataset.train, dataset.validation)
+    ]
+    targets = [(split.labels == 0).astype(float) for split in (dataset.train, dataset.validation)]
+    _, stopped_at, validation_losses, batch_losses = reference.logistic_regression(
+        *images, *targets, lam=0, eta=0.05, n_batch=128, epochs=500, patience=10
+    )
+    folder = RunFolder.create(tmp_path, "binary")
+    (record,) = run_group([config], [folder], dataset, lambda _: None)
+    assert record.step == stopped_at
+    found = [row["validation_loss"] for row in folder.read_metrics()]
+    np.testing.assert_allclose(found[1:], validation_losses, rtol=1e-9)
+    np.testing.assert_allclose(folder.read_steps(), batch_losses, rtol=1e-9)

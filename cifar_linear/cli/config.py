@@ -14,14 +14,17 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--sweep", is_flag=True, help="That of a sweep's file.")
+@click.option("--sweep", "kind", flag_value="sweep", help="That of a sweep's file.")
+@click.option("--questions", "kind", flag_value="questions", help="That of a file of questions.")
 @debug_option
-def schema(sweep: bool) -> None:
+def schema(kind: str | None) -> None:
     """Print the JSON Schema of config files, for editors."""
     from cifar_linear.config.models import schema
+    from cifar_linear.config.questions import questions_schema
     from cifar_linear.config.sweeps import sweep_schema
 
-    click.echo(json.dumps(sweep_schema() if sweep else schema(), indent=2))
+    schemas = {None: schema, "sweep": sweep_schema, "questions": questions_schema}
+    click.echo(json.dumps(schemas[kind](), indent=2))
 
 
 @config.command()

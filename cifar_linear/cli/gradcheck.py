@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def gradcheck(config_path: Path | None, overrides: tuple[str, ...], data_dir: Path | None) -> None:
     """Compare analytic with numeric gradients, on generated images or a config's own.
 
-    Every loss, lambda 0 and 0.1, batches of 1 and 20 images, in float64: the first 20 dimensions entry by entry, all
-    of them along random directions. The relative error is |ga - gn| / max(eps, |ga| + |gn|).
+    Every loss, lambda 0 and 0.1, a penalised bias, batches of 1 and 20 images, in float64: the first 20 dimensions
+    entry by entry, all of them along random directions. The relative error is |ga - gn| / max(eps, |ga| + |gn|).
     """
     from cifar_linear.config.reading import config_or_default
     from cifar_linear.errors import CheckError
@@ -32,7 +32,9 @@ def gradcheck(config_path: Path | None, overrides: tuple[str, ...], data_dir: Pa
     config = config_or_default(config_path, overrides)
     dataset = load_dataset(config, data_dir)
     click.echo(f"images: {config.data.dataset}; relative error |ga - gn| / max(eps, |ga| + |gn|), eps = {EPS:g} * cost")
-    click.echo(_row("loss", "lambda", "images", "dims", "differences", "of", "max abs", "max rel", "allowed", ""))
+    click.echo(
+        _row("loss", "lambda", "bias", "images", "dims", "differences", "of", "max abs", "max rel", "allowed", "")
+    )
     cases = []
     for case in check_gradients(config, dataset):
         cases.append(case)
@@ -47,6 +49,7 @@ def _case_row(case: Case) -> str:
     return _row(
         case.loss,
         f"{case.lam:g}",
+        case.bias,
         str(case.images),
         str(case.dimensions),
         case.differences,
@@ -59,5 +62,5 @@ def _case_row(case: Case) -> str:
 
 
 def _row(*cells: str) -> str:
-    widths = (12, 7, 7, 6, 12, 3, 9, 9, 9, 7)
+    widths = (12, 7, 10, 7, 6, 12, 3, 9, 9, 9, 7)
     return "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

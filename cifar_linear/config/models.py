@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -12,7 +12,9 @@ from pydantic_core import PydanticCustomError
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 BatchName = Literal["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
-BatchNames = Annotated[tuple[BatchName, ...], Field(strict=False, min_length=1)]
+_BatchNames = Annotated[tuple[BatchName, ...], Field(strict=False, min_length=1)]
+PartName = Literal["train", "t10k"]
+_PartNames = Annotated[tuple[PartName, ...], Field(strict=False, min_length=1)]
 
 
 class _Part(BaseModel):
@@ -38,34 +40,45 @@ def _conflict(key: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("conflict", "{message}", {"key": key, "message": message})
 
 
+_BATCHES_OR_SIZE = Discriminator(
+    _kind_of_validation,
+    custom_error_type="neither",
+    custom_error_message="Input should be a list of batches or {size: n}",
+)
+_TRAIN = "published batches to train on"
+_VALIDATION = "batches to choose settings on, or {size: n} held out of the training"
+_TEST = "batches for the final figures, looked at once; [] for none"
+
+
 class _BatchedData(_Part, ABC):
-    """Splits that are made of published batches."""
+    """Splits that are made of published batches, which each data set names; what can be done with any of them."""
 
     dataset: str
-    train: BatchNames = Field(("data_batch_1",), description="batches to train on")
-    validation: Annotated[
-        Annotated[BatchNames, Tag("batches")] | Annotated[HeldOut, Tag("held_out")],
-        Discriminator(
-            _kind_of_validation,
-            custom_error_type="neither",
-            custom_error_message="Input should be a list of batches or {size: n}",
-        ),
-    ] = Field(("data_batch_2",), description="batches to choose settings on, or {size: n} held out of the training")
-    test: BatchNames = Field(("test_batch",), description="batches for the final figures, looked at once")
-    normalize: Literal["standardize"] = Field(
-        "standardize", description="per dimension, with the training images' mean and standard deviation"
+    limit: int | None = Field(None, ge=1, description="use only the first so many images of each split")
+    classes: Annotated[tuple[Annotated[int, Field(ge=0, le=9)], ...], Field(strict=False, min_length=2)] | None = Field(
+        None, description="then keep only images with these published labels, counted anew in this order"
+    )
+    normalize: Literal["standardize", "minus_one_one"] = Field(
+        "standardize",
+        description="standardize: per dimension, with the training images' mean and standard deviation; "
+        "minus_one_one: x / 127.5 - 1",
     )
 
-    @property
+    if TYPE_CHECKING:
+        train: tuple[str, ...]
+        validation: tuple[str, ...] | HeldOut
+        test: tuple[str, ...]
+
     @abstractmethod
-    def batch_size(self) -> int:
+    def images_in(self, batch: str) -> int:
         """Images in one published batch."""
 
     @property
     def training_images(self) -> int:
-        """How many images train."""
+        """How many images train, before some classes are kept."""
+        published = sum(map(self.images_in, self.train))
         held_out = self.validation.size if isinstance(self.validation, HeldOut) else 0
-        return self.batch_size * len(self.train) - held_out
+        return min(published, self.limit or published) - held_out
 
     @model_validator(mode="after")
     def _splits_are_disjoint(self) -> Self:
@@ -76,33 +89,67 @@ class _BatchedData(_Part, ABC):
                 if name in seen:
                     raise _conflict(split, f"{name} is used more than once; the splits must not share images")
                 seen.add(name)
-        if self.training_images < 1:
-            published = self.batch_size * len(self.train)
-            raise _conflict("validation", f"size must leave images to train on: it must be below {published}")
+        if isinstance(self.validation, HeldOut) and self.training_images < 1:
+            most = self.training_images + self.validation.size
+            raise _conflict("validation", f"size must leave images to train on: it must be below {most}")
+        return self
+
+    @model_validator(mode="after")
+    def _classes_are_distinct(self) -> Self:
+        if self.classes and len(set(self.classes)) < len(self.classes):
+            raise _conflict("classes", "names a class more than once")
         return self
 
 
-class Cifar10Data(_BatchedData):
+class _SixBatches(_BatchedData, ABC):
+    """The batches of CIFAR-10, or of what stands in for it."""
+
+    train: _BatchNames = Field(("data_batch_1",), description=_TRAIN)
+    validation: Annotated[
+        Annotated[_BatchNames, Tag("batches")] | Annotated[HeldOut, Tag("held_out")], _BATCHES_OR_SIZE
+    ] = Field(("data_batch_2",), description=_VALIDATION)
+    test: Annotated[tuple[BatchName, ...], Field(strict=False)] = Field(("test_batch",), description=_TEST)
+
+
+class _FromFolder(_BatchedData, ABC):
+    """A data set that lies in the data folder."""
+
+    folder: str | None = Field(None, min_length=1, description="the data folder, if no option or variable names one")
+
+
+class Cifar10Data(_SixBatches, _FromFolder):
     """CIFAR-10, from the data folder."""
 
     dataset: Literal["cifar10"] = Field(description="which images")
-    folder: str | None = Field(None, min_length=1, description="the data folder, if no option or variable names one")
 
-    @property
-    def batch_size(self) -> int:
+    def images_in(self, batch: str) -> int:  # noqa: ARG002  # all of one size
         """As published."""
         return 10_000
 
 
-class SyntheticData(_BatchedData):
+class MnistData(_FromFolder):
+    """MNIST, from the data folder: 60 000 images in ``train``, 10 000 in ``t10k``."""
+
+    dataset: Literal["mnist"] = Field(description="which images")
+    train: _PartNames = Field(("train",), description=_TRAIN)
+    validation: Annotated[
+        Annotated[_PartNames, Tag("batches")] | Annotated[HeldOut, Tag("held_out")], _BATCHES_OR_SIZE
+    ] = Field(HeldOut(size=10_000), description=_VALIDATION)
+    test: Annotated[tuple[PartName, ...], Field(strict=False)] = Field(("t10k",), description=_TEST)
+
+    def images_in(self, batch: str) -> int:
+        """As published."""
+        return {"train": 60_000, "t10k": 10_000}[batch]
+
+
+class SyntheticData(_SixBatches):
     """Generated images in the shape of CIFAR-10; nothing is read from disk."""
 
     dataset: Literal["synthetic"] = Field(description="which images")
     images_per_batch: int = Field(1000, ge=10, le=100_000, description="size of each of the six batches")
     seed: int = Field(0, ge=0, le=2**63 - 1, description="of the images; apart from the seed of the training")
 
-    @property
-    def batch_size(self) -> int:
+    def images_in(self, batch: str) -> int:  # noqa: ARG002  # all of one size
         """As configured."""
         return self.images_per_batch
 
@@ -154,16 +201,31 @@ class Averaging(_Part):
     from_epoch: int = Field(ge=1, description="the epoch with whose first update the mean begins")
 
 
+class EvaluationConfig(_Part):
+    """Evaluations within an epoch, instead of one after each."""
+
+    per_epoch: int = Field(
+        ge=1, description="S updates have evaluations after the first and each S // this further ones"
+    )
+
+
 class Config(_Part):
     """One experiment, complete: every key that influences a number."""
 
-    data: Annotated[Cifar10Data | SyntheticData, Field(discriminator="dataset", description="images and their splits")]
-    loss: Literal["softmax", "sigmoid_bce"] = Field("softmax", description="softmax cross-entropy, or K binary ones")
+    data: Annotated[
+        Cifar10Data | MnistData | SyntheticData, Field(discriminator="dataset", description="images and their splits")
+    ]
+    loss: Literal["softmax", "sigmoid_bce", "logistic"] = Field(
+        "softmax", description="softmax cross-entropy, K binary ones, or a single one of two classes"
+    )
     lam: float = Field(alias="lambda", ge=0, le=1e6, description="strength of the penalty lambda * sum(W^2)")
     eta: float = Field(gt=0, le=1e6, description="learning rate")
     n_batch: int = Field(ge=1, description="images per update")
     epochs: int = Field(ge=1, le=1_000_000, description="passes over the training images")
     shuffle: bool = Field(True, description="a new order in every epoch")
+    drop_last: bool = Field(False, description="leave out the last batch of an epoch if it is not a whole one")
+    evaluate: EvaluationConfig | None = Field(None, description="evaluations within an epoch")
+    record_steps: bool = Field(False, description="keep the training loss of every batch, before its update")
     augmentation: AugmentationConfig = Field(AugmentationConfig(), description="random changes to training images")
     decay: Annotated[
         NoDecay | StepDecay | PlateauDecay | CosineDecay,
@@ -171,6 +233,9 @@ class Config(_Part):
     ] = NoDecay()
     early_stopping: EarlyStopping | None = Field(None, description="an end when the validation loss no longer falls")
     averaging: Averaging | None = Field(None, description="the mean of the weights instead of the last ones")
+    bias: Literal["separate", "column"] = Field(
+        "separate", description="column: penalised like the weights, as the weight of a column of ones"
+    )
     init_std: float = Field(0.01, ge=0, le=1e3, description="standard deviation of the first weights and biases")
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of weights and arithmetic")
     seed: int = Field(400, ge=0, le=2**63 - 1, description="of weights, order and held-out images")
@@ -179,6 +244,12 @@ class Config(_Part):
     def _a_batch_fits_the_data(self) -> Self:
         if self.n_batch > self.data.training_images:
             raise _conflict("n_batch", f"is {self.n_batch}, but only {self.data.training_images} images train")
+        return self
+
+    @model_validator(mode="after")
+    def _one_score_is_for_two_classes(self) -> Self:
+        if self.loss == "logistic" and len(self.data.classes or range(10)) != 2:
+            raise _conflict("loss", "logistic tells two classes apart: name them in data.classes")
         return self
 
     @model_validator(mode="after")

@@ -17,7 +17,8 @@ _CHUNK = 500
 class Batches:
     """The mini-batches of any epoch: call it with the epoch's number.
 
-    The last batch holds what is left when ``n_batch`` does not divide the number of images. The order of an epoch
+    The last batch holds what is left when ``n_batch`` does not divide the number of images, or is left out with
+    ``drop_last``. The order of an epoch
     follows from seed and epoch alone.
     """
 
@@ -29,22 +30,27 @@ class Batches:
         shuffle: bool,
         seed: int,
         dtype: DTypeLike,
+        drop_last: bool = False,
         augmentation: Augmentation | None = None,
     ) -> None:
         if not 1 <= n_batch <= len(split):
             raise ValueError(f"n_batch is {n_batch}; with {len(split)} training images it must be 1 to {len(split)}")
         self._split, self._n_batch, self._shuffle, self._seed = split, n_batch, shuffle, seed
         self._augmentation = augmentation
+        self.steps = len(split) // n_batch if drop_last else -(-len(split) // n_batch)
         self._gathered = np.empty((n_batch, split.images.shape[1]), np.uint8)
         self._pixels = np.empty(self._gathered.shape, dtype)
 
-    def __call__(self, epoch: int) -> Iterator[tuple[Floats, Labels]]:
-        """Yield raw pixels of 0 to 255 as floats (n, d), overwritten by the next batch, and labels (n,)."""
+    def __call__(self, epoch: int, first: int = 0) -> Iterator[tuple[Floats, Labels]]:
+        """Yield raw pixels of 0 to 255 as floats (n, d), overwritten by the next batch, and labels (n,).
+
+        Batches before the one numbered ``first`` are left out.
+        """
         order = self.order(epoch)
         if self._augmentation:
             flipped, moved = self._augmentation.draw(epoch, len(self._split))
-        for start in range(0, len(order), self._n_batch):
-            rows = order[start : start + self._n_batch]
+        for step in range(first, self.steps):
+            rows = order[step * self._n_batch : (step + 1) * self._n_batch]
             gathered, pixels = self._gathered[: len(rows)], self._pixels[: len(rows)]
             # mode="clip" lets take write straight into the buffer; the rows are valid by construction.
             np.take(self._split.images, rows, axis=0, out=gathered, mode="clip")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Images, Labels
-from cifar_linear.data.dataset import ReadBatch
+from cifar_linear.data.dataset import Source
 from cifar_linear.data.safe_pickle import PickledArray, PickleError, load_pickle
 from cifar_linear.errors import DataError
 
@@ -80,8 +80,8 @@ LAYOUTS = (
 )
 
 
-def reader(data_dir: Path) -> ReadBatch:
-    """A source of the batches in a data folder, or in the unpacked folder of one layout itself.
+def source(data_dir: Path) -> Source:
+    """The batches in a data folder, or in the unpacked folder of one layout itself.
 
     Raises `DataError` naming the folder, if it holds none of the layouts.
     """
@@ -102,7 +102,7 @@ def reader(data_dir: Path) -> ReadBatch:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
         return _checked(path, images, labels)
 
-    return read
+    return Source(read, lambda _name: IMAGES_PER_BATCH, CLASS_NAMES, IMAGE_SHAPE)
 
 
 def _find(data_dir: Path) -> tuple[Path, Layout]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 import numpy as np
@@ -13,8 +14,22 @@ from cifar_linear.arrays import Images, Labels
 SplitName = Literal["train", "validation", "test"]
 """The splits by their names in configs and reports."""
 
-ReadBatch = Callable[[str], tuple[Images, Labels]]
-"""A source of published batches: name -> images (n, d) and labels (n,). All batches of a source are of one size."""
+
+@dataclass(frozen=True)
+class Source:
+    """Where published batches come from.
+
+    Attributes:
+        read: the images (n, d) and labels (n,) of a batch, by its name.
+        images_in: how many images a batch holds, n, without reading it.
+        class_names: one name for each label.
+        image_shape: (channels, height, width), whose product is d.
+    """
+
+    read: Callable[[str], tuple[Images, Labels]]
+    images_in: Callable[[str], int]
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -33,38 +48,52 @@ class Dataset:
     """The three splits of an experiment and what their numbers mean.
 
     Attributes:
-        train, validation, test: disjoint splits of one kind of image.
+        train, validation, test: disjoint splits of one kind of image; there may be no test images.
         class_names: one name for each of the K labels.
         image_shape: (channels, height, width), whose product is d.
     """
 
     train: Split
     validation: Split
-    test: Split
+    test: Split | None
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
 
     @property
     def splits(self) -> dict[SplitName, Split]:
         """The splits by their names."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
+        both: dict[SplitName, Split] = {"train": self.train, "validation": self.validation}
+        return both if self.test is None else {**both, "test": self.test}
 
 
-def join_batches(read: ReadBatch, names: Sequence[str]) -> Split:
+def join_batches(source: Source, names: Sequence[str]) -> Split:
     """The named batches one after another as one split."""
-    images, labels = read(names[0])
     if len(names) == 1:
-        return Split(images, labels)
-    size = len(labels)
+        return Split(*source.read(names[0]))
     # Filled batch by batch: joining a list of them would hold everything twice.
-    all_images = np.empty((size * len(names), images.shape[1]), np.uint8)
-    all_labels = np.empty(size * len(names), np.intp)
-    for i, name in enumerate(names):
-        if i > 0:
-            images, labels = read(name)
-        all_images[i * size : (i + 1) * size] = images
-        all_labels[i * size : (i + 1) * size] = labels
-    return Split(all_images, all_labels)
+    sizes = [source.images_in(name) for name in names]
+    images = np.empty((sum(sizes), prod(source.image_shape)), np.uint8)
+    labels = np.empty(sum(sizes), np.intp)
+    end = 0
+    for name, size in zip(names, sizes, strict=True):
+        start, end = end, end + size
+        images[start:end], labels[start:end] = source.read(name)
+    return Split(images, labels)
+
+
+def first_images(split: Split, limit: int | None) -> Split:
+    """At most the first ``limit`` images; all of them for None."""
+    return Split(split.images[:limit], split.labels[:limit])
+
+
+def only_classes(split: Split, classes: Sequence[int] | None) -> Split:
+    """The images of some classes, their labels counted anew in the order of ``classes``; all of them for None."""
+    if classes is None:
+        return split
+    new_label = np.full(max(*classes, split.labels.max(initial=0)) + 1, -1)
+    new_label[list(classes)] = np.arange(len(classes))
+    labels = new_label[split.labels]
+    return Split(split.images[labels >= 0], labels[labels >= 0])
 
 
 def hold_out(split: Split, size: int, rng: np.random.Generator) -> tuple[Split, Split]:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from cifar_linear.arrays import Doubles, Images, Labels
-from cifar_linear.data.cifar10 import BATCHES
-from cifar_linear.data.dataset import ReadBatch
+from cifar_linear.data.cifar10 import BATCHES, IMAGE_SHAPE
+from cifar_linear.data.dataset import Source
 from cifar_linear.randomness import Purpose, rng_for
 
 _SIDE = 32
@@ -58,8 +58,8 @@ _BACKGROUND = np.array(
 )  # fmt: skip
 
 
-def reader(images_per_batch: int, seed: int) -> ReadBatch:
-    """A source of the six batches, each of any size; the same name, size and seed give the same images."""
+def source(images_per_batch: int, seed: int) -> Source:
+    """The six batches, each of any size; the same name, size and seed give the same images."""
 
     def read(name: str) -> tuple[Images, Labels]:
         rng = rng_for(seed, Purpose.SYNTHETIC_IMAGES, BATCHES.index(name))
@@ -69,7 +69,7 @@ def reader(images_per_batch: int, seed: int) -> ReadBatch:
             images[start : start + _CHUNK] = _draw(labels[start : start + _CHUNK], rng)
         return images, labels
 
-    return read
+    return Source(read, lambda _name: images_per_batch, CLASS_NAMES, IMAGE_SHAPE)
 
 
 def _draw(labels: Labels, rng: np.random.Generator) -> Images:

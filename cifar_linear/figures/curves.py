@@ -1,11 +1,13 @@
 """Loss, cost and accuracy over the epochs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator, PercentFormatter, ScalarFormatter
 
 from cifar_linear.figures.style import COLOURS, DASHES, FAR_APART, new_figure, styled
 
@@ -13,57 +15,75 @@ Rows = Sequence[Mapping[str, Any]]
 """The evaluation points of one run, as in metrics.csv."""
 
 SAME = "lambda = 0: loss and cost are the same"
+_AXES = {"epoch": "epoch", "step": "update step"}
+_MOST_BLOCKS = 100
 _SPLITS = {"train": ("training", "-"), "validation": ("validation", "--")}
 
 
 @styled
-def cost_figure(rows: Rows, lam: float) -> Figure:
-    """One run: cost, and loss where the penalty makes it another line, on training and validation images."""
+def cost_figure(rows: Rows, lam: float, steps: Sequence[float] = (), ylim: tuple[float, float] | None = None) -> Figure:
+    """One run: cost, and loss where the penalty makes it another line, on training and validation images.
+
+    ``steps``, the losses of single batches, take the place of the training images: their mean in blocks, and the
+    standard deviation within each as a band.
+    """
     figure = new_figure()
     axes = figure.subplots()
+    axis = axis_of([rows], steps)
     for split, colour in zip(_SPLITS, COLOURS, strict=False):
         name, _ = _SPLITS[split]
         marker = "o" if split == "validation" else ""
+        if split == "train" and steps:
+            _blocks(axes, steps, colour)
+            continue
         cost_name = f"{name} cost" if lam else f"{name} loss = cost"
-        _line(axes, rows, f"{split}_cost", cost_name, color=colour, linestyle="-", marker=marker)
+        _line(axes, rows, axis, f"{split}_cost", cost_name, color=colour, linestyle="-", marker=marker)
         if lam:
-            _line(axes, rows, f"{split}_loss", f"{name} loss", color=colour, linestyle="--", marker=marker)
+            _line(axes, rows, axis, f"{split}_loss", f"{name} loss", color=colour, linestyle="--", marker=marker)
     axes.set_ylabel("nats")
+    if ylim is not None:
+        axes.set_ylim(ylim)
     if not lam:
         axes.set_title(SAME, fontsize=8)
-    _finish(axes, rows)
+    _finish(axes, rows, axis)
     return figure
 
 
 @styled
-def accuracy_figure(rows: Rows) -> Figure:
+def accuracy_figure(rows: Rows, ylim: tuple[float, float] | None = None) -> Figure:
     """One run: accuracy on training and validation images."""
     figure = new_figure()
     axes = figure.subplots()
+    axis = axis_of([rows])
     for (split, (name, dash)), colour in zip(_SPLITS.items(), COLOURS, strict=False):
-        _line(axes, rows, f"{split}_accuracy", name, color=colour, linestyle=dash)
+        _line(axes, rows, axis, f"{split}_accuracy", name, color=colour, linestyle=dash)
     axes.set_ylabel("accuracy")
+    if ylim is not None:
+        axes.set_ylim(ylim)
     _percent_axis(axes)
-    _finish(axes, rows)
+    _finish(axes, rows, axis)
     return figure
 
 
 @styled
-def overlaid_figure(runs: Mapping[str, Rows], quantity: str) -> Figure:
+def overlaid_figure(runs: Mapping[str, Rows], quantity: str, ylim: tuple[float, float] | None = None) -> Figure:
     """Several runs: ``quantity`` (cost or accuracy), training on the left, validation on the right."""
     figure = new_figure(9, 3.2 + 0.2 * -(-len(runs) // 2))
     both = figure.subplots(1, 2, sharey=True)
+    axis = axis_of(list(runs.values()))
     for axes, (split, (name, _)) in zip(both, _SPLITS.items(), strict=True):
         for i, (run, rows) in enumerate(runs.items()):
             look = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
-            _line(axes, rows, f"{split}_{quantity}", run, **look)
+            _line(axes, rows, axis, f"{split}_{quantity}", run, **look)
         axes.set_title(name)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(_AXES[axis])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     both[0].set_ylabel(quantity if quantity == "accuracy" else f"{quantity} in nats")
+    if ylim is not None:
+        both[0].set_ylim(ylim)
     if quantity == "accuracy":
         _percent_axis(both[0])
-    elif both[0].dataLim.y1 > FAR_APART * both[0].dataLim.y0 > 0:
+    elif ylim is None and both[0].dataLim.y1 > FAR_APART * both[0].dataLim.y0 > 0:
         both[0].set_yscale("log")
         both[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         both[0].yaxis.set_major_formatter(ScalarFormatter())
@@ -72,8 +92,55 @@ def overlaid_figure(runs: Mapping[str, Rows], quantity: str) -> Figure:
     return figure
 
 
-def _line(axes: Axes, rows: Rows, column: str, label: str, **look: Any) -> None:
-    points = [(row["epoch"], row[column]) for row in rows if row.get(column) is not None]
+@styled
+def norm_figure(runs: Mapping[str, Mapping[float, float]]) -> Figure:
+    """|w|^2 after training over lambda, a line for each name."""
+    figure = new_figure()
+    axes = figure.subplots()
+    positive = sorted(lam for line in runs.values() for lam in line if lam > 0)
+    # Zero has a place of its own, a decade below the smallest penalty.
+    axes.set_xscale("symlog", linthresh=positive[0] if positive else 1.0, linscale=0.5)
+    for i, (name, line) in enumerate(runs.items()):
+        points = sorted(line.items())
+        axes.plot(
+            *zip(*points, strict=True),
+            label=name or None,
+            color=COLOURS[i % len(COLOURS)],
+            linestyle=DASHES[i % len(DASHES)],
+            linewidth=1.5,
+            marker="o",
+            markersize=4,
+        )
+    axes.set_xticks(sorted({lam for line in runs.values() for lam in line}))
+    axes.xaxis.set_major_formatter(lambda lam, _: f"{lam:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("lambda")
+    axes.set_ylabel("|w|² after training")
+    if any(runs):
+        axes.legend()
+    return figure
+
+
+def axis_of(runs: Sequence[Rows], steps: Sequence[float] = ()) -> Literal["epoch", "step"]:
+    """Steps, where there are single ones or evaluations within an epoch; else epochs."""
+    within = any(before["epoch"] == after["epoch"] for rows in runs for before, after in pairwise(rows))
+    return "step" if within or steps else "epoch"
+
+
+def _blocks(axes: Axes, steps: Sequence[float], colour: str) -> None:
+    """The mean of single losses in blocks, and what they spread."""
+    size = -(-len(steps) // _MOST_BLOCKS)
+    blocks = [steps[start : start + size] for start in range(0, len(steps), size)]
+    ends = [min((i + 1) * size, len(steps)) for i in range(len(blocks))]
+    mean, spread = (np.array([function(block) for block in blocks]) for function in (np.mean, np.std))
+    axes.plot(ends, mean, label=f"training loss, mean of {size} batches", color=colour, linewidth=1.5)
+    axes.fill_between(ends, mean - spread, mean + spread, color=colour, alpha=0.25, linewidth=0)
+
+
+def _line(axes: Axes, rows: Rows, axis: str, column: str, label: str, **look: Any) -> None:
+    points = [(row[axis], row[column]) for row in rows if row.get(column) is not None]
     every = max(1, len(points) // 8)
     if len(points) == 1:
         look["marker"] = "o"
@@ -81,17 +148,17 @@ def _line(axes: Axes, rows: Rows, column: str, label: str, **look: Any) -> None:
 
 
 def _percent_axis(axes: Axes) -> None:
-    low, high = axes.dataLim.y0, axes.dataLim.y1
+    low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if high - low > 0.08 else 1))
 
 
-def _finish(axes: Axes, rows: Rows) -> None:
-    """Epochs below, update steps above, and the legend."""
-    axes.set_xlabel("epoch")
+def _finish(axes: Axes, rows: Rows, axis: str) -> None:
+    """Epochs below, update steps above; or steps alone where the axis is theirs; and the legend."""
+    axes.set_xlabel(_AXES[axis])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     last = rows[-1]
-    if last["epoch"]:
+    if last["epoch"] and axis == "epoch":
         steps = last["step"] / last["epoch"]
         above = axes.secondary_xaxis("top", functions=(lambda epoch: epoch * steps, lambda step: step / steps))
         above.set_xlabel("update step")

@@ -20,7 +20,7 @@ def template_figure(
     Each template is scaled from its own smallest to its own largest weight, or, with ``common_scale``, all of a run
     from the smallest to the largest of the run: then one sees which of its classes are strong.
     """
-    figure = new_figure(9, 0.3 + 0.9 * len(weights))
+    figure = new_figure(max(4.5, 0.9 * len(class_names)), 0.3 + 0.9 * len(weights))
     grid = figure.subplots(len(weights), len(class_names), squeeze=False)
     for line, (run, W) in zip(grid, weights.items(), strict=True):
         templates = as_pictures(W, image_shape)

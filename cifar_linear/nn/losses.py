@@ -14,11 +14,21 @@ from cifar_linear.arrays import Floats, Labels
 
 
 class Loss(NamedTuple):
-    """What training needs to know of a loss; prediction is by the largest probability with either."""
+    """What training needs to know of a loss.
+
+    Attributes:
+        probabilities: of the classes, (..., K), from scores.
+        values: of each image, from scores and labels.
+        score_gradient: derivatives of the values with respect to the scores.
+        predicted: the class with the largest probability, from scores; the first of equals.
+        scores_for: how many scores K classes need.
+    """
 
     probabilities: Callable[[Floats], Floats]
     values: Callable[[Floats, Labels], Floats]
     score_gradient: Callable[[Floats, Labels], Floats]
+    predicted: Callable[[Floats], Labels]
+    scores_for: Callable[[int], int]
 
 
 def softmax(scores: Floats) -> Floats:
@@ -77,12 +87,56 @@ def sigmoid_bce_gradient(scores: Floats, labels: Labels) -> Floats:
     return gradient
 
 
+def logistic_probabilities(scores: Floats) -> Floats:
+    """Of two classes, (..., 2), from the one score (..., 1) of the first: sigmoid(s) and sigmoid(-s)."""
+    return sigmoid(np.concatenate([scores, -scores], axis=-1))
+
+
+def logistic(scores: Floats, labels: Labels) -> Floats:
+    """Binary cross-entropy of two classes, (n,) or (n, R), from the one score (n, 1) or (n, R, 1) of the first.
+
+    softplus(-s) = -log p for an image of class 0, softplus(s) = -log(1 - p) for one of class 1.
+
+    >>> logistic(np.zeros((1, 1)), np.array([0])).round(4)  # ln 2
+    array([0.6931])
+    """
+    losses: Floats = np.logaddexp(0, _turned(scores[..., 0], labels))
+    return losses
+
+
+def logistic_gradient(scores: Floats, labels: Labels) -> Floats:
+    """D loss / d scores = sigmoid(s) - 1 for class 0, sigmoid(s) for class 1, the shape of ``scores``."""
+    gradient = sigmoid(scores)
+    gradient[labels == 0] -= 1
+    return gradient
+
+
+def _turned(scores: Floats, labels: Labels) -> Floats:
+    """Scores (n, ...) with the sign turned where the label is 0."""
+    signs = np.where(labels == 0, -1, 1).astype(scores.dtype)
+    turned: Floats = (scores.T * signs).T
+    return turned
+
+
+def _largest(scores: Floats) -> Labels:
+    """The class with the largest score, (...), from (..., K)."""
+    largest: Labels = scores.argmax(axis=-1)
+    return largest
+
+
+def _first_unless_negative(scores: Floats) -> Labels:
+    """Class 0 where p >= 1/2, else 1, (...), from (..., 1)."""
+    second: Labels = (scores[..., 0] < 0).astype(np.intp)
+    return second
+
+
 def _true_class(labels: Labels) -> tuple[Labels, EllipsisType, Labels]:
     """Index that picks each image's true class: (n, K) -> (n,), (n, R, K) -> (n, R)."""
     return np.arange(len(labels)), ..., labels
 
 
 LOSSES = {
-    "softmax": Loss(softmax, softmax_cross_entropy, softmax_cross_entropy_gradient),
-    "sigmoid_bce": Loss(sigmoid, sigmoid_bce, sigmoid_bce_gradient),
+    "softmax": Loss(softmax, softmax_cross_entropy, softmax_cross_entropy_gradient, _largest, lambda classes: classes),
+    "sigmoid_bce": Loss(sigmoid, sigmoid_bce, sigmoid_bce_gradient, _largest, lambda classes: classes),
+    "logistic": Loss(logistic_probabilities, logistic, logistic_gradient, _first_unless_negative, lambda _classes: 1),
 }

@@ -42,6 +42,11 @@ class Standardization:
         variance = (n * total_of_squares - total**2) / (n * max(n - 1, 1))
         return cls(total / n / 255, np.sqrt(variance) / 255)
 
+    @classmethod
+    def same_for_all(cls, features: int, mean: float, std: float) -> Standardization:
+        """One mean and one standard deviation, on the [0, 1] scale, for each of so many dimensions."""
+        return cls(np.full(features, mean), np.full(features, std))
+
     @cached_property
     def shift(self) -> Doubles:
         """The mean in units of raw pixels, 0 to 255, (d,)."""

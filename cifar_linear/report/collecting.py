@@ -36,6 +36,7 @@ class Run:
         rows: metrics.csv; at least one evaluation point.
         model: the weights.
         predictions: on the test images; None if the run did not finish.
+        steps: steps.csv; nothing if single steps were not recorded.
     """
 
     folder: RunFolder
@@ -43,6 +44,7 @@ class Run:
     rows: Sequence[Mapping[str, float]]
     model: Model
     predictions: Predictions | None
+    steps: Sequence[float] = ()
 
     @classmethod
     def read(cls, path: Path) -> Run:
@@ -52,7 +54,7 @@ class Run:
         if not rows:
             raise RunError(f"{path}: broken off before its first evaluation")
         model = folder.read_model()
-        return cls(folder, record, rows, model, folder.read_predictions(model))
+        return cls(folder, record, rows, model, folder.read_predictions(model), folder.read_steps())
 
     @property
     def name(self) -> str:
@@ -97,8 +99,11 @@ class Run:
 
     @cached_property
     def weight_norm(self) -> float:
-        """|W|, the root of the sum of all squared weights."""
-        return float(np.linalg.norm(self.model.W.astype(np.float64)))
+        """|W|, the root of the sum of all squared weights; b counts where the penalty covers it."""
+        squares = np.sum(np.square(self.model.W, dtype=np.float64))
+        if self.record.config.bias == "column":
+            squares += np.sum(np.square(self.model.b, dtype=np.float64))
+        return float(np.sqrt(squares))
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """Which figures a report has, from runs that were read; each with a title and the text of what it shows."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice, product
 from math import prod
 from statistics import fmean
@@ -11,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Bools, Floats
-from cifar_linear.figures.curves import accuracy_figure, cost_figure, overlaid_figure
+from cifar_linear.figures.curves import accuracy_figure, cost_figure, norm_figure, overlaid_figure
 from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.predictions import confusion_figure, histogram_figure
@@ -21,22 +22,29 @@ from cifar_linear.report.collecting import Run, factors, in_order
 MOST_DRAWN = 8
 """Runs that are told apart in one figure."""
 _LONGEST_TICK = 40
+Limits = Mapping[str, tuple[float, float]]
+"""The ends of the axes of cost and accuracy; what is left out fits the curves."""
+NO_LIMITS: Limits = {}
 
 
 class Drawing(NamedTuple):
-    """A figure with its file's name, its title, and what it shows for those who do not see it."""
+    """A figure that can be drawn, with its file's name, its title, and what it shows for those who do not see it."""
 
     name: str
     title: str
     alt: str
-    figure: Figure
+    draw: Callable[[], Figure]
 
 
-def draw_one(run: Run) -> Iterator[Drawing]:
+def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
     """Everything about one run; what needs test predictions only if the run has them."""
     lam, model = run.record.config.lam, run.model
-    yield Drawing("cost", "Loss and cost", _spans(run, "cost"), cost_figure(run.rows, lam))
-    yield Drawing("accuracy", "Accuracy", _spans(run, "accuracy"), accuracy_figure(run.rows))
+    yield Drawing(
+        "cost", "Loss and cost", _spans(run, "cost"), partial(cost_figure, run.rows, lam, run.steps, ylim.get("cost"))
+    )
+    yield Drawing(
+        "accuracy", "Accuracy", _spans(run, "accuracy"), partial(accuracy_figure, run.rows, ylim.get("accuracy"))
+    )
     yield from _templates({run.name: run})
     if run.predictions is None:
         return
@@ -44,31 +52,52 @@ def draw_one(run: Run) -> Iterator[Drawing]:
     probabilities, labels, mistakes, images = run.predictions
     counts = confusion(probabilities, labels)
     alt = f"Confusion matrix of {counts.sum()} test images, {counts.trace()} on the diagonal."
-    yield Drawing("confusion", "What is taken for what", alt, confusion_figure(counts, model.class_names))
+    yield Drawing("confusion", "What is taken for what", alt, partial(confusion_figure, counts, model.class_names))
     if mistakes.size:
         said = [model.class_names[k] for k in probabilities[mistakes].argmax(axis=1)]
         truly = [model.class_names[k] for k in labels[mistakes]]
         sure = probabilities[mistakes].max(axis=1)
         titles = [f"{t}\nas {s} {p:.2f}" for t, s, p in zip(truly, said, sure, strict=True)]
         alt = f"The most confident mistakes, surest first: {'; '.join(titles)}.".replace("\n", " ")
-        figure = image_figure(list(images), titles, model.image_shape)
+        figure = partial(image_figure, list(images), titles, model.image_shape)
         yield Drawing("mistakes", "The most confident mistakes: class, what it was taken for, probability", alt, figure)
 
 
-def draw_several(runs: Mapping[str, Run]) -> Iterator[Drawing]:
+def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
     """Several runs side by side, each by its label; of many, heat maps show all and the other figures the first."""
     yield from _heat_maps(list(runs.values()))
+    yield from _norms(list(runs.values()))
     if len(runs) > MOST_DRAWN:
         runs = dict(islice(runs.items(), MOST_DRAWN))
     for quantity in ("cost", "accuracy"):
         ends = "; ".join(f"{label}: {run.rows[-1][f'validation_{quantity}']:.3f}" for label, run in runs.items())
-        figure = overlaid_figure({label: run.rows for label, run in runs.items()}, quantity)
+        figure = partial(
+            overlaid_figure, {label: run.rows for label, run in runs.items()}, quantity, ylim.get(quantity)
+        )
         alt = f"{quantity.capitalize()} over epochs of each run; on validation images it ends at {ends}."
         yield Drawing(quantity, quantity.capitalize(), alt, figure)
     yield from _templates(runs)
     predicted = {label: run for label, run in runs.items() if run.predictions is not None}
     if predicted:
         yield _histograms(predicted)
+
+
+def _norms(runs: Sequence[Run]) -> Iterator[Drawing]:
+    """What the penalty leaves of the weights, a line for each choice of the other settings; seeds are averaged."""
+    lines: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for run, of_run in zip(runs, factors(runs), strict=True):
+        if run.record.status == "finished":
+            others = ", ".join(f"{key} {value}" for key, value in of_run.items() if key not in ("lambda", "seed"))
+            lines[others][run.record.config.lam].append(run.weight_norm**2)
+    means = {name: {lam: fmean(norms) for lam, norms in line.items()} for name, line in lines.items()}
+    shown = {name: line for name, line in means.items() if len(line) > 1}
+    if 0 < len(shown) <= MOST_DRAWN:
+        courses = "; ".join(
+            f"{name} {', '.join(f'{norm:.3g} at {lam:g}' for lam, norm in sorted(line.items()))}"
+            for name, line in shown.items()
+        )
+        alt = f"Sum of squared weights after training over lambda: {courses}."
+        yield Drawing("norms", "What lambda leaves of the weights", alt, partial(norm_figure, shown))
 
 
 def _heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
@@ -95,7 +124,7 @@ def _heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
     best = max(known, key=known.__getitem__)
     at = ", ".join(map(" ".join, zip((down, across, *others), best, strict=True)))
     alt = f"Validation accuracy over {', '.join(values)}; the highest, {known[best]:.2f} %, at {at}."
-    figure = heat_figure(maps, (down, across), (values[down], values[across]), "validation accuracy in %")
+    figure = partial(heat_figure, maps, (down, across), (values[down], values[across]), "validation accuracy in %")
     yield Drawing("grid", "Validation accuracy over the grid; the highest is framed", alt, figure)
 
 
@@ -113,7 +142,7 @@ def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     """The weights as images, on two scales; runs on another kind of images have figures of their own."""
     kinds: dict[tuple[object, ...], dict[str, Run]] = defaultdict(dict)
     for label, run in runs.items():
-        kinds[run.model.class_names, run.model.image_shape][label] = run
+        kinds[run.model.class_names, run.model.W.shape, run.model.image_shape][label] = run
     for kind in kinds.values():
         first = next(iter(kind.values()))
         model, dataset = first.model, first.record.config.data.dataset
@@ -124,7 +153,8 @@ def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
             ("templates-common-scale", "Class templates, each run on one scale", True),
         ):
             alt = f"The weights of {', '.join(model.class_names)} as images, a row for each run: {', '.join(kind)}."
-            figure = template_figure(weights, model.class_names, model.image_shape, common)
+            names = model.class_names if len(model.W) > 1 else (" against ".join(model.class_names),)
+            figure = partial(template_figure, weights, names, model.image_shape, common)
             yield Drawing(name + ending, title + of, alt, figure)
 
 
@@ -137,4 +167,4 @@ def _histograms(runs: Mapping[str, Run]) -> Drawing:
             parts[label] = true_class_probability(probabilities, labels), hits(probabilities, labels)
             said.append(f"{label}: {parts[label][1].sum()} of {len(labels)} correct")
     alt = f"Histograms of the probability of the true class on test images. {'; '.join(said)}."
-    return Drawing("probabilities", "Probability of the true class", alt, histogram_figure(parts))
+    return Drawing("probabilities", "Probability of the true class", alt, partial(histogram_figure, parts))

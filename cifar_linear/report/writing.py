@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from cifar_linear import __version__
+from cifar_linear.config.questions import Questions
 from cifar_linear.figures.style import Format, rendered
 from cifar_linear.files import write_whole
-from cifar_linear.report.collecting import Collection, Run, differences, labelled, settings_label
+from cifar_linear.report.collecting import Collection, Run, collect, differences, labelled, settings_label
 from cifar_linear.report.comparing import changes, losses_compared, paired, repeated
-from cifar_linear.report.drawing import MOST_DRAWN, draw_one, draw_several
+from cifar_linear.report.drawing import MOST_DRAWN, NO_LIMITS, Drawing, Limits, draw_one, draw_several
 from cifar_linear.report.effects import effects
 
 _DRAWN = re.compile(
-    r"(grid|cost|accuracy|templates(-common-scale)?(-cifar10|-synthetic)?|probabilities|confusion|mistakes)\.(png|pdf|svg)"
+    r"(grid|norms|cost|accuracy|templates(-common-scale)?(-cifar10|-mnist|-synthetic)?|probabilities|confusion|mistakes)\.(png|pdf|svg)"
 )
 """The files that a report can have drawn."""
 _OTHER_LOSSES = "costs of softmax and sigmoid_bce cannot be compared: the latter is a mean over the classes"
@@ -44,6 +45,16 @@ _COLUMNS = (
     _Column("training cost", "{:.4f}", lambda run: run.last["train_cost"]),
     *_DETAILS,
 )
+_ANSWERS = (
+    _Column("validation accuracy", "{:.2%}", lambda run: run.last["validation_accuracy"]),
+    _Column("validation accuracy, best weights", "{:.2%}", lambda run: run.of_best("validation")),
+    _Column("training accuracy", "{:.2%}", lambda run: run.last["train_accuracy"]),
+    _Column("validation loss", "{:.4f}", lambda run: run.last["validation_loss"]),
+    _Column("training loss", "{:.4f}", lambda run: run.last["train_loss"]),
+    _Column("epochs", "{:d}", lambda run: int(run.last["epoch"])),
+    _Column("|w|^2", "{:.3f}", lambda run: run.weight_norm**2),
+)
+"""Columns of the tables that answer questions."""
 _BEST = (
     _Column("test accuracy, best weights", "{:.2%}", lambda run: run.of_best("test")),
     _Column("validation accuracy, best weights", "{:.2%}", lambda run: run.of_best("validation")),
@@ -58,34 +69,78 @@ class _Cell(NamedTuple):
     key: float | str
 
 
-def write_report(found: Collection, out: Path, form: Format = "png", title: str | None = None) -> Path:
+def write_report(
+    found: Collection, out: Path, form: Format = "png", title: str | None = None, ylim: Limits = NO_LIMITS
+) -> Path:
     """Write ``report.md``, ``report.html`` and ``figures/`` into ``out``; returns the path of the page.
 
-    Figures are PNG in the page, and files of the wanted format besides.
+    Figures are PNG in the page, and files of the wanted format besides. ``ylim`` sets the ends of axes.
     """
     runs = labelled(found.runs)
     if len(runs) > MOST_DRAWN:
         # Too many to be laid side by side: the best come first, and they are drawn.
         runs = dict(sorted(runs.items(), key=lambda item: -(item[1].outcome("validation") or 0.0)))
-    drawings = list(draw_one(found.runs[0]) if len(runs) == 1 else draw_several(runs))
-    figures, names = [], set()
-    for drawing in drawings:
-        png = rendered(drawing.figure)
-        pictures = {"png": png}
-        if form != "png":
-            pictures[form] = rendered(drawing.figure, form)
-        for kind, picture in pictures.items():
-            names.add(f"{drawing.name}.{kind}")
-            write_whole(out / "figures" / f"{drawing.name}.{kind}", picture)
-        figures.append(
-            {"name": drawing.name, "title": drawing.title, "alt": drawing.alt, "base64": b64encode(png).decode()}
-        )
-    for old in (out / "figures").iterdir():
-        # What an earlier report drew, of other runs perhaps, must not stand beside this one.
-        if _DRAWN.fullmatch(old.name) and old.name not in names:
-            old.unlink()
-    content = {"figures": figures, "notes": [*found.notes, *_notes(runs)], "version": __version__, **_tables(runs)}
+    drawings = draw_one(found.runs[0], ylim) if len(runs) == 1 else draw_several(runs, ylim)
+    figures = [_drawn(drawing, drawing.name, out, form) for drawing in drawings]
+    _remove_old_figures(out / "figures", {figure["name"] for figure in figures}, form)
+    content = {"figures": figures, "notes": [*found.notes, *_notes(runs)], **_tables(runs)}
     content["title"] = title or content["title"]
+    return _write("report", content, out)
+
+
+def write_answers(questions: Questions, find: Callable[[str], Sequence[Path]], out: Path, form: Format = "png") -> Path:
+    """Write ``report.md`` and ``report.html`` that answer questions, with ``figures/``; returns the path of the page.
+
+    ``find`` gives the run folders of a name. Raises `RunError` if one of them cannot be read.
+    """
+    sections = []
+    for number, question in enumerate(questions.questions, start=1):
+        found = collect([path for name in question.runs for path in find(name)])
+        runs = labelled(found.runs)
+        limits = {str(quantity): ends for quantity, ends in question.ylim.items()}
+        drawings = draw_one(found.runs[0], limits) if len(runs) == 1 else draw_several(runs, limits)
+        figures = [
+            _drawn(drawing, f"{number}-{drawing.name}", out, form)
+            for drawing in drawings
+            if drawing.name in question.figures
+        ]
+        sections.append(
+            {
+                "question": question.question,
+                "answer": [
+                    " ".join(paragraph.split()) for paragraph in question.answer.split("\n\n") if paragraph.strip()
+                ],
+                "table": {label: [_cell(column, run) for column in _ANSWERS] for label, run in runs.items()},
+                "sentences": [*found.notes, *effects(found.runs), *_early_ends(runs)],
+                "figures": figures,
+            }
+        )
+    content = {"title": questions.title, "columns": [column.title for column in _ANSWERS], "sections": sections}
+    return _write("questions", content, out)
+
+
+def _drawn(drawing: Drawing, name: str, out: Path, form: Format) -> dict[str, str]:
+    """Write a figure's files; returns what a page needs of it."""
+    figure = drawing.draw()
+    png = rendered(figure)
+    pictures: dict[str, bytes] = {"png": png}
+    if form != "png":
+        pictures[form] = rendered(figure, form)
+    for kind, picture in pictures.items():
+        write_whole(out / "figures" / f"{name}.{kind}", picture)
+    return {"name": name, "title": drawing.title, "alt": drawing.alt, "base64": b64encode(png).decode()}
+
+
+def _remove_old_figures(folder: Path, names: set[str], form: Format) -> None:
+    """What an earlier report drew, of other runs perhaps, must not stand beside this one."""
+    kept = {f"{name}.{kind}" for name in names for kind in ("png", form)}
+    for old in folder.iterdir():
+        if _DRAWN.fullmatch(old.name) and old.name not in kept:
+            old.unlink()
+
+
+def _write(template: str, content: Mapping[str, Any], out: Path) -> Path:
+    """Fill the templates of a report; returns the path of the page."""
     environment = Environment(
         loader=PackageLoader("cifar_linear.report"),
         autoescape=select_autoescape(["html.j2"]),
@@ -95,9 +150,9 @@ def write_report(found: Collection, out: Path, form: Format = "png", title: str 
     )
     environment.filters["md"] = _markdown
     environment.filters["gain"] = _gain
-    for name in ("report.md", "report.html"):
-        text = environment.get_template(f"{name}.j2").render(content)
-        write_whole(out / name, text.encode())
+    for kind in ("md", "html"):
+        text = environment.get_template(f"{template}.{kind}.j2").render(content, version=__version__)
+        write_whole(out / f"report.{kind}", text.encode())
     return out / "report.html"
 
 
@@ -111,6 +166,11 @@ def _notes(runs: Mapping[str, Run]) -> Iterator[str]:
         yield f"{met} of {len(finished)} runs have met the test images; of a sweep only the selected setting does"
     if len(runs) > MOST_DRAWN:
         yield f"curves, templates and histograms show the {MOST_DRAWN} runs with the highest validation accuracy"
+    yield from _early_ends(runs)
+
+
+def _early_ends(runs: Mapping[str, Run]) -> Iterator[str]:
+    """After how many epochs runs were stopped because they no longer got better."""
     for label, run in runs.items():
         if run.record.stopped_early and run.record.best:
             yield (

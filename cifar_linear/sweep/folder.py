@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from cifar_linear.config.models import Cifar10Data, Config
+from cifar_linear.config.models import Config, SyntheticData
 from cifar_linear.config.sweeps import Cell, Sweep
 from cifar_linear.errors import RunError
 from cifar_linear.files import is_unfinished, write_whole
@@ -75,6 +75,6 @@ class SweepFolder:
 
 def key_of(config: Config) -> Config:
     """Two configs with the same key give the same run: where the images lie makes no difference."""
-    if isinstance(config.data, Cifar10Data):
-        return config.model_copy(update={"data": config.data.model_copy(update={"folder": None})})
-    return config
+    if isinstance(config.data, SyntheticData):
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"folder": None})})

@@ -6,12 +6,13 @@ from cifar_linear.config.sweeps import Sweep
 from cifar_linear.config.wording import as_text
 from cifar_linear.figures.style import Format
 from cifar_linear.report.collecting import collect
+from cifar_linear.report.drawing import NO_LIMITS, Limits
 from cifar_linear.report.writing import write_report
 from cifar_linear.sweep.folder import SweepFolder, key_of
 from cifar_linear.sweep.table import table_of
 
 
-def report_on(folder: SweepFolder, sweep: Sweep, out: Path, form: Format) -> Path:
+def report_on(folder: SweepFolder, sweep: Sweep, out: Path, form: Format, ylim: Limits = NO_LIMITS) -> Path:
     """Write the report of a sweep and return the path of its page; runs that its grid no longer has are left out.
 
     Raises `RunError` if there is no run to report.
@@ -23,4 +24,4 @@ def report_on(folder: SweepFolder, sweep: Sweep, out: Path, form: Format) -> Pat
     first = table_of(sweep, folder)[0]
     if first.selected and len(sweep.cells) > 1 and first.settings:
         found.notes.insert(0, f"selected by {figure}: {as_text(first.settings)}")
-    return write_report(found, out, form, f"Sweep {folder.path.resolve().name}: {len(found.runs)} runs")
+    return write_report(found, out, form, f"Sweep {folder.path.resolve().name}: {len(found.runs)} runs", ylim)

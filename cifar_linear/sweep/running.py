@@ -81,7 +81,7 @@ def _checkpoints(folders: Sequence[RunFolder]) -> list[Checkpoint]:
 
 def estimate(cells: Cells, dataset: Dataset) -> float:
     """Seconds that a group will take, from an epoch on a part of its images."""
-    configs = [cell.config for cell in cells]
+    configs = [cell.config.model_copy(update={"epochs": 1}) for cell in cells]
     share = min(1.0, max(_TIMED_IMAGES, configs[0].n_batch) / len(dataset.train))
 
     def part(split: Split) -> Split:
@@ -90,8 +90,9 @@ def estimate(cells: Cells, dataset: Dataset) -> float:
 
     few = replace(dataset, train=part(dataset.train), validation=part(dataset.validation))
     group = Group.of(configs, few)
-    evaluations = group.evaluations(group.first_state(), lambda: None)
+    evaluations = group.evaluations(group.first_state())
     next(evaluations)
     started = perf_counter()
-    next(evaluations, None)
-    return (perf_counter() - started) / share * configs[0].epochs
+    for _ in evaluations:
+        pass
+    return (perf_counter() - started) / share * cells[0].config.epochs

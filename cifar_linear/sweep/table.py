@@ -99,7 +99,7 @@ def judge_rows(rows: Sequence[Row], data_dir: Path | None) -> None:
     splits: dict[object, Split] = {}
     for folder in (folder for row in rows for folder in row.folders):
         record = folder.read_record()
-        if "test" not in record.metrics:
+        if record.config.data.test and "test" not in record.metrics:
             # The test images depend on no other key, so that a sweep over anything else reads them once.
             wanted = record.config.data.model_copy(update={"train": (), "validation": ()})
             if wanted not in splits:

@@ -1,0 +1,60 @@
+"""From a YAML file with questions to what a report shall answer, or to every problem of the file at once."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cifar_linear.config.models import SCHEMA_DIALECT
+from cifar_linear.config.problems import problems_of
+from cifar_linear.config.reading import listed, read_file
+from cifar_linear.config.yaml_tree import parse_yaml
+from cifar_linear.errors import ConfigError
+
+FigureName = Literal[
+    "grid", "norms", "cost", "accuracy", "templates", "templates-common-scale", "probabilities", "confusion", "mistakes"
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class Question(_Part):
+    """One question, the runs that answer it, and what of them is shown."""
+
+    question: str = Field(description="a heading")
+    runs: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = Field(
+        description="names of runs or sweeps; sweep/cell for one of its runs; the newest of each name is taken"
+    )
+    figures: Annotated[tuple[FigureName, ...], Field(strict=False)] = Field(
+        description="which of the figures of a report of these runs"
+    )
+    ylim: dict[Literal["cost", "accuracy"], Annotated[tuple[float, float], Field(strict=False)]] = Field(
+        default={}, description="ends of the axes of costs (and losses) and of accuracies"
+    )
+    answer: str = Field("", description="what the reader shall see in them, and why it is so")
+
+
+class Questions(_Part):
+    """The file."""
+
+    title: str = Field(description="heading of the report")
+    questions: Annotated[tuple[Question, ...], Field(strict=False, min_length=1)] = Field(description="in their order")
+
+
+def questions_schema() -> dict[str, Any]:
+    """JSON Schema of a file of questions, for editors."""
+    return {"$schema": SCHEMA_DIALECT, **Questions.model_json_schema()}
+
+
+def read_questions(path: Path) -> Questions:
+    """The questions in a YAML file. Raises `ConfigError` with all problems."""
+    tree, problems = parse_yaml(read_file(path), str(path))
+    try:
+        questions = Questions.model_validate(tree.values)
+    except ValidationError as error:
+        problems += problems_of(error.errors(), tree, Questions.model_json_schema())
+    if problems:
+        raise ConfigError(listed(problems))
+    return questions

@@ -1,0 +1,197 @@
+import gzip
+import json
+import re
+
+import numpy as np
+import pytest
+from mnist_files import idx, write_mnist
+
+from cifar_linear.config.models import MnistData, PartName
+from cifar_linear.data import mnist
+from cifar_linear.errors import DataError, RunError
+from cifar_linear.runs import RunFolder, newest_runs
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """A hundred small pictures and their labels: each holds its label in all pixels, and its number in the first."""
+    labels = np.arange(100) % 10
+    images = np.broadcast_to(labels[:, None, None], (100, 28, 28)).astype(np.uint8)
+    images[:, 0, 0] = np.arange(100)
+    return images, labels.astype(np.uint8)
+
+
+@pytest.fixture(scope="session", params=["plain", "gzipped"])
+def folder(request, tmp_path_factory, digits):
+    """A data folder with all four files."""
+    root = tmp_path_factory.mktemp(request.param)
+    write_mnist(root / "MNIST" / "raw", *digits, packed=request.param == "gzipped")
+    return root
+
+
+def test_all_four_files_are_read(folder, digits):
+    source = mnist.source(folder)
+    for name, count in mnist.IMAGES.items():
+        images, labels = source.read(name)
+        assert images.shape == (count, 784)
+        assert source.images_in(name) == count
+        np.testing.assert_array_equal(images[:100], digits[0].reshape(100, 784))
+        np.testing.assert_array_equal(labels, np.arange(count) % 10)
+
+
+def test_the_folder_with_the_files_may_be_named_itself(folder):
+    ours, theirs = mnist.source(folder / "MNIST" / "raw").read("t10k"), mnist.source(folder).read("t10k")
+    np.testing.assert_array_equal(ours[0], theirs[0])
+
+
+def test_config_and_data_know_the_same_parts():
+    """They share no module, so this holds them together."""
+    data = MnistData(dataset="mnist")
+    assert PartName.__args__ == tuple(mnist.IMAGES)
+    assert {name: data.images_in(name) for name in mnist.IMAGES} == mnist.IMAGES
+
+
+GOOD = idx(np.zeros((10_000, 28, 28), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "holds 0 bytes, not even the header"),
+        (GOOD[:15], "holds 15 bytes, not even the header"),
+        (b"\x00\x00\x09\x03" + GOOD[4:], "begins with 00000903, an IDX file of this kind with 00000803"),
+        (idx(np.zeros((10_000, 784), np.uint8)), "begins with 00000802, an IDX file of this kind with 00000803"),
+        (idx(np.zeros((9_999, 28, 28), np.uint8)), "says it holds (9999, 28, 28), the published file holds"),
+        (idx(np.zeros((10_000, 32, 32), np.uint8)), "says it holds (10000, 32, 32)"),
+        (GOOD[:-1], "holds only 7840015 of the 7840016 bytes that its header promises"),
+        (GOOD + b"\x00", "holds more than the 7840016 bytes"),
+    ],
+)
+def test_a_file_that_is_not_the_published_one_is_told(tmp_path, content, message):
+    path = tmp_path / "t10k-images-idx3-ubyte"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="get the publisher's file again") as caught:
+        mnist.source(tmp_path).read("t10k")
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", [slice(-100), slice(20, None)], ids=["end", "beginning"])
+def test_a_damaged_gzip_file_is_told(tmp_path, cut):
+    packed = gzip.compress(np.random.default_rng(0).integers(0, 256, 7_840_016, np.uint8).tobytes(), 1)
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(packed[cut])
+    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte\.gz: cannot be read"):
+        mnist.source(tmp_path).read("t10k")
+
+
+def test_a_bomb_is_not_unpacked(tmp_path):
+    """A gigabyte of zeros in a megabyte: no more is unpacked than the published file holds and one byte."""
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(GOOD[:16] + bytes(200 * 2**20), 1))
+    with pytest.raises(DataError, match="holds more than the 7840016 bytes"):
+        mnist.source(tmp_path).read("t10k")
+
+
+def test_a_missing_file_and_a_wrong_label_are_told(tmp_path):
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(GOOD)
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte: missing, also as \.gz"):
+        mnist.source(tmp_path).read("t10k")
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(np.full(10_000, 10, np.uint8)))
+    with pytest.raises(DataError, match="label 10 at image 0; labels are 0 to 9"):
+        mnist.source(tmp_path).read("t10k")
+
+
+@pytest.mark.parametrize("state", ["holds no MNIST", "does not exist"])
+def test_a_folder_without_mnist_is_told(tmp_path, state):
+    path = tmp_path if state == "holds no MNIST" else tmp_path / "nowhere"
+    with pytest.raises(DataError, match=f"{state}: looked there and in MNIST/raw"):
+        mnist.source(path)
+
+
+def test_limit_comes_before_classes_and_labels_are_counted_anew(run, folder, tmp_path):
+    """Of the first 50 images ten are a 3 or a 2; in the order of the config 3 becomes 0."""
+    config = tmp_path / "digits.yaml"
+    config.write_text(
+        "data: {dataset: mnist, limit: 50, classes: [3, 2], train: [train], validation: [t10k], test: []}\n"
+        "lambda: 0\neta: 0.1\nn_batch: 4\nepochs: 2\n"
+    )
+    arguments = ("--config", config, "--data-dir", folder, "--runs-dir", tmp_path / "runs")
+    result = run("train", *arguments)
+    assert result.exit_code == 0, result.stderr
+    (path,) = (tmp_path / "runs").iterdir()
+    record = json.loads((path / "run.json").read_text())
+    assert record["data"]["images"] == {"train": 10, "validation": 10}
+    assert set(record["metrics"]) == {"train", "validation"}
+    model = RunFolder(path).read_model()
+    assert model.class_names == ("3", "2")
+    assert not (path / "predictions.npz").exists()
+    assert "](figures/templates.png)" in (path / "report.md").read_text()
+    result = run("evaluate", path, "--data-dir", folder)
+    assert result.exit_code == 2
+    assert "this config has no test images" in result.stderr
+    assert run("evaluate", path, "--data-dir", folder, "--split", "validation").exit_code == 0
+
+
+def test_classes_that_leave_too_few_images_are_refused(run, folder, tmp_path):
+    config = tmp_path / "digits.yaml"
+    config.write_text(
+        "data: {dataset: mnist, limit: 50, classes: [3, 2], validation: [t10k], test: []}\n"
+        "lambda: 0\neta: 0.1\nn_batch: 20\nepochs: 2\n"
+    )
+    result = run("train", "--config", config, "--data-dir", folder, "--runs-dir", tmp_path / "runs")
+    assert result.exit_code == 2
+    assert "leave 10 images for training and 10 for validation; n_batch is 20" in result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_questions_are_answered_by_the_newest_runs_of_their_names(run, tmp_path):
+    """A section for each, with its table, its figures and nothing else; a sweep's cell by its name."""
+    base = "data: {dataset: synthetic, images_per_batch: 300, classes: [1, 2]}\nlambda: 0\nn_batch: 20\nepochs: 2\n"
+    options = "eta: 0.01\nloss: logistic\nevaluate: {per_epoch: 3}\nrecord_steps: true\n"
+    (tmp_path / "pair.yaml").write_text(base + options)
+    (tmp_path / "lambdas.yaml").write_text("base: pair.yaml\ngrid: {lambda: [0, 1]}\n")
+    (tmp_path / "questions.yaml").write_text(
+        "title: Two shapes\n"
+        "questions:\n"
+        "  - {question: 'What is learned?', runs: [pair], figures: [cost, templates], ylim: {cost: [0, 1]}}\n"
+        "  - {question: 'What does lambda do?', runs: [lambdas], figures: [norms], answer: Look.}\n"
+        "  - {question: 'And one alone?', runs: [lambdas/lambda-1], figures: [accuracy]}\n"
+    )
+    common = ("--runs-dir", tmp_path / "runs", "--no-figures")
+    for seed in (1, 2):
+        run("train", "--config", tmp_path / "pair.yaml", "--set", f"seed={seed}", *common)
+    run("sweep", "--config", tmp_path / "lambdas.yaml", *common)
+    arguments = ("report", "--questions", tmp_path / "questions.yaml", "--runs-dir", tmp_path / "runs", "-o", tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    text = (tmp_path / "report.md").read_text()
+    assert re.findall("^#+ (.+)$", text, re.MULTILINE) == [
+        "Two shapes", "What is learned?", "Loss and cost", "Class templates, each on its own scale",
+        "What does lambda do?", "What lambda leaves of the weights", "And one alone?", "Accuracy",
+    ]  # fmt: skip
+    named = re.findall(r"\]\((figures/.+)\)", text)
+    assert named == [f"figures/{name}.png" for name in ("1-cost", "1-templates", "2-norms", "3-accuracy")]
+    assert all((tmp_path / name).is_file() for name in named)
+    assert "lambda from 0 to 1, 2 runs: " in text
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<img ") == 4
+    folder = RunFolder(newest_runs(tmp_path / "runs", "pair")[0])
+    assert folder.read_record().config.seed == 2
+    assert len(folder.read_steps()) == 2 * 3
+    (tmp_path / "questions.yaml").write_text("title: x\nquestions: [{question: y, runs: [nobody], figures: [cots]}]\n")
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "questions.0.figures.0: must be 'grid', 'norms'" in result.stderr
+
+
+def test_a_question_about_runs_that_are_not_there_is_told(tmp_path):
+    with pytest.raises(RunError, match="no run and no sweep of that name; train it first"):
+        newest_runs(tmp_path, "nobody")
+
+
+@pytest.mark.parametrize("content", ["", "step,loss\n1,0.5\n", "step,train_loss\n2,0.5\n", "step,train_loss\n1,half\n"])
+def test_damaged_steps_are_told(tmp_path, content):
+    (tmp_path / "steps.csv").write_text(content)
+    with pytest.raises(RunError, match=r"steps\.csv: damaged"):
+        RunFolder(tmp_path).read_steps()
+    RunFolder(tmp_path).write_steps([0.5, 0.25])
+    assert RunFolder(tmp_path).read_steps() == [0.5, 0.25]
