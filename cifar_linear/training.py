@@ -42,7 +42,7 @@ class Evaluation(NamedTuple):
         return columns | self.further
 
 
-Rates = Callable[[int, Sequence[Doubles]], Doubles]
+Rates = Callable[[int, Sequence[Past]], Doubles]
 
 # Overflow is what a diverging run does; `train` looks for it, so NumPy need not warn of it.
 _overflow_is_looked_for = np.errstate(over="ignore", invalid="ignore")
@@ -103,8 +103,7 @@ def train(
         batches: the batches of an epoch.
         training: the split to train and to evaluate on.
         validation: the split to evaluate on besides.
-        eta: the learning rates (R,) of an epoch, from its number and the validation losses (R,) of all evaluations
-            before it.
+        eta: the learning rates (R,) of an epoch, from its number and all evaluations before it.
         epochs: passes over the training images.
         evaluate_every: evaluate instead after each update whose number, counted from 0 over all epochs, is a multiple
             of this, and after the last one.
@@ -122,6 +121,7 @@ def train(
     kept = state.copy()
     past, step_losses = list(past), list[Doubles]()
     last_step = epochs * batches.steps
+    mean_loss = _overflow_is_looked_for(objective.mean_loss)
 
     def evaluated(epoch: int, rates: Doubles) -> Evaluation | None:
         """The evaluation of this moment; None if no run's figures are finite any more."""
@@ -150,14 +150,15 @@ def train(
         yield first
     for epoch in range(state.step // batches.steps + 1, epochs + 1):
         begin = (epoch - 1) * batches.steps
-        rates = eta(epoch, [evaluation.loss for evaluation in past if evaluation.step <= begin])
+        # Only a training that goes on within an epoch knows more than it did at the epoch's beginning.
+        rates = eta(epoch, past if state.step == begin else [known for known in past if known.step <= begin])
         averaging = average_from is not None and epoch >= average_from
         for pixels, labels in batches(epoch, state.step - begin):
             if not state.learning.any():
                 return
             check()
             if record_steps:
-                step_losses.append(objective.mean_loss(pixels, labels, *state.weights))
+                step_losses.append(mean_loss(pixels, labels, *state.weights))
             _update(state, kept, objective, pixels, labels, rates, averaging)
             if evaluate_every is None:
                 due = state.step % batches.steps == 0

@@ -204,11 +204,11 @@ class Group:
             check=check,
         )
 
-    def _rates(self, epoch: int, losses: Sequence[Doubles]) -> Doubles:
+    def _rates(self, epoch: int, past: Sequence[Past]) -> Doubles:
         """The learning rate of each run in an epoch, (R,); that of epoch 0 is the first that will be used."""
         factors = [
             # Not a list: only a plateau looks at the losses, and long trainings have many.
-            make_schedule(config)(max(epoch, 1), (float(loss[run]) for loss in losses))
+            make_schedule(config)(max(epoch, 1), (float(evaluation.loss[run]) for evaluation in past))
             for run, config in enumerate(self.configs)
         ]
         return np.array([config.eta for config in self.configs]) * factors
