@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
+from cifar_linear.provenance import is_at_work
 from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder, run_folders, sweeps
 
@@ -52,7 +53,7 @@ def _line(name: str, record: Record) -> Line:
 
     return Line(
         name,
-        record.status,
+        "killed" if record.status == "running" and not is_at_work(record.environment) else record.status,
         config.loss,
         config.lam,
         config.eta,

@@ -35,7 +35,8 @@ class Recorder:
         """``model_of`` makes run r of the weights a `Model`; ``facts`` go into each run's record as they are."""
         self._folders, self._facts, self._model_of = folders, facts, model_of
         self._kept, self._history = state.copy(), history
-        self._created = datetime.now(UTC).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._created = [_created(folder) if history.rows(run) else now for run, folder in enumerate(folders)]
         self._saved = perf_counter()
         self._started = self._saved - history.seconds
         self._pause = _SAVE_EVERY
@@ -89,7 +90,7 @@ class Recorder:
         rows = self._history.rows(run)
         record = Record(
             status=status,
-            created=self._created,
+            created=self._created[run],
             seconds=round(perf_counter() - self._started, 3),
             epoch=rows[-1]["epoch"] if rows else None,
             step=rows[-1]["step"] if rows else None,
@@ -100,6 +101,11 @@ class Recorder:
         )
         self._folders[run].write_record(record)
         return record
+
+
+def _created(folder: RunFolder) -> str:
+    """When a run that goes on was begun."""
+    return folder.read_record().created
 
 
 def _best_of(rows: Sequence[Mapping[str, Any]]) -> Best:

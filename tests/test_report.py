@@ -59,9 +59,8 @@ def test_four_runs_are_laid_side_by_side(run, runs_dir, tmp_path):
     for found in collect([runs_dir]).runs:
         assert f"| {100 * found.test_accuracy:.2f} % | {100 * found.last['validation_accuracy']:.2f} % |" in text
     named = re.findall(r"!\[.+\]\((.+)\)", text)
-    assert named == [
-        f"figures/{name}.png" for name in ("cost", "accuracy", "templates", "templates-common-scale", "probabilities")
-    ]
+    names = ("cost", "accuracy", "templates", "templates-common-scale", "norms", "probabilities")
+    assert named == [f"figures/{name}.png" for name in names]
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in named)
     assert "synthetic" in text
 
@@ -70,7 +69,7 @@ def test_page_is_one_file_with_alt_texts(runs_dir, tmp_path):
     """Every address is inside the page, and every picture is a whole PNG that says what it shows."""
     page = Page(write_report(collect([runs_dir]), tmp_path).read_text())
     assert all(address.startswith("data:") for address in page.addresses)
-    assert len(page.images) == 5
+    assert len(page.images) == 6
     for image in page.images:
         assert len(image["alt"]) > 40
         assert b64decode(image["src"].partition(",")[2]).startswith(b"\x89PNG")

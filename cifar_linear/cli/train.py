@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from cifar_linear.cli.options import (
+    PATH,
     config_option,
     data_dir_option,
     debug_option,
@@ -24,14 +25,20 @@ from cifar_linear.cli.sweep import sweep_and_tell
 from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:
+    from cifar_linear.config.models import Config
     from cifar_linear.data.dataset import SplitName
+    from cifar_linear.experiment import Watch
     from cifar_linear.figures.style import Format
     from cifar_linear.records import Figures, Record
+    from cifar_linear.runs import RunFolder
     from cifar_linear.training import Evaluation
 
 
 @click.command()
-@config_option(required=True)
+@config_option(required=False)
+@click.option(
+    "--resume", type=PATH, metavar="RUN", help="Go on with a run that was stopped; --set epochs=N lengthens it."
+)
 @set_option
 @data_dir_option
 @runs_dir_option
@@ -46,7 +53,8 @@ if TYPE_CHECKING:
 @quiet_option
 @debug_option
 def train(
-    config_path: Path,
+    config_path: Path | None,
+    resume: Path | None,
     overrides: tuple[str, ...],
     data_dir: Path | None,
     runs_dir: Path,
@@ -58,49 +66,128 @@ def train(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Train one classifier and write its run folder."""
-    from cifar_linear.cli.progress import Progress
+    """Train one classifier and write its run folder, or go on with one."""
+    overrides = (*overrides, "dtype=float64") if float64 else overrides
+    output = _Output(no_figures, form, as_json, quiet)
+    if resume is not None:
+        if any(option is not None for option in (config_path, name, seeds)):
+            raise click.UsageError("--resume has config and name from the run; leave out --config, --name and --seeds")
+        _go_on(resume, overrides, data_dir, output)
+    elif config_path is None:
+        raise click.UsageError("--config FILE trains a new run, --resume RUN goes on with one; give one of them")
+    elif seeds is None:
+        _begin(config_path, overrides, data_dir, runs_dir, name, output)
+    else:
+        _repeat(config_path, overrides, data_dir, runs_dir, name, seeds, output)
+
+
+class _Output(NamedTuple):
+    """What is told and drawn."""
+
+    no_figures: bool
+    form: Format
+    as_json: bool
+    quiet: bool
+
+
+def _begin(
+    config_path: Path,
+    overrides: Sequence[str],
+    data_dir: Path | None,
+    runs_dir: Path,
+    name: str | None,
+    output: _Output,
+) -> None:
+    """A new run."""
     from cifar_linear.config.reading import read_config
-    from cifar_linear.config.sweeps import sweep_over_seeds
-    from cifar_linear.errors import DivergedError
     from cifar_linear.experiment import run_group
-    from cifar_linear.runs import SWEEP_FILE, RunFolder, checked_name, name_from
+    from cifar_linear.runs import RunFolder, checked_name, name_from
     from cifar_linear.unpacking import load_dataset
 
-    overrides = (*overrides, "dtype=float64") if float64 else overrides
     config = read_config(config_path, overrides)
     name = checked_name(name) if name is not None else name_from(config_path)
     dataset = load_dataset(config, data_dir)
-    if seeds is not None:
-        sweep = sweep_over_seeds(config_path, overrides, seeds)
-        path = RunFolder.create(runs_dir, name).path
-        again = f"cifar-linear sweep --config {path / SWEEP_FILE} --runs-dir {runs_dir} --name {path.name} --with-test"
-        sweep_and_tell(sweep, path, data_dir, form, quiet, as_json, no_figures, again, with_test=True)
-        return
-    with Progress(config.epochs, quiet) as progress, SafeStop() as stop:
+
+    def run(folder: RunFolder, watch: Watch, check: Callable[[], None]) -> Record:
+        (record,) = run_group([config], [folder], dataset, watch, check)
+        return record
+
+    _train_and_tell(config, lambda: RunFolder.create(runs_dir, name), run, output)
+
+
+def _go_on(resume: Path, overrides: Sequence[str], data_dir: Path | None, output: _Output) -> None:
+    """A run that was stopped."""
+    from cifar_linear.resuming import resume_run, resumed_config
+    from cifar_linear.runs import RunFolder
+    from cifar_linear.unpacking import load_dataset
+
+    config = resumed_config(RunFolder(resume), overrides)
+    dataset = load_dataset(config, data_dir)
+
+    def run(folder: RunFolder, watch: Watch, check: Callable[[], None]) -> Record:
+        return resume_run(folder, config, dataset, watch, check)
+
+    _train_and_tell(config, lambda: RunFolder(resume), run, output)
+
+
+def _repeat(
+    config_path: Path,
+    overrides: Sequence[str],
+    data_dir: Path | None,
+    runs_dir: Path,
+    name: str | None,
+    seeds: int,
+    output: _Output,
+) -> None:
+    """The same with several seeds: a sweep over nothing else."""
+    from cifar_linear.config.reading import read_config
+    from cifar_linear.config.sweeps import sweep_over_seeds
+    from cifar_linear.runs import SWEEP_FILE, RunFolder, checked_name, name_from
+    from cifar_linear.unpacking import load_dataset
+
+    load_dataset(read_config(config_path, overrides), data_dir)  # Without images there shall be no folder.
+    sweep = sweep_over_seeds(config_path, overrides, seeds)
+    path = RunFolder.create(runs_dir, checked_name(name) if name is not None else name_from(config_path)).path
+    again = f"cifar-linear sweep --config {path / SWEEP_FILE} --runs-dir {runs_dir} --name {path.name} --with-test"
+    no_figures, form, as_json, quiet = output
+    sweep_and_tell(sweep, path, data_dir, form, quiet, as_json, no_figures, again, with_test=True)
+
+
+def _train_and_tell(
+    config: Config,
+    folder_of: Callable[[], RunFolder],
+    run: Callable[[RunFolder, Watch, Callable[[], None]], Record],
+    output: _Output,
+) -> None:
+    """Train one run, print what came of it and draw it."""
+    from cifar_linear.cli.progress import Progress
+    from cifar_linear.errors import DivergedError
+
+    with Progress(config.epochs, output.quiet) as progress, SafeStop() as stop:
 
         def watch(evaluation: Evaluation) -> None:
             train_cost, accuracy = evaluation.train.cost[0], evaluation.validation.accuracy[0]
             text = f"training cost {train_cost:.4f}, validation accuracy {100 * accuracy:.2f} %"
-            if not progress.show(evaluation.epoch, text) and not quiet:
+            if not progress.show(evaluation.epoch, text) and not output.quiet:
                 progress.say(f"epoch {evaluation.epoch:3d}/{config.epochs}: {text}")
 
-        folder = RunFolder.create(runs_dir, name)
+        folder = folder_of()  # Not before a signal can be told to wait: a new folder is never left empty.
         try:
-            (record,) = run_group([config], [folder], dataset, watch, stop.check)
+            record = run(folder, watch, stop.check)
         except KeyboardInterrupt:
             progress.say(f"stopped; the run up to its last evaluation is kept in {folder.path}")
+            progress.say(f"to go on: cifar-linear train --resume {folder.path}")
             raise
-    if as_json:
+    if output.as_json:
         click.echo(json.dumps({"folder": str(folder.path), **record.to_tree()}, indent=2))
     else:
         click.echo(_summary(record))
         click.echo(f"run folder: {folder.path}")
-    if not no_figures and record.epoch is not None:
+    if not output.no_figures and record.epoch is not None:
         from cifar_linear.report.collecting import collect
         from cifar_linear.report.writing import write_report
 
-        write_report(collect([folder.path]), folder.path, form)
+        write_report(collect([folder.path]), folder.path, output.form)
     if record.status == "diverged":
         raise DivergedError(record.error)
 

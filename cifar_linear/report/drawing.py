@@ -66,7 +66,7 @@ def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
 def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
     """Several runs side by side, each by its label; of many, heat maps show all and the other figures the first."""
     yield from _heat_maps(list(runs.values()))
-    yield from _norms(list(runs.values()))
+    all_runs = list(runs.values())
     if len(runs) > MOST_DRAWN:
         runs = dict(islice(runs.items(), MOST_DRAWN))
     for quantity in ("cost", "accuracy"):
@@ -77,6 +77,7 @@ def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[
         alt = f"{quantity.capitalize()} over epochs of each run; on validation images it ends at {ends}."
         yield Drawing(quantity, quantity.capitalize(), alt, figure)
     yield from _templates(runs)
+    yield from _norms(all_runs)
     predicted = {label: run for label, run in runs.items() if run.predictions is not None}
     if predicted:
         yield _histograms(predicted)

@@ -1,0 +1,59 @@
+"""A run that was stopped or killed goes on from its last evaluation point."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from cifar_linear.config.models import Config
+from cifar_linear.config.reading import parse_config
+from cifar_linear.config.wording import flat
+from cifar_linear.data.dataset import Dataset
+from cifar_linear.errors import ConfigError, DataError, RunError
+from cifar_linear.experiment import Watch, run_group
+from cifar_linear.provenance import data_record, is_at_work
+from cifar_linear.records import Record
+from cifar_linear.runs import RunFolder
+
+_NO_NUMBERS = "data.folder"
+
+
+def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
+    """The config with which a run goes on: its own, with more epochs if ``overrides`` say so.
+
+    Raises `ConfigError` for any other change, `RunError` if the run cannot go on.
+    """
+    record = folder.read_record()
+    if record.status == "running" and record.environment.process != os.getpid() and is_at_work(record.environment):
+        at = f"process {record.environment.process} on {record.environment.host}"
+        raise RunError(f"{folder.path}: still under way ({at}); stop it first")
+    name = str(folder.path / "config.yaml")
+    before = dict(flat(parse_config(folder.read_config(), name).to_tree()))
+    config = parse_config(folder.read_config(), name, overrides)
+    after = dict(flat(config.to_tree()))
+    differing = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)} - {_NO_NUMBERS}
+    if differing - {"epochs"}:
+        changed = ", ".join(sorted(differing - {"epochs"}))
+        raise ConfigError(f"{folder.path}: a run goes on as it began; {changed} would change: train a new run instead")
+    if config.epochs < (record.epoch or 0):
+        raise ConfigError(f"{folder.path}: has {record.epoch} epochs behind it already; epochs is {config.epochs}")
+    if record.status == "diverged":
+        raise RunError(f"{folder.path}: the run diverged; from there it cannot go on")
+    if record.status == "finished" and (record.stopped_early or config.epochs == record.epoch):
+        raise RunError(f"{folder.path}: finished already; more epochs are had with --set epochs=...")
+    return config
+
+
+def resume_run(folder: RunFolder, config: Config, dataset: Dataset, watch: Watch, check: Callable[[], None]) -> Record:
+    """Train the rest of a run.
+
+    On the same machine with as many BLAS threads the weights are, to the last bit, those of a run that nobody has
+    stopped. Raises `DataError` if the images are not those that the run began with.
+    """
+    recorded, found = folder.read_record().data.sha256, data_record(dataset, config.data.dataset).sha256
+    other = [split for split, digest in found.items() if recorded.get(split) != digest]
+    if other:
+        raise DataError(f"{folder.path}: began with other {' and '.join(other)} images; name their folder, --data-dir")
+    checkpoint = folder.read_checkpoint()
+    (record,) = run_group([config], [folder], dataset, watch, check, [checkpoint] if checkpoint else [])
+    return record

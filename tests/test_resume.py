@@ -1,0 +1,165 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from cifar_linear.experiment import run_group
+from cifar_linear.provenance import is_at_work
+from cifar_linear.resuming import resume_run, resumed_config
+from cifar_linear.runs import RunFolder
+from cifar_linear.unpacking import load_dataset
+
+EVERYTHING = {
+    "augmentation": {"flip": 0.5, "shift": 2},
+    "decay": {"kind": "plateau", "patience": 1, "factor": 0.5},
+    "averaging": {"from_epoch": 4},
+    "early_stopping": {"patience": 100},
+    "evaluate": {"per_epoch": 2},
+    "record_steps": True,
+}
+
+
+def stopped_after(evaluations):
+    """A watcher that interrupts a training."""
+    seen = []
+
+    def watch(evaluation):
+        seen.append(evaluation.step)
+        if len(seen) == evaluations:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def same(ours, theirs):
+    """Two run folders hold the same weights and figures, to the last bit."""
+    for best in (False, True):
+        for a, b in zip(ours.read_model(best)[:2], theirs.read_model(best)[:2], strict=True):
+            np.testing.assert_array_equal(a, b)
+    a, b = ours.read_metrics(), theirs.read_metrics()
+    assert [{**row, "seconds": 0} for row in a] == [{**row, "seconds": 0} for row in b]
+    assert ours.read_steps() == theirs.read_steps()
+    assert ours.read_record().metrics == theirs.read_record().metrics
+
+
+@pytest.mark.parametrize("evaluations", range(1, 15))
+def test_a_run_that_goes_on_is_the_unbroken_run(make_config, tmp_path, evaluations):
+    """Wherever it was stopped, also within an epoch, with everything on that has a memory."""
+    config = make_config(epochs=6, **EVERYTHING)
+    dataset = load_dataset(config)
+    whole, broken = (RunFolder.create(tmp_path, name) for name in ("whole", "broken"))
+    run_group([config], [whole], dataset, lambda _: None)
+    with pytest.raises(KeyboardInterrupt):
+        run_group([config], [broken], dataset, stopped_after(evaluations))
+    created = broken.read_record().created
+    record = resume_run(broken, resumed_config(broken, ()), dataset, lambda _: None, lambda: None)
+    assert record.status == "finished"
+    assert record.created == created
+    same(broken, whole)
+
+
+def test_a_finished_run_can_be_lengthened(run, small_config, runs_dir, tmp_path):
+    """Three epochs and two more are five."""
+    common = ("--no-figures", "--quiet", "--json")
+    first = run("train", "--config", small_config, "--runs-dir", runs_dir, *common)
+    folder = json.loads(first.stdout)["folder"]
+    again = run("train", "--resume", folder, *common)
+    assert again.exit_code == 1
+    assert "finished already; more epochs are had with --set epochs=..." in again.stderr
+    longer = run("train", "--resume", folder, "--set", "epochs=5", *common)
+    assert longer.exit_code == 0, longer.stderr
+    at_once = run("train", "--config", small_config, "--runs-dir", tmp_path, "--set", "epochs=5", *common)
+    ours, theirs = (json.loads(result.stdout) for result in (longer, at_once))
+    assert (ours["folder"], ours["epoch"]) == (folder, 5)
+    assert ours["metrics"] == theirs["metrics"]
+    assert ours["config"] == theirs["config"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("eta=0.5", "a run goes on as it began; eta would change: train a new run instead"),
+        ("augmentation.flip=0.5", "augmentation.flip would change"),
+        ("epochs=2", "has 3 epochs behind it already; epochs is 2"),
+    ],
+)
+def test_what_would_change_a_run_is_refused_with_its_keys(run, small_config, runs_dir, change, message):
+    run("train", "--config", small_config, "--runs-dir", runs_dir, "--no-figures")
+    (path,) = runs_dir.iterdir()
+    before = {file: file.read_bytes() for file in path.iterdir()}
+    result = run("train", "--resume", path, "--set", change)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert {file: file.read_bytes() for file in path.iterdir()} == before
+
+
+def test_other_images_are_refused(run, small_config, runs_dir, monkeypatch):
+    run("train", "--config", small_config, "--runs-dir", runs_dir, "--no-figures")
+    (path,) = runs_dir.iterdir()
+    record = RunFolder(path).read_record()
+    data = record.data.model_copy(update={"sha256": {**record.data.sha256, "validation": "0" * 64}})
+    RunFolder(path).write_record(record.model_copy(update={"data": data, "status": "interrupted"}))
+    result = run("train", "--resume", path)
+    assert result.exit_code == 3
+    assert "began with other validation images" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--config", "a.yaml", "--resume", "b"), (), ("--resume", "b", "--seeds", "2")])
+def test_new_and_old_runs_are_not_mixed(run, arguments):
+    assert run("train", *arguments).exit_code == 2
+
+
+def test_a_run_under_way_is_left_alone_and_a_killed_one_is_told(run, small_config, runs_dir):
+    """By the process in its record: that of this test's parent is there, that of a child that has ended is not."""
+    run("train", "--config", small_config, "--runs-dir", runs_dir, "--no-figures")
+    (path,) = runs_dir.iterdir()
+    folder = RunFolder(path)
+    record = folder.read_record()
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    for process, alive in ((os.getppid(), True), (child.pid, False)):
+        environment = record.environment.model_copy(update={"process": process})
+        folder.write_record(record.model_copy(update={"status": "running", "environment": environment}))
+        assert is_at_work(environment) == alive
+        assert json.loads(run("runs", "--runs-dir", runs_dir, "--json").stdout)[0]["status"] == (
+            "running" if alive else "killed"
+        )
+        result = run("train", "--resume", path, "--no-figures")
+        assert result.exit_code == (1 if alive else 0)
+        assert ("still under way" in result.stderr) == alive
+
+
+def test_a_run_killed_at_random_moments_ends_as_if_nothing_had_happened(small_config, tmp_path):
+    """With SIGKILL, again and again, until it is through: nothing unreadable, and the same bits."""
+    overrides = [word for key, value in EVERYTHING.items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+
+    def start(*words):
+        command = [sys.executable, "-m", "cifar_linear", "train", *map(str, words), "--no-figures", "--quiet"]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    new = ("--config", small_config, "--set", "epochs=400", *overrides)
+    start(*new, "--runs-dir", tmp_path / "whole").communicate(timeout=60)
+    rng = random.Random(1)
+    runs_dir = tmp_path / "broken"
+    folder, kills = None, 0
+    while folder is None or folder.read_record().status != "finished":
+        # A kill before the first record has left nothing to go on with.
+        process = start("--resume", folder.path) if folder else start(*new, "--runs-dir", runs_dir)
+        if kills < 5:
+            time.sleep(rng.uniform(0.5, 1.5))
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        _, stderr = process.communicate(timeout=60)
+        begun = [found for path in sorted(runs_dir.glob("*")) if (found := RunFolder(path)).is_run()]
+        folder = begun[-1] if begun else None
+    assert kills == 5 or process.returncode == 0, stderr
+    (whole,) = (tmp_path / "whole").iterdir()
+    same(folder, RunFolder(whole))
+    assert not list(folder.path.glob(".*"))
