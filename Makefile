@@ -21,10 +21,10 @@ $(REQUIRED): $(VENV)/run.stamp
 	$(TRAIN) --config configs/required/$@.yaml $(ARGS)
 
 mnist: $(VENV)/run.stamp  ## the experiments on MNIST, and a report that answers the course's questions with them
-	$(TRAIN) --config configs/mnist/binary.yaml --no-figures --quiet
-	$(TRAIN) --config configs/mnist/binary_shuffled.yaml --no-figures --quiet
-	$(TRAIN) --config configs/mnist/softmax.yaml --no-figures --quiet
-	$(BIN)/cifar-linear sweep --config configs/mnist/lambdas.yaml --no-figures --quiet
+	$(TRAIN) --config configs/mnist/binary.yaml --no-figures
+	$(TRAIN) --config configs/mnist/binary_shuffled.yaml --no-figures
+	$(TRAIN) --config configs/mnist/softmax.yaml --no-figures
+	$(BIN)/cifar-linear sweep --config configs/mnist/lambdas.yaml --no-figures
 	$(BIN)/cifar-linear report --questions configs/mnist/questions.yaml -o report/mnist
 
 gradcheck: $(VENV)/run.stamp  ## compare analytic with numeric gradients

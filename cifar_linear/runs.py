@@ -161,7 +161,7 @@ class RunFolder:
 
     def read_record(self) -> Record:
         """What `write_record` wrote. Raises `RunError` for any other content, or another version's."""
-        if not self.is_run():
+        if not self.is_run() and not (self.path / SWEEP_FILE).is_file():
             raise RunError(f"{self.path}: not a run folder: there is no run.json")
         content = self._read("run.json")
         try:
@@ -290,6 +290,8 @@ class RunFolder:
 
     def _read(self, name: str) -> bytes:
         path = self.path / name
+        if (self.path / SWEEP_FILE).is_file():
+            raise RunError(f"{self.path}: a sweep; name one of the runs in it")
         try:
             return path.read_bytes()
         except OSError as error:

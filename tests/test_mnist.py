@@ -183,6 +183,35 @@ def test_questions_are_answered_by_the_newest_runs_of_their_names(run, tmp_path)
     assert "questions.0.figures.0: must be 'grid', 'norms'" in result.stderr
 
 
+def test_ends_of_an_axis_that_show_nothing_are_refused(run, tmp_path):
+    for ends in (("accuracy", "90", "100"), ("accuracy", "1", "0"), ("cost", "nan", "1")):
+        result = run("report", tmp_path, "--ylim", *ends)
+        assert result.exit_code == 2
+        assert "Invalid value for --ylim" in result.stderr
+    (tmp_path / "q.yaml").write_text(
+        "title: x\nquestions: [{question: y, runs: [a, b/c], figures: [cost], ylim: {accuracy: [1, 0]}, anser: z}]\n"
+    )
+    result = run("report", "--questions", tmp_path / "q.yaml")
+    assert result.exit_code == 2
+    assert "questions.0.ylim: accuracy from 1 to 0: two numbers, the lower one first" in result.stderr
+    assert "questions.0.anser: unknown key; did you mean 'questions.answer'?" in result.stderr
+
+
+def test_all_missing_runs_of_all_questions_are_told(run, tmp_path):
+    (tmp_path / "q.yaml").write_text(
+        "title: x\nquestions: [{question: y, runs: [a, b/c], figures: []}, {question: z, runs: [d], figures: []}]\n"
+    )
+    result = run("report", "--questions", tmp_path / "q.yaml", "--runs-dir", tmp_path)
+    assert result.exit_code == 1
+    assert len(re.findall(r"questions\.(0|1)\.runs: \S+: no run and no sweep of that name", result.stderr)) == 3
+
+
+def test_one_class_is_too_few(run, small_config):
+    result = run("train", "--config", small_config, "--set", "data.classes=[2]")
+    assert result.exit_code == 2
+    assert "data.classes: must have at least 2 items" in result.stderr
+
+
 def test_a_question_about_runs_that_are_not_there_is_told(tmp_path):
     with pytest.raises(RunError, match="no run and no sweep of that name; train it first"):
         newest_runs(tmp_path, "nobody")

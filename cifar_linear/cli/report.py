@@ -49,7 +49,7 @@ def report(
     RUN is a run folder, the folder of a sweep, or a folder of run folders; without any, all runs of --runs-dir are
     reported.
     """
-    from cifar_linear.config.questions import read_questions
+    from cifar_linear.config.questions import problem_of_limits, read_questions
     from cifar_linear.config.sweeps import read_sweep
     from cifar_linear.report.collecting import collect
     from cifar_linear.report.writing import write_answers, write_report
@@ -58,6 +58,9 @@ def report(
     from cifar_linear.sweep.reporting import report_on
 
     limits = {quantity: (low, high) for quantity, low, high in ylim}
+    for quantity, ends in limits.items():
+        if problem := problem_of_limits(quantity, ends):
+            raise click.BadParameter(problem, param_hint="--ylim")
     if questions is not None:
         if runs:
             raise click.UsageError("--questions names its runs itself; leave out RUN")

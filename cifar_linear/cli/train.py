@@ -163,12 +163,14 @@ def _train_and_tell(
     from cifar_linear.cli.progress import Progress
     from cifar_linear.errors import DivergedError
 
+    told = set[int]()
     with Progress(config.epochs, output.quiet) as progress, SafeStop() as stop:
 
         def watch(evaluation: Evaluation) -> None:
             train_cost, accuracy = evaluation.train.cost[0], evaluation.validation.accuracy[0]
             text = f"training cost {train_cost:.4f}, validation accuracy {100 * accuracy:.2f} %"
-            if not progress.show(evaluation.epoch, text) and not output.quiet:
+            if not progress.show(evaluation.epoch, text) and not output.quiet and evaluation.epoch not in told:
+                told.add(evaluation.epoch)
                 progress.say(f"epoch {evaluation.epoch:3d}/{config.epochs}: {text}")
 
         folder = folder_of()  # Not before a signal can be told to wait: a new folder is never left empty.

@@ -24,8 +24,16 @@ _WORDING = {
 def problems_of(errors: Iterable[Any], tree: Tree, schema: dict[str, Any]) -> list[Problem]:
     """Pydantic's errors as problems of the file; ``schema`` is the JSON Schema of what was validated."""
     known = dict(_known_keys(schema, schema))
-    # A list counts as too short when its items are wrong: those are told already.
-    return [_problem_of(error, tree, known) for error in errors if error["type"] != "too_short" or not error["input"]]
+    errors = list(errors)
+    return [_problem_of(error, tree, known) for error in errors if not _is_told_already(error, errors)]
+
+
+def _is_told_already(error: Any, errors: Iterable[Any]) -> bool:
+    """A list counts as too short when its items are wrong: then those are told."""
+    place = error["loc"]
+    return error["type"] == "too_short" and any(
+        other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in errors
+    )
 
 
 def _problem_of(error: Any, tree: Tree, known: dict[str, str]) -> Problem:
@@ -72,6 +80,8 @@ def _known_keys(node: dict[str, Any], schema: dict[str, Any], prefix: str = "") 
         yield from _known_keys(schema["$defs"][node["$ref"].rpartition("/")[2]], schema, prefix)
     for alternative in [*node.get("anyOf", []), *node.get("oneOf", [])]:
         yield from _known_keys(alternative, schema, prefix)
+    if isinstance(node.get("items"), dict):
+        yield from _known_keys(node["items"], schema, prefix)
     for key, value in node.get("properties", {}).items():
         yield prefix + key, value.get("description", "")
         yield from _known_keys(value, schema, f"{prefix}{key}.")

@@ -1,9 +1,11 @@
 """From a YAML file with questions to what a report shall answer, or to every problem of the file at once."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from cifar_linear.config.models import SCHEMA_DIALECT
 from cifar_linear.config.problems import problems_of
@@ -14,6 +16,16 @@ from cifar_linear.errors import ConfigError
 FigureName = Literal[
     "grid", "norms", "cost", "accuracy", "templates", "templates-common-scale", "probabilities", "confusion", "mistakes"
 ]
+
+
+def problem_of_limits(quantity: str, ends: tuple[float, float]) -> str | None:
+    """What is wrong with the ends of an axis; None for nothing."""
+    low, high = ends
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        return f"{quantity} from {low:g} to {high:g}: two numbers, the lower one first"
+    if quantity == "accuracy" and not 0 <= low < high <= 1:
+        return f"accuracy from {low:g} to {high:g}: accuracies are fractions, 0 to 1"
+    return None
 
 
 class _Part(BaseModel):
@@ -33,6 +45,15 @@ class Question(_Part):
     ylim: dict[Literal["cost", "accuracy"], Annotated[tuple[float, float], Field(strict=False)]] = Field(
         default={}, description="ends of the axes of costs (and losses) and of accuracies"
     )
+
+    @field_validator("ylim")
+    @classmethod
+    def _ends_make_an_axis(cls, ylim: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        problems = [problem for quantity, ends in ylim.items() if (problem := problem_of_limits(quantity, ends))]
+        if problems:
+            raise PydanticCustomError("limits", "{message}", {"message": "; ".join(problems)})
+        return ylim
+
     answer: str = Field("", description="what the reader shall see in them, and why it is so")
 
 

@@ -55,7 +55,7 @@ def read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}; --config takes a YAML file") from error
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; a YAML file was expected") from error
 
 
 def listed(problems: list[Problem]) -> str:

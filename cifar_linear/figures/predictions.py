@@ -58,7 +58,7 @@ def histogram_figure(runs: Mapping[str, tuple[Floats, Bools]]) -> Figure:
 def confusion_figure(confusion: Integers, class_names: Sequence[str]) -> Figure:
     """Counts by true class (rows) and predicted class (columns), with recall at the right and precision below."""
     classes = len(class_names)
-    figure = new_figure(6.2, 5.4)
+    figure = new_figure(2.6 + 0.36 * classes, 1.8 + 0.36 * classes)
     axes = figure.subplots()
     axes.imshow(confusion, cmap="Blues", vmin=0)
     dark = confusion.max() / 2

@@ -65,8 +65,8 @@ def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
 
 def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
     """Several runs side by side, each by its label; of many, heat maps show all and the other figures the first."""
-    yield from _heat_maps(list(runs.values()))
     all_runs = list(runs.values())
+    yield from _heat_maps(all_runs)
     if len(runs) > MOST_DRAWN:
         runs = dict(islice(runs.items(), MOST_DRAWN))
     for quantity in ("cost", "accuracy"):
@@ -144,10 +144,11 @@ def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     kinds: dict[tuple[object, ...], dict[str, Run]] = defaultdict(dict)
     for label, run in runs.items():
         kinds[run.model.class_names, run.model.W.shape, run.model.image_shape][label] = run
-    for kind in kinds.values():
-        first = next(iter(kind.values()))
-        model, dataset = first.model, first.record.config.data.dataset
-        of, ending = (f" ({dataset})", f"-{dataset}") if len(kinds) > 1 else ("", "")
+    for number, kind in enumerate(kinds.values(), start=1):
+        model, dataset = (first := next(iter(kind.values()))).model, first.record.config.data.dataset
+        of, ending = "", ""
+        if len(kinds) > 1:
+            of, ending = f" ({dataset}: {', '.join(model.class_names)})", f"-{number}"
         weights = {label: run.model.W for label, run in kind.items()}
         for name, title, common in (
             ("templates", "Class templates, each on its own scale", False),

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from cifar_linear import __version__
 from cifar_linear.config.questions import Questions
+from cifar_linear.errors import RunError
 from cifar_linear.figures.style import Format, rendered
 from cifar_linear.files import write_whole
 from cifar_linear.report.collecting import Collection, Run, collect, differences, labelled, settings_label
@@ -18,10 +19,9 @@ from cifar_linear.report.drawing import MOST_DRAWN, NO_LIMITS, Drawing, Limits, 
 from cifar_linear.report.effects import effects
 
 _DRAWN = re.compile(
-    r"(grid|norms|cost|accuracy|templates(-common-scale)?(-cifar10|-mnist|-synthetic)?|probabilities|confusion|mistakes)\.(png|pdf|svg)"
+    r"(grid|norms|cost|accuracy|templates(-common-scale)?(-\d+)?|probabilities|confusion|mistakes)\.(png|pdf|svg)"
 )
 """The files that a report can have drawn."""
-_OTHER_LOSSES = "costs of softmax and sigmoid_bce cannot be compared: the latter is a mean over the classes"
 
 
 class _Column(NamedTuple):
@@ -93,30 +93,49 @@ def write_answers(questions: Questions, find: Callable[[str], Sequence[Path]], o
 
     ``find`` gives the run folders of a name. Raises `RunError` if one of them cannot be read.
     """
+    folders = _found(questions, find)
     sections = []
-    for number, question in enumerate(questions.questions, start=1):
-        found = collect([path for name in question.runs for path in find(name)])
+    for number, (question, paths) in enumerate(zip(questions.questions, folders, strict=True), start=1):
+        found = collect(paths)
         runs = labelled(found.runs)
         limits = {str(quantity): ends for quantity, ends in question.ylim.items()}
         drawings = draw_one(found.runs[0], limits) if len(runs) == 1 else draw_several(runs, limits)
-        figures = [
-            _drawn(drawing, f"{number}-{drawing.name}", out, form)
-            for drawing in drawings
-            if drawing.name in question.figures
-        ]
+        wanted = [drawing for drawing in drawings if re.sub(r"-\d+$", "", drawing.name) in question.figures]
+        missing = set(question.figures) - {re.sub(r"-\d+$", "", drawing.name) for drawing in wanted}
+        columns = [column for column in _ANSWERS if any(column.value(run) is not None for run in found.runs)]
         sections.append(
             {
                 "question": question.question,
-                "answer": [
-                    " ".join(paragraph.split()) for paragraph in question.answer.split("\n\n") if paragraph.strip()
+                "answer": [" ".join(paragraph.split()) for paragraph in question.answer.strip().split("\n\n")],
+                "columns": [column.title for column in columns],
+                "table": {label: [_cell(column, run) for column in columns] for label, run in runs.items()},
+                "sentences": [
+                    *found.notes,
+                    *effects(found.runs),
+                    *_early_ends(runs),
+                    *(f"no figure {name}: these runs do not have what it shows" for name in sorted(missing)),
+                    f"From {', '.join(run.name for run in found.runs)}.",
                 ],
-                "table": {label: [_cell(column, run) for column in _ANSWERS] for label, run in runs.items()},
-                "sentences": [*found.notes, *effects(found.runs), *_early_ends(runs)],
-                "figures": figures,
+                "figures": [_drawn(drawing, f"{number}-{drawing.name}", out, form) for drawing in wanted],
             }
         )
-    content = {"title": questions.title, "columns": [column.title for column in _ANSWERS], "sections": sections}
-    return _write("questions", content, out)
+    return _write("questions", {"title": questions.title, "sections": sections}, out)
+
+
+def _found(questions: Questions, find: Callable[[str], Sequence[Path]]) -> list[list[Path]]:
+    """The run folders of each question. Raises `RunError` with all names that have none."""
+    folders: list[list[Path]] = []
+    problems = []
+    for number, question in enumerate(questions.questions):
+        folders.append([])
+        for name in question.runs:
+            try:
+                folders[-1] += find(name)
+            except RunError as error:
+                problems.append(f"questions.{number}.runs: {error}")
+    if problems:
+        raise RunError("\n  ".join(problems))
+    return folders
 
 
 def _drawn(drawing: Drawing, name: str, out: Path, form: Format) -> dict[str, str]:
@@ -158,8 +177,11 @@ def _write(template: str, content: Mapping[str, Any], out: Path) -> Path:
 
 def _notes(runs: Mapping[str, Run]) -> Iterator[str]:
     """What a reader of the tables must know."""
-    if len({run.record.config.loss for run in runs.values()}) > 1:
-        yield _OTHER_LOSSES
+    losses = sorted({run.record.config.loss for run in runs.values()})
+    if len(losses) > 1:
+        yield f"costs and losses of {' and '.join(losses)} are on different scales and cannot be compared"
+    if any(run.record.best for run in runs.values()):
+        yield "a run with early stopping is compared with others by its best weights"
     finished = [run for run in runs.values() if run.record.status == "finished"]
     met = sum(run.test_accuracy is not None for run in finished)
     if met < len(finished):
