@@ -62,8 +62,10 @@ def report(
         if problem := problem_of_limits(quantity, ends):
             raise click.BadParameter(problem, param_hint="--ylim")
     if questions is not None:
-        if runs:
-            raise click.UsageError("--questions names its runs itself; leave out RUN")
+        if runs or ylim or title is not None:
+            raise click.UsageError(
+                "--questions has runs, title and ylim in its file; leave out RUN, --title and --ylim"
+            )
         find = partial(newest_runs, runs_dir)
         click.echo(f"report: {write_answers(read_questions(questions), find, output or Path('report'), form)}")
         return

@@ -116,7 +116,8 @@ def _sweep(
         first = base.values.get("seed", Config.model_fields["seed"].default)
         grid["seed"] = [first + i for i in range(seeds)] if isinstance(first, int) else [first]
     problems += _problems_of_grid(grid, tree, file.select_by)
-    cells, more = _cells(base, grid, tree)
+    few = prod(map(len, grid.values())) <= _MOST_CELLS
+    cells, more = _cells(base, grid, tree) if few else ([], [])
     if problems or more:
         raise ConfigError(listed(problems + more))
     text = yaml.safe_dump({"base": base.values, "grid": grid, "select_by": file.select_by}, sort_keys=False)
@@ -162,6 +163,4 @@ def _cells(base: Tree, grid: Mapping[str, list[Any]], tree: Tree) -> tuple[list[
             known[config] = settings
             cells.append(Cell(settings, config))
         problems.update({str(problem): problem for problem in more})
-        if len(cells) + len(problems) >= _MOST_CELLS:
-            break
     return cells, list(problems.values())
