@@ -34,6 +34,14 @@ def real_data():
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def real_digits(real_data):
+    """The folder, if it has MNIST as well."""
+    if not (real_data / "MNIST" / "raw").is_dir():
+        pytest.skip("CIFAR_LINEAR_DATA names a folder without MNIST/raw")
+    return real_data
+
+
 @pytest.fixture
 def make_config():
     """A config for generated images, from a few changes."""

@@ -113,11 +113,11 @@ MNIST = REQUIRED.parent / "mnist"
 @pytest.mark.parametrize(
     ("name", "accuracies"), [("binary", (97.5, 98.5)), ("binary_shuffled", (97.5, 98.5)), ("softmax", (91, 92.5))]
 )
-def test_digits_are_told_apart_as_in_the_course(real_data, tmp_path, name, accuracies):
+def test_digits_are_told_apart_as_in_the_course(real_digits, tmp_path, name, accuracies):
     """Early stopping ends all of them; two digits are easier than ten."""
     config = read_config(MNIST / f"{name}.yaml")
     folder = RunFolder.create(tmp_path, name)
-    (record,) = run_group([config], [folder], load_dataset(config, real_data), lambda _: None)
+    (record,) = run_group([config], [folder], load_dataset(config, real_digits), lambda _: None)
     assert record.stopped_early
     assert record.data.images == {
         "train": 4005 if "binary" in name else 20_000,
@@ -127,12 +127,12 @@ def test_digits_are_told_apart_as_in_the_course(real_data, tmp_path, name, accur
         assert accuracies[0] <= 100 * outcome["validation"].accuracy <= accuracies[1]
 
 
-def test_accuracy_and_weights_fall_as_lambda_grows_on_mnist(real_data, tmp_path):
+def test_accuracy_and_weights_fall_as_lambda_grows_on_mnist(real_digits, tmp_path):
     """Ten epochs show it; the config has fifty."""
     cells = read_sweep(MNIST / "lambdas.yaml", ["epochs=10"]).cells
     folders = [RunFolder.create(tmp_path, cell.name) for cell in cells]
     configs = [cell.config for cell in cells]
-    records = run_group(configs, folders, load_dataset(configs[0], real_data), lambda _: None)
+    records = run_group(configs, folders, load_dataset(configs[0], real_digits), lambda _: None)
     by_lambda = sorted(zip(configs, records, folders, strict=True), key=lambda run: run[0].lam)
     assert [config.lam for config, _, _ in by_lambda] == [0, 0.001, 0.01, 0.1, 1]
     accuracies = [record.metrics["validation"].accuracy for _, record, _ in by_lambda]
@@ -142,10 +142,10 @@ def test_accuracy_and_weights_fall_as_lambda_grows_on_mnist(real_data, tmp_path)
     assert norms[0] > 5 * norms[-1]
 
 
-def test_plain_loop_over_the_digits_ends_like_the_config(real_data, tmp_path):
+def test_plain_loop_over_the_digits_ends_like_the_config(real_digits, tmp_path):
     """In float64 the few lines of the reference stop at the same step with the same losses."""
     config = read_config(MNIST / "binary.yaml", ["dtype=float64"])
-    dataset = load_dataset(config, real_data)
+    dataset = load_dataset(config, real_digits)
     images = [
         np.hstack([split.images / 127.5 - 1, np.ones((len(split), 1))]) for split in (dataset.train, dataset.validation)
     ]
