@@ -12,7 +12,7 @@ import pytest
 from cifar_linear.config.models import Cifar10Data, Config
 from cifar_linear.experiment import run_group
 from cifar_linear.intervals import Interval, mcnemar
-from cifar_linear.report.collecting import Run, collect, differences, labelled
+from cifar_linear.report.collecting import Run, collect, differences, factors, in_order, labelled
 from cifar_linear.report.comparing import changes, losses_compared, paired, repeated
 from cifar_linear.report.effects import effects
 from cifar_linear.report.writing import _markdown, write_report
@@ -383,3 +383,18 @@ def test_early_stopping_is_told_with_both_sets_of_figures(run, small_config, run
         assert f"| {name} | {figures.loss:.4f} | {figures.cost:.4f} | {100 * figures.accuracy:.2f} % |" in text
     run("report", path, *sorted(runs_dir.iterdir())[:1], "-o", tmp_path / "page")
     assert "test accuracy, best weights" in (tmp_path / "page" / "report.md").read_text()
+
+
+def test_parts_of_a_setting_stand_for_themselves_unless_they_belong_together():
+    """A shift is a number; a decay is all that is said of it; what a run lacks is none."""
+    settings = (
+        {"augmentation.shift": "0", "decay.kind": "none"},
+        {"augmentation.shift": "10", "decay.kind": "step", "decay.every": "5"},
+        {"augmentation.shift": "2", "decay.kind": "cosine", "averaging.from_epoch": "3"},
+    )
+    found = factors([SimpleNamespace(settings=of_run) for of_run in settings])
+    assert [of_run["augmentation.shift"] for of_run in found] == ["0", "10", "2"]
+    assert [of_run["decay"] for of_run in found] == ["none", "step, every 5", "cosine"]
+    assert [of_run["averaging"] for of_run in found] == ["none", "none", "from_epoch 3"]
+    assert in_order(["10", "none", "2", "0"]) == ["none", "0", "2", "10"]
+    assert in_order(["step, every 5", "cosine", "none"]) == ["none", "cosine", "step, every 5"]

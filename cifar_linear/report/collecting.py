@@ -155,9 +155,9 @@ def factors(runs: Sequence[Run]) -> list[dict[str, str]]:
         for key in differences(runs):
             whole, _, part = key.partition(".")
             together = whole in _WHOLES
-            parts[whole if together else key]
+            values = parts[whole if together else key]
             if key in run.settings:
-                parts[whole if together else key].append((part, run.settings[key]))
+                values.append((part if together else "", run.settings[key]))
         of_runs.append({key: _joined(settings) for key, settings in parts.items()})
     return of_runs
 
