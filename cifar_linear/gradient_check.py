@@ -19,12 +19,11 @@ from cifar_linear.nn.gradcheck import (
     random_directions,
     unit_vectors,
 )
-from cifar_linear.nn.linear import initial_weights
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
-from cifar_linear.unpacking import make_standardization
+from cifar_linear.unpacking import draw_weights, make_standardization
 
 Gradients = Callable[[Objective, Floats, Labels, Floats, Floats], tuple[Floats, Floats]]
 """What is checked: `Objective.gradients`, or a version of it with a mistake."""
@@ -69,12 +68,7 @@ def check_gradients(config: Config, dataset: Dataset, gradients: Gradients = Obj
     """
     standardization = make_standardization(config, dataset.train)
     for (name, loss), (lam, bias), images, few in product(LOSSES.items(), _PENALTIES, (1, 20), (True, False)):
-        W, b = initial_weights(
-            rng_for(config.seed, Purpose.WEIGHTS),
-            loss.scores_for(len(dataset.class_names)),
-            dataset.train.images.shape[1],
-            config.init_std,
-        )
+        W, b = draw_weights(config.model_copy(update={"loss": name}), dataset)
         dimensions = FEW_DIMENSIONS if few else W.shape[1]
         seen = Standardization(standardization.mean[:dimensions], standardization.std[:dimensions])
         point = _Point(

@@ -161,8 +161,8 @@ class RunFolder:
 
     def read_record(self) -> Record:
         """What `write_record` wrote. Raises `RunError` for any other content, or another version's."""
-        if not self.is_run() and not (self.path / SWEEP_FILE).is_file():
-            raise RunError(f"{self.path}: not a run folder: there is no run.json")
+        if not self.is_run():
+            raise RunError(f"{self.path}: {self._no_run('not a run folder: there is no run.json')}")
         content = self._read("run.json")
         try:
             version = json.loads(content)["format"]
@@ -290,12 +290,15 @@ class RunFolder:
 
     def _read(self, name: str) -> bytes:
         path = self.path / name
-        if (self.path / SWEEP_FILE).is_file():
-            raise RunError(f"{self.path}: a sweep; name one of the runs in it")
         try:
             return path.read_bytes()
         except OSError as error:
-            raise RunError(f"{path}: cannot be read: {error.strerror}") from error
+            raise RunError(f"{path}: {self._no_run(f'cannot be read: {error.strerror}')}") from error
+
+    def _no_run(self, otherwise: str) -> str:
+        """What to say of a folder that lacks a run's file."""
+        is_sweep = (self.path / SWEEP_FILE).is_file()
+        return "the folder of a sweep; name one of its runs" if is_sweep else otherwise
 
     def _write(self, name: str, content: bytes) -> None:
         write_whole(self.path / name, content)

@@ -19,12 +19,14 @@ def config() -> None:
 @debug_option
 def schema(kind: str | None) -> None:
     """Print the JSON Schema of config files, for editors."""
-    from cifar_linear.config.models import schema
-    from cifar_linear.config.questions import questions_schema
-    from cifar_linear.config.sweeps import sweep_schema
+    from pydantic import BaseModel
 
-    schemas = {None: schema, "sweep": sweep_schema, "questions": questions_schema}
-    click.echo(json.dumps(schemas[kind](), indent=2))
+    from cifar_linear.config.models import Config, schema
+    from cifar_linear.config.questions import Questions
+    from cifar_linear.config.sweeps import SweepFile
+
+    kinds: dict[str | None, type[BaseModel]] = {None: Config, "sweep": SweepFile, "questions": Questions}
+    click.echo(json.dumps(schema(kinds[kind]), indent=2))
 
 
 @config.command()

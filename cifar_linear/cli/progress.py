@@ -14,7 +14,6 @@ class Progress:
     def __init__(self, epochs: int, quiet: bool) -> None:
         from tqdm import tqdm
 
-        self.quiet = quiet
         on_terminal = sys.stderr is not None and sys.stderr.isatty()
         self._bar = tqdm(total=epochs, unit="epoch", leave=False) if on_terminal and not quiet else None
 

@@ -71,7 +71,7 @@ def report(
         return
     if len(runs) == 1 and (file := runs[0] / SWEEP_FILE).is_file():
         folder = SweepFolder(runs[0])
-        click.echo(f"report: {report_on(folder, read_sweep(file), output or runs[0] / 'report', form, limits)}")
+        click.echo(f"report: {report_on(folder, read_sweep(file), output or runs[0] / 'report', form, title, limits)}")
         return
     found = collect(runs or [runs_dir])
     for note in found.notes:

@@ -24,6 +24,7 @@ from cifar_linear.cli.options import (
 from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:
+    from cifar_linear.cli.progress import Progress
     from cifar_linear.config.sweeps import Sweep
     from cifar_linear.figures.style import Format
     from cifar_linear.sweep.folder import SweepFolder
@@ -116,7 +117,7 @@ def sweep_and_tell(
     folder = SweepFolder(path)
     epochs = len(sweep.cells) * max(cell.config.epochs for cell in sweep.cells)
     with Progress(epochs, quiet) as progress, SafeStop() as stop:
-        telling = _Telling(progress.show, progress.say, quiet, len(sweep.cells))
+        telling = _Telling(progress, quiet, len(sweep.cells))
         listener = Listener(telling.planned, telling.watch, telling.ended, stop.check)
         try:
             rows = run_sweep(sweep, folder, listener, data_dir=data_dir, **options)
@@ -146,8 +147,8 @@ def sweep_and_tell(
 class _Telling:
     """What happens in a sweep, as lines and as a bar."""
 
-    def __init__(self, show: Any, say: Any, quiet: bool, cells: int) -> None:
-        self._show, self._say, self._quiet, self._cells = show, say, quiet, cells
+    def __init__(self, progress: Progress, quiet: bool, cells: int) -> None:
+        self._progress, self._quiet, self._cells = progress, quiet, cells
         self._groups: Sequence[Cells] = ()
         self._done = 0
         self._epochs = 0
@@ -158,24 +159,24 @@ class _Telling:
         self._groups = groups
         there = self._cells - sum(map(len, groups))
         if there and not self._quiet:
-            self._say(f"{there} of {self._cells} cells are there already")
+            self._progress.say(f"{there} of {self._cells} cells are there already")
 
     def watch(self, evaluation: Evaluation) -> None:
         runs = len(evaluation.valid)
         text = f"group {self._done + 1}/{len(self._groups)}, {runs} runs"
-        self._show(self._epochs + runs * evaluation.epoch, text)
+        self._progress.show(self._epochs + runs * evaluation.epoch, text)
 
     def ended(self, cells: Cells, problem: str | None) -> None:
         self._done += 1
         self._epochs += len(cells) * cells[0].config.epochs
-        self._show(self._epochs, f"group {self._done}/{len(self._groups)}")
+        self._progress.show(self._epochs, f"group {self._done}/{len(self._groups)}")
         runs = f"{len(cells)} run{'s' if len(cells) > 1 else ''}"
         if problem:
             self.failures += 1
-            self._say(f"group {self._done}/{len(self._groups)}: {runs} failed: {problem}")
+            self._progress.say(f"group {self._done}/{len(self._groups)}: {runs} failed: {problem}")
         elif not self._quiet:
             seconds = perf_counter() - self._started
-            self._say(f"group {self._done}/{len(self._groups)}: {runs} done, {seconds:.1f} s since the start")
+            self._progress.say(f"group {self._done}/{len(self._groups)}: {runs} done, {seconds:.1f} s since the start")
 
 
 def _tell_plan(sweep: Sweep, folder: SweepFolder, data_dir: Path | None, retry_failed: bool, as_json: bool) -> None:
@@ -199,9 +200,7 @@ def _tell_plan(sweep: Sweep, folder: SweepFolder, data_dir: Path | None, retry_f
             click.echo(f"  {as_text(cell.settings) or 'the base as it is'}")
     total = _duration(sum(seconds for _, seconds in groups))
     click.echo(f"{len(sweep.cells)} cells, {there} of them there already")
-    click.echo(
-        f"{len(missing)} to run in {len(groups)} group{'s'[: len(groups) != 1]}; one after another about {total}"
-    )
+    click.echo(f"{len(missing)} to run; groups: {len(groups)}, one after another about {total}")
 
 
 def _duration(seconds: float) -> str:

@@ -9,8 +9,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
 BatchName = Literal["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
 _BatchNames = Annotated[tuple[BatchName, ...], Field(strict=False, min_length=1)]
 PartName = Literal["train", "t10k"]
@@ -267,6 +265,6 @@ class Config(_Part):
         return yaml.safe_dump(self.to_tree(), sort_keys=False)
 
 
-def schema() -> dict[str, Any]:
-    """JSON Schema of a config file, for editors."""
-    return {"$schema": SCHEMA_DIALECT, **Config.model_json_schema()}
+def schema(kind: type[BaseModel] = Config) -> dict[str, Any]:
+    """JSON Schema of a config file, or of another kind of file, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **kind.model_json_schema()}

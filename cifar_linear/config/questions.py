@@ -2,14 +2,12 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from cifar_linear.config.models import SCHEMA_DIALECT
-from cifar_linear.config.problems import problems_of
-from cifar_linear.config.reading import listed, read_file
+from cifar_linear.config.reading import listed, read_file, validated
 from cifar_linear.config.yaml_tree import parse_yaml
 from cifar_linear.errors import ConfigError
 
@@ -45,6 +43,7 @@ class Question(_Part):
     ylim: dict[Literal["cost", "accuracy"], Annotated[tuple[float, float], Field(strict=False)]] = Field(
         default={}, description="ends of the axes of costs (and losses) and of accuracies"
     )
+    answer: str = Field("", description="what the reader shall see in them, and why it is so")
 
     @field_validator("ylim")
     @classmethod
@@ -54,8 +53,6 @@ class Question(_Part):
             raise PydanticCustomError("limits", "{message}", {"message": "; ".join(problems)})
         return ylim
 
-    answer: str = Field("", description="what the reader shall see in them, and why it is so")
-
 
 class Questions(_Part):
     """The file."""
@@ -64,18 +61,10 @@ class Questions(_Part):
     questions: Annotated[tuple[Question, ...], Field(strict=False, min_length=1)] = Field(description="in their order")
 
 
-def questions_schema() -> dict[str, Any]:
-    """JSON Schema of a file of questions, for editors."""
-    return {"$schema": SCHEMA_DIALECT, **Questions.model_json_schema()}
-
-
 def read_questions(path: Path) -> Questions:
     """The questions in a YAML file. Raises `ConfigError` with all problems."""
     tree, problems = parse_yaml(read_file(path), str(path))
-    try:
-        questions = Questions.model_validate(tree.values)
-    except ValidationError as error:
-        problems += problems_of(error.errors(), tree, Questions.model_json_schema())
-    if problems:
-        raise ConfigError(listed(problems))
+    questions, more = validated(Questions, tree)
+    if questions is None or problems:
+        raise ConfigError(listed(problems + more))
     return questions

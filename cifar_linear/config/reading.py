@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from cifar_linear.config.models import Config, schema
+from cifar_linear.config.models import Config
 from cifar_linear.config.problems import problems_of
 from cifar_linear.config.yaml_tree import Problem, Tree, parse_override, parse_yaml
 from cifar_linear.errors import ConfigError
 
+_Model = TypeVar("_Model", bound=BaseModel)
 _MOST = 50
 """Problems that are explained; whoever has more has another kind of file."""
 _DEFAULT = b"{data: {dataset: synthetic}, lambda: 0, eta: 0.001, n_batch: 20, epochs: 1}"
@@ -36,18 +38,18 @@ def parse_config(content: bytes, name: str, overrides: Sequence[str] = ()) -> Co
         raise ConfigError(f"{name}: this is a sweep, not a single config; run it with cifar-linear sweep")
     for override in overrides:
         problems += parse_override(tree, override)
-    config, more = validated(tree)
+    config, more = validated(Config, tree)
     if config is None or problems:
         raise ConfigError(listed(problems + more))
     return config
 
 
-def validated(tree: Tree) -> tuple[Config | None, list[Problem]]:
-    """The config that the values of a tree give, or what stands in the way."""
+def validated(kind: type[_Model], tree: Tree) -> tuple[_Model | None, list[Problem]]:
+    """What the values of a tree give, or what stands in the way."""
     try:
-        return Config.model_validate(tree.values), []
+        return kind.model_validate(tree.values), []
     except ValidationError as error:
-        return None, problems_of(error.errors()[:_MOST], tree, schema())
+        return None, problems_of(error.errors()[:_MOST], tree, kind.model_json_schema())
 
 
 def read_file(path: Path) -> bytes:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from cifar_linear.config.models import SCHEMA_DIALECT, Config
-from cifar_linear.config.problems import problems_of
+from cifar_linear.config.models import Config
 from cifar_linear.config.reading import listed, read_file, validated
 from cifar_linear.config.wording import as_text
 from cifar_linear.config.yaml_tree import Place, Problem, Tree, parse_override, parse_yaml
@@ -35,11 +34,6 @@ class SweepFile(BaseModel):
         default={}, description="keys of the config, with dots between levels, each with the list of its values"
     )
     select_by: SelectBy = Field("validation_accuracy", description="the figure that chooses among the cells")
-
-
-def sweep_schema() -> dict[str, Any]:
-    """JSON Schema of a sweep's file, for editors."""
-    return {"$schema": SCHEMA_DIALECT, **SweepFile.model_json_schema()}
 
 
 @dataclass(frozen=True)
@@ -78,12 +72,9 @@ def read_sweep(path: Path, overrides: Sequence[str] = (), seeds: int | None = No
     problems of the file and of every cell.
     """
     tree, problems = parse_yaml(read_file(path), str(path))
-    try:
-        file = SweepFile.model_validate(tree.values)
-    except ValidationError as error:
-        raise ConfigError(
-            listed(problems + problems_of(error.errors(), tree, SweepFile.model_json_schema()))
-        ) from error
+    file, more = validated(SweepFile, tree)
+    if file is None:
+        raise ConfigError(listed(problems + more))
     if isinstance(file.base, str):
         base_path = path.parent / file.base
         base, more = parse_yaml(read_file(base_path), str(base_path))
@@ -155,7 +146,7 @@ def _cells(base: Tree, grid: Mapping[str, list[Any]], tree: Tree) -> tuple[list[
             path, place = tuple(key.split(".")), tree.place(("grid", key, i))
             for message in of_cell.set(path, value, place):
                 problems.setdefault(key, Problem(place, ("grid", key), message))
-        config, more = validated(of_cell)
+        config, more = validated(Config, of_cell)
         if config in known:
             message = f"two cells come to the same config: {as_text(known[config])}; and {as_text(settings)}"
             problems.setdefault("same", Problem(tree.place(("grid",)), ("grid",), message))

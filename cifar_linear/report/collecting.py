@@ -149,10 +149,11 @@ def differences(runs: Sequence[Run]) -> list[str]:
 
 def factors(runs: Sequence[Run]) -> list[dict[str, str]]:
     """For each run the settings in which they differ; what belongs together, like the parts of decay, is one."""
+    keys = differences(runs)
     of_runs: list[dict[str, str]] = []
     for run in runs:
         parts: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for key in differences(runs):
+        for key in keys:
             whole, _, part = key.partition(".")
             together = whole in _WHOLES
             values = parts[whole if together else key]

@@ -12,7 +12,9 @@ from cifar_linear.sweep.folder import SweepFolder, key_of
 from cifar_linear.sweep.table import table_of
 
 
-def report_on(folder: SweepFolder, sweep: Sweep, out: Path, form: Format, ylim: Limits = NO_LIMITS) -> Path:
+def report_on(
+    folder: SweepFolder, sweep: Sweep, out: Path, form: Format, title: str | None = None, ylim: Limits = NO_LIMITS
+) -> Path:
     """Write the report of a sweep and return the path of its page; runs that its grid no longer has are left out.
 
     Raises `RunError` if there is no run to report.
@@ -24,4 +26,5 @@ def report_on(folder: SweepFolder, sweep: Sweep, out: Path, form: Format, ylim: 
     first = table_of(sweep, folder)[0]
     if first.selected and len(sweep.cells) > 1 and first.settings:
         found.notes.insert(0, f"selected by {figure}: {as_text(first.settings)}")
-    return write_report(found, out, form, f"Sweep {folder.path.resolve().name}: {len(found.runs)} runs", ylim)
+    default = f"Sweep {folder.path.resolve().name}: {len(found.runs)} runs"
+    return write_report(found, out, form, title or default, ylim)

@@ -12,11 +12,10 @@ from cifar_linear.config.models import Config, HeldOut
 from cifar_linear.config.sweeps import Cell
 from cifar_linear.data.dataset import Dataset, Split
 from cifar_linear.errors import RunError
-from cifar_linear.experiment import run_group
+from cifar_linear.experiment import Watch, run_group
 from cifar_linear.records import Record
 from cifar_linear.runs import Checkpoint, RunFolder
 from cifar_linear.sweep.folder import SweepFolder, key_of
-from cifar_linear.training import Evaluation
 from cifar_linear.unpacking import Group, load_dataset, shared_part
 
 _MOST_RUNS = 32
@@ -24,7 +23,6 @@ _MOST_RUNS = 32
 _TIMED_IMAGES = 2000
 
 Cells = Sequence[Cell]
-Watch = Callable[[Evaluation], None]
 
 
 def groups_of(cells: Cells) -> list[Cells]:
