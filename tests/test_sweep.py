@@ -17,7 +17,7 @@ from cifar_linear.config.reading import read_config
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.errors import ConfigError
 from cifar_linear.runs import RunFolder
-from cifar_linear.sweep.folder import SweepFolder
+from cifar_linear.sweep.folder import SweepFolder, begun
 from cifar_linear.sweep.running import Images, estimate, groups_of, run_cells
 from cifar_linear.sweep.table import table_of
 
@@ -48,6 +48,11 @@ def sweep(run, runs_dir):
 
 def folders(runs_dir, name="grid"):
     return [RunFolder(path) for path in sorted((runs_dir / name).iterdir()) if path.is_dir()]
+
+
+def run_in(folder, cells, images, watch, check):
+    """Train cells in a sweep's folder, from where they are."""
+    run_cells(cells, begun(cells, folder.runs()), folder.path, images, watch, check)
 
 
 def table(result):
@@ -427,7 +432,7 @@ def test_an_interrupted_group_goes_on_from_where_it_was(sweep_file, runs_dir):
     cells = read_sweep(path).cells
     images = Images(None).of(cells[0].config)
     whole, broken = (SweepFolder(runs_dir / name) for name in ("whole", "broken"))
-    run_cells(cells, whole, images, lambda _: None, lambda: None)
+    run_in(whole, cells, images, lambda _: None, lambda: None)
     seen = []
 
     def stop_after_four(evaluation):
@@ -437,10 +442,10 @@ def test_an_interrupted_group_goes_on_from_where_it_was(sweep_file, runs_dir):
 
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            run_cells(cells, broken, images, stop_after_four, lambda: None)
+            run_in(broken, cells, images, stop_after_four, lambda: None)
     assert seen == list(range(8))
     assert {record.status for _, record in broken.runs().values()} == {"interrupted"}
-    run_cells(cells, broken, images, lambda _: None, lambda: None)
+    run_in(broken, cells, images, lambda _: None, lambda: None)
     for ours, theirs in zip(folders(runs_dir, "broken"), folders(runs_dir, "whole"), strict=True):
         for best in (False, True):
             np.testing.assert_array_equal(ours.read_model(best).W, theirs.read_model(best).W)
@@ -455,13 +460,13 @@ def test_runs_of_a_group_that_were_saved_at_two_moments_begin_anew(sweep_file, r
     cells = read_sweep(sweep_file({"lambda": [0, 1]})).cells
     images = Images(None).of(cells[0].config)
     folder = SweepFolder(runs_dir / "grid")
-    run_cells(cells, folder, images, lambda _: None, lambda: None)
+    run_in(folder, cells, images, lambda _: None, lambda: None)
     expected = [run.read_model().W for run in folders(runs_dir)]
     first = folders(runs_dir)[0]
     checkpoint = first.read_checkpoint()
     first.write_checkpoint(checkpoint._replace(arrays={**checkpoint.arrays, "step": checkpoint.arrays["step"] - 3}))
     epochs = []
-    run_cells(cells, folder, images, lambda evaluation: epochs.append(evaluation.epoch), lambda: None)
+    run_in(folder, cells, images, lambda evaluation: epochs.append(evaluation.epoch), lambda: None)
     assert epochs == [0, 1, 2, 3]
     for run, weights in zip(folders(runs_dir), expected, strict=True):
         np.testing.assert_array_equal(run.read_model().W, weights)
@@ -469,6 +474,6 @@ def test_runs_of_a_group_that_were_saved_at_two_moments_begin_anew(sweep_file, r
 
 def test_table_knows_what_is_missing(sweep_file, runs_dir):
     sweep = read_sweep(sweep_file({"eta": [0.1, 0.2]}))
-    rows = table_of(sweep, SweepFolder(runs_dir / "grid"))
+    rows = table_of(sweep, SweepFolder(runs_dir / "grid").runs())
     assert [row.status for row in rows] == ["missing", "missing"]
     assert not any(row.selected for row in rows)

@@ -1,10 +1,16 @@
 """Options that several commands share."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from cifar_linear.figures.style import Format
 
 PATH = click.Path(path_type=Path, readable=False)
 """A path, unchecked: the code that uses it says what is wrong with it."""
@@ -30,16 +36,9 @@ def debug_option(function: _Function) -> _Function:
     )(function)
 
 
-def config_option(required: bool) -> Callable[[_Function], _Function]:
-    """--config, the experiment."""
-    text = "The experiment, a YAML file."
+def config_option(required: bool, text: str = "The experiment, a YAML file.") -> Callable[[_Function], _Function]:
+    """--config, the experiment, or whatever ``text`` says it is."""
     return click.option("--config", "config_path", type=PATH, metavar="FILE", required=required, help=text)
-
-
-def sweep_config_option(function: _Function) -> _Function:
-    """--config, a sweep."""
-    text = "The sweep, a YAML file with base and grid."
-    return click.option("--config", "config_path", type=PATH, metavar="FILE", required=True, help=text)(function)
 
 
 def seeds_option(function: _Function) -> _Function:
@@ -48,14 +47,30 @@ def seeds_option(function: _Function) -> _Function:
     return click.option("--seeds", type=click.IntRange(min=2, max=1000), help=text)(function)
 
 
-def no_figures_option(function: _Function) -> _Function:
-    """--no-figures."""
-    return click.option("--no-figures", is_flag=True, help="Leave out the figures and the report.")(function)
+class Output(NamedTuple):
+    """What a training tells and draws."""
+
+    no_figures: bool
+    form: Format
+    as_json: bool
+    quiet: bool
 
 
-def quiet_option(function: _Function) -> _Function:
-    """--quiet."""
-    return click.option("--quiet", is_flag=True, help="No progress, only the result.")(function)
+def output_options(json_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """--no-figures, --format, --json and --quiet; the command gets them as one `Output`."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @click.option("--no-figures", is_flag=True, help="Leave out the figures and the report.")
+        @format_option
+        @click.option("--json", "as_json", is_flag=True, help=json_text)
+        @click.option("--quiet", is_flag=True, help="No progress, only the result.")
+        @wraps(function)
+        def with_output(no_figures: bool, form: Format, as_json: bool, quiet: bool, **others: Any) -> None:
+            function(**others, output=Output(no_figures, form, as_json, quiet))
+
+        return with_output
+
+    return decorate
 
 
 def set_option(function: _Function) -> _Function:

@@ -11,30 +11,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cifar_linear.cli.options import (
+    Output,
+    config_option,
     data_dir_option,
     debug_option,
-    format_option,
-    no_figures_option,
-    quiet_option,
+    output_options,
     runs_dir_option,
     seeds_option,
     set_option,
-    sweep_config_option,
 )
 from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress
     from cifar_linear.config.sweeps import Sweep
-    from cifar_linear.figures.style import Format
     from cifar_linear.sweep.folder import SweepFolder
-    from cifar_linear.sweep.running import Cells
+    from cifar_linear.sweep.running import Cells, Images
     from cifar_linear.sweep.table import Row
     from cifar_linear.training import Evaluation
 
 
 @click.command()
-@sweep_config_option
+@config_option(required=True, text="The sweep, a YAML file with base and grid.")
 @set_option
 @data_dir_option
 @runs_dir_option
@@ -44,10 +42,7 @@ if TYPE_CHECKING:
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Groups to train at once.")
 @click.option("--retry-failed", is_flag=True, help="Run cells again that have failed.")
 @click.option("--with-test", is_flag=True, help="Let every setting meet the test images, not the selected one alone.")
-@no_figures_option
-@format_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@quiet_option
+@output_options("Print one JSON document.")
 @debug_option
 def sweep(
     config_path: Path,
@@ -60,10 +55,7 @@ def sweep(
     workers: int,
     retry_failed: bool,
     with_test: bool,
-    no_figures: bool,
-    form: Format,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
 ) -> None:
     """Train all cells of a grid, those that can share it in one pass, and choose one by its validation figure.
 
@@ -72,38 +64,18 @@ def sweep(
     from cifar_linear.config.sweeps import read_sweep
     from cifar_linear.runs import checked_name, name_from
     from cifar_linear.sweep.folder import SweepFolder
+    from cifar_linear.sweep.running import Images
 
-    wanted = read_sweep(config_path, overrides, seeds)
+    wanted, images = read_sweep(config_path, overrides, seeds), Images(data_dir)
     path = runs_dir / (checked_name(name) if name is not None else name_from(config_path))
     if plan:
-        _tell_plan(wanted, SweepFolder(path), data_dir, retry_failed, as_json)
-        return
-    sweep_and_tell(
-        wanted,
-        path,
-        data_dir,
-        form,
-        quiet,
-        as_json,
-        no_figures,
-        again="the same command",
-        with_test=with_test,
-        workers=workers,
-        retry_failed=retry_failed,
-    )
+        _tell_plan(wanted, SweepFolder(path), images, retry_failed, output.as_json)
+    else:
+        options = {"with_test": with_test, "workers": workers, "retry_failed": retry_failed}
+        sweep_and_tell(wanted, path, images, output, again="the same command", **options)
 
 
-def sweep_and_tell(
-    sweep: Sweep,
-    path: Path,
-    data_dir: Path | None,
-    form: Format,
-    quiet: bool,
-    as_json: bool,
-    no_figures: bool,
-    again: str,
-    **options: Any,
-) -> None:
+def sweep_and_tell(sweep: Sweep, path: Path, images: Images, output: Output, again: str, **options: Any) -> None:
     """Run a sweep, print its table and draw its report; ``options`` are those of `run_sweep`.
 
     ``again`` is the command that goes on with it, should it not come to its end.
@@ -116,24 +88,24 @@ def sweep_and_tell(
     retry = f"{again} --retry-failed"
     folder = SweepFolder(path)
     epochs = len(sweep.cells) * max(cell.config.epochs for cell in sweep.cells)
-    with Progress(epochs, quiet) as progress, SafeStop() as stop:
-        telling = _Telling(progress, quiet, len(sweep.cells))
+    with Progress(epochs, output.quiet) as progress, SafeStop() as stop:
+        telling = _Telling(progress, output.quiet, len(sweep.cells))
         listener = Listener(telling.planned, telling.watch, telling.ended, stop.check)
         try:
-            rows = run_sweep(sweep, folder, listener, data_dir=data_dir, **options)
+            rows = run_sweep(sweep, folder, images, listener, **options)
         except KeyboardInterrupt:
             progress.say(f"stopped; what has been done is kept in {path}. To go on: {again}")
             raise
-    if as_json:
+    if output.as_json:
         click.echo(json.dumps({"folder": str(path), "rows": [row.to_tree() for row in rows]}, indent=2))
     else:
         click.echo(_table(rows, sweep.select_by))
         click.echo(f"sweep folder: {path}")
-    if not no_figures and any(row.folders for row in rows):
+    if not output.no_figures and any(row.folders for row in rows):
         from cifar_linear.sweep.reporting import report_on
 
-        page = report_on(folder, sweep, path / "report", form)
-        if not as_json:
+        page = report_on(folder, sweep, path / "report", output.form)
+        if not output.as_json:
             click.echo(f"report: {page}")
     failed = sum(row.failed for row in rows)
     if failed:
@@ -179,14 +151,14 @@ class _Telling:
             self._progress.say(f"group {self._done}/{len(self._groups)}: {runs} done, {seconds:.1f} s since the start")
 
 
-def _tell_plan(sweep: Sweep, folder: SweepFolder, data_dir: Path | None, retry_failed: bool, as_json: bool) -> None:
+def _tell_plan(sweep: Sweep, folder: SweepFolder, images: Images, retry_failed: bool, as_json: bool) -> None:
     from cifar_linear.config.wording import as_text
-    from cifar_linear.sweep.running import Images, estimate, groups_of
+    from cifar_linear.sweep.folder import missing
+    from cifar_linear.sweep.running import estimate, groups_of
 
-    missing = folder.missing(sweep.cells, retry_failed)
-    there = len(sweep.cells) - len(missing)
-    images = Images(data_dir)
-    groups = [(group, estimate(group, images.of(group[0].config))) for group in groups_of(missing)]
+    wanted = missing(sweep.cells, folder.runs(), retry_failed)
+    there = len(sweep.cells) - len(wanted)
+    groups = [(group, estimate(group, images.of(group[0].config))) for group in groups_of(wanted)]
     if as_json:
         planned = [
             {"cells": [dict(cell.settings) for cell in group], "epochs": group[0].config.epochs, "seconds": seconds}
@@ -200,7 +172,7 @@ def _tell_plan(sweep: Sweep, folder: SweepFolder, data_dir: Path | None, retry_f
             click.echo(f"  {as_text(cell.settings) or 'the base as it is'}")
     total = _duration(sum(seconds for _, seconds in groups))
     click.echo(f"{len(sweep.cells)} cells, {there} of them there already")
-    click.echo(f"{len(missing)} to run; groups: {len(groups)}, one after another about {total}")
+    click.echo(f"{len(wanted)} to run; groups: {len(groups)}, one after another about {total}")
 
 
 def _duration(seconds: float) -> str:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from cifar_linear.cli.options import (
     PATH,
+    Output,
     config_option,
     data_dir_option,
     debug_option,
-    format_option,
-    no_figures_option,
-    quiet_option,
+    output_options,
     runs_dir_option,
     seeds_option,
     set_option,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from cifar_linear.config.models import Config
     from cifar_linear.data.dataset import SplitName
     from cifar_linear.experiment import Watch
-    from cifar_linear.figures.style import Format
     from cifar_linear.records import Figures, Record
     from cifar_linear.runs import RunFolder
     from cifar_linear.training import Evaluation
@@ -45,12 +43,7 @@ if TYPE_CHECKING:
 @click.option("--name", help="Name of the run, part of its folder's name.  [default: the config file's]")
 @seeds_option
 @click.option("--float64", is_flag=True, help="Compute in double precision, like --set dtype=float64.")
-@no_figures_option
-@format_option
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print run.json and the folder's path as JSON; with --seeds a table."
-)
-@quiet_option
+@output_options("Print run.json and the folder's path as JSON; with --seeds a table.")
 @debug_option
 def train(
     config_path: Path | None,
@@ -61,14 +54,10 @@ def train(
     name: str | None,
     seeds: int | None,
     float64: bool,
-    no_figures: bool,
-    form: Format,
-    as_json: bool,
-    quiet: bool,
+    output: Output,
 ) -> None:
     """Train one classifier and write its run folder, or go on with one."""
     overrides = (*overrides, "dtype=float64") if float64 else overrides
-    output = _Output(no_figures, form, as_json, quiet)
     if resume is not None:
         if any(option is not None for option in (config_path, name, seeds)):
             raise click.UsageError("--resume has config and name from the run; leave out --config, --name and --seeds")
@@ -81,22 +70,13 @@ def train(
         _repeat(config_path, overrides, data_dir, runs_dir, name, seeds, output)
 
 
-class _Output(NamedTuple):
-    """What is told and drawn."""
-
-    no_figures: bool
-    form: Format
-    as_json: bool
-    quiet: bool
-
-
 def _begin(
     config_path: Path,
     overrides: Sequence[str],
     data_dir: Path | None,
     runs_dir: Path,
     name: str | None,
-    output: _Output,
+    output: Output,
 ) -> None:
     """A new run."""
     from cifar_linear.config.reading import read_config
@@ -115,7 +95,7 @@ def _begin(
     _train_and_tell(config, lambda: RunFolder.create(runs_dir, name), run, output)
 
 
-def _go_on(resume: Path, overrides: Sequence[str], data_dir: Path | None, output: _Output) -> None:
+def _go_on(resume: Path, overrides: Sequence[str], data_dir: Path | None, output: Output) -> None:
     """A run that was stopped."""
     from cifar_linear.resuming import resume_run, resumed_config
     from cifar_linear.runs import RunFolder
@@ -137,27 +117,25 @@ def _repeat(
     runs_dir: Path,
     name: str | None,
     seeds: int,
-    output: _Output,
+    output: Output,
 ) -> None:
     """The same with several seeds: a sweep over nothing else."""
-    from cifar_linear.config.reading import read_config
     from cifar_linear.config.sweeps import sweep_over_seeds
     from cifar_linear.runs import SWEEP_FILE, RunFolder, checked_name, name_from
-    from cifar_linear.unpacking import load_dataset
+    from cifar_linear.sweep.running import Images
 
-    load_dataset(read_config(config_path, overrides), data_dir)  # Without images there shall be no folder.
-    sweep = sweep_over_seeds(config_path, overrides, seeds)
+    sweep, images = sweep_over_seeds(config_path, overrides, seeds), Images(data_dir)
+    images.of(sweep.cells[0].config)  # Without images there shall be no folder.
     path = RunFolder.create(runs_dir, checked_name(name) if name is not None else name_from(config_path)).path
     again = f"cifar-linear sweep --config {path / SWEEP_FILE} --runs-dir {runs_dir} --name {path.name} --with-test"
-    no_figures, form, as_json, quiet = output
-    sweep_and_tell(sweep, path, data_dir, form, quiet, as_json, no_figures, again, with_test=True)
+    sweep_and_tell(sweep, path, images, output, again, with_test=True)
 
 
 def _train_and_tell(
     config: Config,
     folder_of: Callable[[], RunFolder],
     run: Callable[[RunFolder, Watch, Callable[[], None]], Record],
-    output: _Output,
+    output: Output,
 ) -> None:
     """Train one run, print what came of it and draw it."""
     from cifar_linear.cli.progress import Progress

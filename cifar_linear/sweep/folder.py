@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from cifar_linear.records import Record
 from cifar_linear.runs import SWEEP_FILE, RunFolder
 
 _LOCK = ".lock"
+
+Runs = Mapping[Config, tuple[RunFolder, Record]]
+"""What there is of each config, by `key_of` it."""
 
 
 class SweepFolder:
@@ -53,9 +56,9 @@ class SweepFolder:
             if path.is_dir() and not RunFolder(path).is_run():
                 RunFolder(path).remove_if_not_begun()
 
-    def runs(self) -> dict[Config, tuple[RunFolder, Record]]:
+    def runs(self) -> Runs:
         """What there is of each config, by `key_of` it. Raises `RunError` for a damaged record."""
-        found = {}
+        found: dict[Config, tuple[RunFolder, Record]] = {}
         for path in sorted(self.path.iterdir()) if self.path.is_dir() else ():
             folder = RunFolder(path)
             if folder.is_run():
@@ -66,11 +69,16 @@ class SweepFolder:
                 found[key_of(record.config)] = folder, record
         return found
 
-    def missing(self, cells: Sequence[Cell], retry_failed: bool) -> list[Cell]:
-        """The cells that have not come to an end; those that failed only if they are to be tried again."""
-        runs = self.runs()
-        done = {"finished", "diverged"} if retry_failed else {"finished", "diverged", "failed"}
-        return [cell for cell in cells if not (run := runs.get(key_of(cell.config))) or run[1].status not in done]
+
+def missing(cells: Sequence[Cell], runs: Runs, retry_failed: bool) -> list[Cell]:
+    """The cells that have not come to an end; those that failed only if they are to be tried again."""
+    done = {"finished", "diverged"} if retry_failed else {"finished", "diverged", "failed"}
+    return [cell for cell in cells if not (run := runs.get(key_of(cell.config))) or run[1].status not in done]
+
+
+def begun(cells: Sequence[Cell], runs: Runs) -> list[RunFolder | None]:
+    """The folder of each cell, whatever has become of it; None where there is none."""
+    return [run[0] if (run := runs.get(key_of(cell.config))) else None for cell in cells]
 
 
 def key_of(config: Config) -> Config:

@@ -8,7 +8,7 @@ from cifar_linear.figures.style import Format
 from cifar_linear.report.collecting import collect
 from cifar_linear.report.drawing import NO_LIMITS, Limits
 from cifar_linear.report.writing import write_report
-from cifar_linear.sweep.folder import SweepFolder, key_of
+from cifar_linear.sweep.folder import SweepFolder, begun
 from cifar_linear.sweep.table import table_of
 
 
@@ -20,10 +20,10 @@ def report_on(
     Raises `RunError` if there is no run to report.
     """
     runs = folder.runs()
-    known = [runs[key][0].path for cell in sweep.cells if (key := key_of(cell.config)) in runs]
+    known = [run.path for run in begun(sweep.cells, runs) if run]
     found = collect(known or [folder.path])
     figure = sweep.select_by.replace("_", " ")
-    first = table_of(sweep, folder)[0]
+    first = table_of(sweep, runs)[0]
     if first.selected and len(sweep.cells) > 1 and first.settings:
         found.notes.insert(0, f"selected by {figure}: {as_text(first.settings)}")
     default = f"Sweep {folder.path.resolve().name}: {len(found.runs)} runs"

@@ -15,7 +15,6 @@ from cifar_linear.errors import RunError
 from cifar_linear.experiment import Watch, run_group
 from cifar_linear.records import Record
 from cifar_linear.runs import Checkpoint, RunFolder
-from cifar_linear.sweep.folder import SweepFolder, key_of
 from cifar_linear.unpacking import Group, load_dataset, shared_part
 
 _MOST_RUNS = 32
@@ -37,7 +36,7 @@ class Images:
     """The images of one config after another; those of the last are kept, since the next may want them too."""
 
     def __init__(self, data_dir: Path | None) -> None:
-        self._data_dir = data_dir
+        self.data_dir = data_dir
         self._last: tuple[object, Dataset] | None = None
 
     def of(self, config: Config) -> Dataset:
@@ -45,23 +44,25 @@ class Images:
         wanted = config.data, config.seed if isinstance(config.data.validation, HeldOut) else None
         if self._last is None or self._last[0] != wanted:
             self._last = None
-            self._last = wanted, load_dataset(config, self._data_dir)
+            self._last = wanted, load_dataset(config, self.data_dir)
         return self._last[1]
 
 
 def run_cells(
-    cells: Cells, folder: SweepFolder, dataset: Dataset, watch: Watch, check: Callable[[], None]
+    cells: Cells,
+    begun: Sequence[RunFolder | None],
+    path: Path,
+    dataset: Dataset,
+    watch: Watch,
+    check: Callable[[], None],
 ) -> list[Record]:
-    """Train cells that share a pass, from where an earlier call was stopped; none meets the test images."""
-    runs = folder.runs()
-    known = [runs.get(key_of(cell.config)) for cell in cells]
-    begun = [run[0] for run in known if run]
-    folders = [
-        run[0] if run else RunFolder.create(folder.path, cell.name) for run, cell in zip(known, cells, strict=True)
-    ]
-    checkpoints = _checkpoints(folders) if len(begun) == len(cells) else []
+    """Train cells that share a pass; none meets the test images.
+
+    ``begun`` are the folders that an earlier call has left of each, to go on from there; new ones are made in ``path``.
+    """
+    folders = [folder or RunFolder.create(path, cell.name) for folder, cell in zip(begun, cells, strict=True)]
     configs = [cell.config for cell in cells]
-    return run_group(configs, folders, dataset, watch, check, checkpoints, test=False)
+    return run_group(configs, folders, dataset, watch, check, _checkpoints(folders), test=False)
 
 
 def _checkpoints(folders: Sequence[RunFolder]) -> list[Checkpoint]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cifar_linear.config.sweeps import Sweep
 from cifar_linear.experiment import Watch
-from cifar_linear.sweep.folder import SweepFolder
+from cifar_linear.sweep.folder import Runs, SweepFolder, begun, missing
 from cifar_linear.sweep.running import Cells, Images, groups_of, run_cells
 from cifar_linear.sweep.table import Row, judge_rows, table_of
 from cifar_linear.sweep.workers import run_in_workers
@@ -34,9 +34,9 @@ class Listener:
 def run_sweep(
     sweep: Sweep,
     folder: SweepFolder,
+    images: Images,
     listener: Listener,
     *,
-    data_dir: Path | None = None,
     workers: int = 1,
     retry_failed: bool = False,
     with_test: bool = False,
@@ -50,25 +50,27 @@ def run_sweep(
     """
     with folder.locked():
         folder.prepare(sweep)
-        groups = groups_of(folder.missing(sweep.cells, retry_failed))
+        runs = folder.runs()
+        groups = groups_of(missing(sweep.cells, runs, retry_failed))
         listener.planned(groups)
-        images = Images(data_dir)
         if groups:
             images.of(groups[0][0].config)  # Without images nothing can be trained: that is no failure of a cell.
         if workers > 1:
-            run_in_workers(groups, folder, data_dir, workers, listener.ended, listener.check)
+            run_in_workers(groups, runs, folder.path, images.data_dir, workers, listener.ended, listener.check)
         else:
-            _run_here(groups, folder, images, listener)
-        rows = table_of(sweep, folder)
-        ended = not folder.missing(sweep.cells, retry_failed=True)
-        judge_rows([row for row in rows if with_test or (row.selected and ended)], data_dir)
-        return table_of(sweep, folder)
+            _run_here(groups, runs, folder.path, images, listener)
+        runs = folder.runs()
+        ended = not missing(sweep.cells, runs, retry_failed=True)
+        rows = [row for row in table_of(sweep, runs) if with_test or (row.selected and ended)]
+        judge_rows(rows, images.data_dir)
+        return table_of(sweep, folder.runs())
 
 
-def _run_here(groups: Sequence[Cells], folder: SweepFolder, images: Images, listener: Listener) -> None:
+def _run_here(groups: Sequence[Cells], runs: Runs, path: Path, images: Images, listener: Listener) -> None:
     for cells in groups:
         try:
-            run_cells(cells, folder, images.of(cells[0].config), listener.watch, listener.check)
+            dataset = images.of(cells[0].config)
+            run_cells(cells, begun(cells, runs), path, dataset, listener.watch, listener.check)
         except Exception as error:
             listener.ended(cells, f"{type(error).__name__}: {error}")
         else:

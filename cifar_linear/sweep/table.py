@@ -14,7 +14,7 @@ from cifar_linear.intervals import Interval
 from cifar_linear.judging import judge
 from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder
-from cifar_linear.sweep.folder import SweepFolder, key_of
+from cifar_linear.sweep.folder import Runs, key_of
 from cifar_linear.unpacking import load_split
 
 
@@ -55,12 +55,11 @@ class Row:
         }
 
 
-def table_of(sweep: Sweep, folder: SweepFolder) -> list[Row]:
+def table_of(sweep: Sweep, runs: Runs) -> list[Row]:
     """What is known of each setting: the selected one first, by the sweep's figure; those without a result last."""
     by_setting: dict[str, list[Cell]] = defaultdict(list)
     for cell in sweep.cells:
         by_setting[str({key: value for key, value in cell.settings.items() if key != "seed"})].append(cell)
-    runs = folder.runs()
     rows = [_row(cells, [runs.get(key_of(cell.config)) for cell in cells]) for cells in by_setting.values()]
 
     def order(row: Row) -> tuple[bool, float]:

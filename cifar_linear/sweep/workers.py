@@ -14,8 +14,9 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from cifar_linear.runs import RunFolder
 from cifar_linear.signals import Interrupted, SafeStop
-from cifar_linear.sweep.folder import SweepFolder
+from cifar_linear.sweep.folder import Runs, begun
 from cifar_linear.sweep.running import Cells, Images, run_cells
 
 _LOOK_UP = 0.1
@@ -24,13 +25,14 @@ _LOOK_UP = 0.1
 
 def run_in_workers(
     groups: Sequence[Cells],
-    folder: SweepFolder,
+    runs: Runs,
+    path: Path,
     data_dir: Path | None,
     workers: int,
     ended: Callable[[Cells, str | None], None],
     check: Callable[[], None],
 ) -> None:
-    """Train groups in up to ``workers`` processes; their folders tell what came of them.
+    """Train groups in up to ``workers`` processes; their folders, in ``path``, tell what came of them.
 
     ``ended`` is told of each group, and what went wrong if anything did. ``check`` may raise to stop everything: the
     processes are asked to save, and waited for.
@@ -42,7 +44,8 @@ def run_in_workers(
         while waiting or running:
             while waiting and len(running) < workers:
                 cells = waiting.popleft()
-                process = context.Process(target=_work, args=(cells, folder.path, data_dir, threads, os.getpid()))
+                work = cells, begun(cells, runs), path, data_dir, threads, os.getpid()
+                process = context.Process(target=_work, args=work)
                 process.start()
                 running[process.sentinel] = process, cells
             sentinels = [process.sentinel for process, _ in running.values()]
@@ -58,7 +61,14 @@ def run_in_workers(
             process.join()
 
 
-def _work(cells: Cells, path: Path, data_dir: Path | None, threads: int, parent: int) -> None:
+def _work(
+    cells: Cells,
+    begun_before: Sequence[RunFolder | None],
+    path: Path,
+    data_dir: Path | None,
+    threads: int,
+    parent: int,
+) -> None:
     """Train one group. Ctrl-C reaches all processes of a terminal: the parent alone decides what it means."""
 
     def check() -> None:
@@ -69,7 +79,8 @@ def _work(cells: Cells, path: Path, data_dir: Path | None, threads: int, parent:
     with threadpool_limits(threads), SafeStop() as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            run_cells(cells, SweepFolder(path), Images(data_dir).of(cells[0].config), lambda _: None, check)
+            dataset = Images(data_dir).of(cells[0].config)
+            run_cells(cells, begun_before, path, dataset, lambda _: None, check)
         except Interrupted as interrupted:
             sys.exit(interrupted.exit_code)
         except Exception as error:
