@@ -28,12 +28,26 @@ NO_LIMITS: Limits = {}
 
 
 class Drawing(NamedTuple):
-    """A figure that can be drawn, with its file's name, its title, and what it shows for those who do not see it."""
+    """A figure that can be drawn, with its title, and what it shows for those who do not see it.
+
+    ``number`` tells apart several of one name.
+    """
 
     name: str
     title: str
     alt: str
     draw: Callable[[], Figure]
+    number: int | None = None
+
+    @property
+    def file(self) -> str:
+        """The name of its file, without the ending."""
+        return self.name if self.number is None else f"{self.name}-{self.number}"
+
+
+def draw(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
+    """Everything about the only run, or several side by side."""
+    return draw_one(next(iter(runs.values())), ylim) if len(runs) == 1 else draw_several(runs, ylim)
 
 
 def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
@@ -146,9 +160,7 @@ def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
         kinds[run.model.class_names, run.model.W.shape, run.model.image_shape][label] = run
     for number, kind in enumerate(kinds.values(), start=1):
         model, dataset = (first := next(iter(kind.values()))).model, first.record.config.data.dataset
-        of, ending = "", ""
-        if len(kinds) > 1:
-            of, ending = f" ({dataset}: {', '.join(model.class_names)})", f"-{number}"
+        of = f" ({dataset}: {', '.join(model.class_names)})" if len(kinds) > 1 else ""
         weights = {label: run.model.W for label, run in kind.items()}
         for name, title, common in (
             ("templates", "Class templates, each on its own scale", False),
@@ -157,7 +169,7 @@ def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
             alt = f"The weights of {', '.join(model.class_names)} as images, a row for each run: {', '.join(kind)}."
             names = model.class_names if len(model.W) > 1 else (" against ".join(model.class_names),)
             figure = partial(template_figure, weights, names, model.image_shape, common)
-            yield Drawing(name + ending, title + of, alt, figure)
+            yield Drawing(name, title + of, alt, figure, number if of else None)
 
 
 def _histograms(runs: Mapping[str, Run]) -> Drawing:

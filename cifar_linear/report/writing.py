@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from cifar_linear import __version__
-from cifar_linear.config.questions import Questions
+from cifar_linear.config.questions import Question, Questions
 from cifar_linear.errors import RunError
 from cifar_linear.figures.style import Format, rendered
 from cifar_linear.files import write_whole
 from cifar_linear.report.collecting import Collection, Run, collect, differences, labelled, settings_label
 from cifar_linear.report.comparing import changes, losses_compared, paired, repeated
-from cifar_linear.report.drawing import MOST_DRAWN, NO_LIMITS, Drawing, Limits, draw_one, draw_several
+from cifar_linear.report.drawing import MOST_DRAWN, NO_LIMITS, Drawing, Limits, draw
 from cifar_linear.report.effects import effects
 
 _DRAWN = re.compile(
@@ -32,6 +32,9 @@ class _Column(NamedTuple):
     value: Callable[[Run], float | None]
 
 
+_TRAINING = _Column("training accuracy", "{:.2%}", lambda run: run.last["train_accuracy"])
+_VALIDATION = _Column("validation accuracy", "{:.2%}", lambda run: run.last["validation_accuracy"])
+_BEST_VALIDATION = _Column("validation accuracy, best weights", "{:.2%}", lambda run: run.of_best("validation"))
 _DETAILS = (
     _Column("gap in points", "{:.2f}", lambda run: 100 * run.gap),
     _Column("best epoch", "{:d}", lambda run: run.best_epoch),
@@ -40,26 +43,23 @@ _DETAILS = (
 )
 _COLUMNS = (
     _Column("test accuracy", "{:.2%}", lambda run: run.test_accuracy),
-    _Column("validation accuracy", "{:.2%}", lambda run: run.last["validation_accuracy"]),
-    _Column("training accuracy", "{:.2%}", lambda run: run.last["train_accuracy"]),
+    _VALIDATION,
+    _TRAINING,
     _Column("training cost", "{:.4f}", lambda run: run.last["train_cost"]),
     *_DETAILS,
 )
+_BEST = (_Column("test accuracy, best weights", "{:.2%}", lambda run: run.of_best("test")), _BEST_VALIDATION)
+"""Columns for runs that have kept their best weights."""
 _ANSWERS = (
-    _Column("validation accuracy", "{:.2%}", lambda run: run.last["validation_accuracy"]),
-    _Column("validation accuracy, best weights", "{:.2%}", lambda run: run.of_best("validation")),
-    _Column("training accuracy", "{:.2%}", lambda run: run.last["train_accuracy"]),
+    _VALIDATION,
+    _BEST_VALIDATION,
+    _TRAINING,
     _Column("validation loss", "{:.4f}", lambda run: run.last["validation_loss"]),
     _Column("training loss", "{:.4f}", lambda run: run.last["train_loss"]),
     _Column("epochs", "{:d}", lambda run: int(run.last["epoch"])),
     _Column("|w|^2", "{:.3f}", lambda run: run.weight_norm**2),
 )
 """Columns of the tables that answer questions."""
-_BEST = (
-    _Column("test accuracy, best weights", "{:.2%}", lambda run: run.of_best("test")),
-    _Column("validation accuracy, best weights", "{:.2%}", lambda run: run.of_best("validation")),
-)
-"""Columns for runs that have kept their best weights."""
 
 
 class _Cell(NamedTuple):
@@ -80,8 +80,7 @@ def write_report(
     if len(runs) > MOST_DRAWN:
         # Too many to be laid side by side: the best come first, and they are drawn.
         runs = dict(sorted(runs.items(), key=lambda item: -(item[1].outcome("validation") or 0.0)))
-    drawings = draw_one(found.runs[0], ylim) if len(runs) == 1 else draw_several(runs, ylim)
-    figures = [_drawn(drawing, drawing.name, out, form) for drawing in drawings]
+    figures = [_drawn(drawing, drawing.file, out, form) for drawing in draw(runs, ylim)]
     _remove_old_figures(out / "figures", {figure["name"] for figure in figures}, form)
     content = {"figures": figures, "notes": [*found.notes, *_notes(runs)], **_tables(runs)}
     content["title"] = title or content["title"]
@@ -94,32 +93,34 @@ def write_answers(questions: Questions, find: Callable[[str], Sequence[Path]], o
     ``find`` gives the run folders of a name. Raises `RunError` if one of them cannot be read.
     """
     folders = _found(questions, find)
-    sections = []
-    for number, (question, paths) in enumerate(zip(questions.questions, folders, strict=True), start=1):
-        found = collect(paths)
-        runs = labelled(found.runs)
-        limits = {str(quantity): ends for quantity, ends in question.ylim.items()}
-        drawings = draw_one(found.runs[0], limits) if len(runs) == 1 else draw_several(runs, limits)
-        wanted = [drawing for drawing in drawings if re.sub(r"-\d+$", "", drawing.name) in question.figures]
-        missing = set(question.figures) - {re.sub(r"-\d+$", "", drawing.name) for drawing in wanted}
-        columns = [column for column in _ANSWERS if any(column.value(run) is not None for run in found.runs)]
-        sections.append(
-            {
-                "question": question.question,
-                "answer": [" ".join(paragraph.split()) for paragraph in question.answer.strip().split("\n\n")],
-                "columns": [column.title for column in columns],
-                "table": {label: [_cell(column, run) for column in columns] for label, run in runs.items()},
-                "sentences": [
-                    *found.notes,
-                    *effects(found.runs),
-                    *_early_ends(runs),
-                    *(f"no figure {name}: these runs do not have what it shows" for name in sorted(missing)),
-                    f"From {', '.join(run.name for run in found.runs)}.",
-                ],
-                "figures": [_drawn(drawing, f"{number}-{drawing.name}", out, form) for drawing in wanted],
-            }
-        )
+    sections = [
+        _answer(number, question, collect(paths), out, form)
+        for number, (question, paths) in enumerate(zip(questions.questions, folders, strict=True), start=1)
+    ]
     return _write("questions", {"title": questions.title, "sections": sections}, out)
+
+
+def _answer(number: int, question: Question, found: Collection, out: Path, form: Format) -> dict[str, Any]:
+    """One section: what the reader shall see, the table, what was computed, and the figures, which are written."""
+    runs = labelled(found.runs)
+    limits = {str(quantity): ends for quantity, ends in question.ylim.items()}
+    drawings = [drawing for drawing in draw(runs, limits) if drawing.name in question.figures]
+    missing = sorted(set(question.figures) - {drawing.name for drawing in drawings})
+    columns = [column for column in _ANSWERS if any(column.value(run) is not None for run in found.runs)]
+    return {
+        "question": question.question,
+        "answer": [" ".join(paragraph.split()) for paragraph in question.answer.strip().split("\n\n")],
+        "columns": [column.title for column in columns],
+        "table": {label: [_cell(column, run) for column in columns] for label, run in runs.items()},
+        "sentences": [
+            *found.notes,
+            *effects(found.runs),
+            *_early_ends(runs),
+            *(f"no figure {name}: these runs do not have what it shows" for name in missing),
+            f"From {', '.join(run.name for run in found.runs)}.",
+        ],
+        "figures": [_drawn(drawing, f"{number}-{drawing.file}", out, form) for drawing in drawings],
+    }
 
 
 def _found(questions: Questions, find: Callable[[str], Sequence[Path]]) -> list[list[Path]]:
