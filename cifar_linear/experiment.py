@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from cifar_linear.config.models import Config
+from cifar_linear.contents import Checkpoint
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.history import History
 from cifar_linear.judging import judge
 from cifar_linear.provenance import data_record, environment_record
 from cifar_linear.recorder import Recorder
 from cifar_linear.records import Record
-from cifar_linear.runs import Checkpoint, RunFolder
+from cifar_linear.runs import RunFolder
 from cifar_linear.state import State
 from cifar_linear.training import Evaluation
 from cifar_linear.unpacking import Group

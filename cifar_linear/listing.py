@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
+from cifar_linear.finding import run_folders, sweeps
 from cifar_linear.provenance import is_at_work
 from cifar_linear.records import Record
-from cifar_linear.runs import RunFolder, run_folders, sweeps
+from cifar_linear.runs import RunFolder
 
 
 class Line(NamedTuple):

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
+from cifar_linear.contents import Checkpoint, Model
 from cifar_linear.history import History
 from cifar_linear.records import Best, Figures, Record, Status
-from cifar_linear.runs import Checkpoint, Model, RunFolder
+from cifar_linear.runs import RunFolder
 from cifar_linear.state import State, Weights
 from cifar_linear.training import Evaluation
 

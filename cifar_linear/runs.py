@@ -7,15 +7,15 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
-from cifar_linear.arrays import Doubles, Floats, Images, Labels
+from cifar_linear.contents import Checkpoint, Model, Predictions
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.files import is_unfinished, write_whole
 from cifar_linear.records import FORMAT, Record
@@ -40,71 +40,6 @@ COLUMNS = (
     "seconds",
 )
 """What every row of metrics.csv has; later columns come after."""
-
-
-class Model(NamedTuple):
-    """A trained classifier and what is needed to use it: W (K, d), b (K,), mean and std (d,) on the [0, 1] scale.
-
-    Two classes may do with one score, that of the first: W (1, d), b (1,).
-    """
-
-    W: Floats
-    b: Floats
-    mean: Doubles
-    std: Doubles
-    class_names: tuple[str, ...]
-    image_shape: tuple[int, ...]
-
-    def problem(self) -> str | None:
-        """What is wrong with a model that was read; None for a whole one."""
-        numbers = (self.W, self.b, self.mean, self.std)
-        if not all(part.dtype.kind == "f" and np.isfinite(part).all() for part in numbers):
-            return "weights, mean and std must be finite numbers"
-        features, classes = math.prod(self.image_shape), len(self.class_names)
-        scores = 1 if classes == 2 and len(self.b) == 1 else classes
-        shapes = (scores, features), (scores,), (features,), (features,)
-        if len(self.image_shape) != 3 or tuple(part.shape for part in numbers) != shapes:
-            return f"arrays do not fit {classes} classes of images {self.image_shape}"
-        return None
-
-
-class Checkpoint(NamedTuple):
-    """Everything that a run needs to go on from an evaluation point: its part of the state, and its history.
-
-    ``steps`` are the losses of single batches, if they are recorded.
-    """
-
-    arrays: Mapping[str, Any]
-    rows: Sequence[Mapping[str, Any]]
-    steps: Sequence[float] = ()
-
-
-class Predictions(NamedTuple):
-    """What a classifier makes of the test images.
-
-    probabilities (n, K), labels (n,); ``mistakes`` (m,) are the indices of its most confident mistakes, surest first,
-    with their images (m, d) of 0 to 255: enough to show them without the data set.
-    """
-
-    probabilities: Floats
-    labels: Labels
-    mistakes: Labels
-    mistake_images: Images
-
-    def problem(self, model: Model) -> str | None:
-        """What is wrong with predictions that were read; None for those that such a model could make."""
-        images, classes, features = len(self.labels), len(model.class_names), model.W.shape[1]
-        shapes = (images, classes), (images,), (len(self.mistakes),), (len(self.mistakes), features)
-        if tuple(part.shape for part in self) != shapes:
-            return f"arrays do not fit {images} images of {classes} classes"
-        if self.mistake_images.dtype != np.uint8 or self.probabilities.dtype.kind != "f":
-            return "images must be uint8 and probabilities floats"
-        if not ((self.probabilities >= 0) & (self.probabilities <= 1)).all():
-            return "probabilities must be 0 to 1"
-        for indices, limit in ((self.labels, classes), (self.mistakes, images)):
-            if indices.dtype.kind not in "iu" or ((indices < 0) | (indices >= limit)).any():
-                return f"labels and indices must be integers from 0 to {limit - 1}"
-        return None
 
 
 class RunFolder:
@@ -317,45 +252,3 @@ def checked_name(name: str) -> str:
 def name_from(path: Path) -> str:
     """A run name from a config's file name, with what a name may not hold replaced."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")[:100] or "run"
-
-
-def run_folders(path: Path) -> Iterator[Path]:
-    """The folder itself if it is a run, else the folders in it, but for those of `sweeps` and reports."""
-    if not path.is_dir():
-        raise RunError(f"{path}: not a folder; train first, or name a run folder or a folder of run folders")
-    if RunFolder(path).is_run():
-        yield path
-    else:
-        others = SWEEP_FILE, "report.html"
-        for child in sorted(child for child in path.iterdir() if child.is_dir()):
-            if RunFolder(child).is_run() or not any((child / name).is_file() for name in others):
-                yield child
-
-
-def sweeps(path: Path) -> list[Path]:
-    """The folders of sweeps in a folder."""
-    return sorted(file.parent for file in path.glob(f"*/{SWEEP_FILE}"))
-
-
-def newest_runs(runs_dir: Path, name: str) -> list[Path]:
-    """The newest run called ``name``, or all runs of the newest sweep; ``sweep/cell`` is one of its runs.
-
-    Raises `RunError` if there is none.
-    """
-    path = runs_dir
-    for part in Path(name).parts:
-        path = _newest(path, part)
-        if not path.is_dir():
-            raise RunError(f"{path}: no run and no sweep of that name; train it first, or choose another --runs-dir")
-    return list(run_folders(path))
-
-
-def _newest(folder: Path, name: str) -> Path:
-    """What `RunFolder.create` made last for a name; else what is called just that, as sweeps are."""
-    made = re.compile(rf"(\d{{8}}T\d{{6}}Z)_{re.escape(name)}(?:_(\d+))?")
-    found = [
-        (match[1], int(match[2] or 1), path)
-        for path in folder.glob(f"*{name}*")
-        if (match := made.fullmatch(path.name))
-    ]
-    return max(found)[2] if found else folder / name

@@ -19,6 +19,7 @@ from cifar_linear.config.models import (
     StepDecay,
     SyntheticData,
 )
+from cifar_linear.contents import Model
 from cifar_linear.data import cifar10, mnist, synthetic
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches
@@ -40,7 +41,6 @@ from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.schedules import Schedule, constant, cosine, plateau, step
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
-from cifar_linear.runs import Model
 from cifar_linear.state import State, Weights
 from cifar_linear.training import Evaluation, train
 

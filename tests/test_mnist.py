@@ -9,7 +9,8 @@ from mnist_files import idx, write_mnist
 from cifar_linear.config.models import MnistData, PartName
 from cifar_linear.data import mnist
 from cifar_linear.errors import DataError, RunError
-from cifar_linear.runs import RunFolder, newest_runs
+from cifar_linear.finding import newest_runs
+from cifar_linear.runs import RunFolder
 
 
 @pytest.fixture(scope="session")

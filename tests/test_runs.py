@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from cifar_linear.contents import Model, Predictions
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.provenance import data_record, environment_record
 from cifar_linear.records import Figures, Record
-from cifar_linear.runs import COLUMNS, Model, Predictions, RunFolder
+from cifar_linear.runs import COLUMNS, RunFolder
 
 HEAD = ",".join(COLUMNS).encode() + b"\n"
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from cifar_linear.config.wording import flat
+from cifar_linear.contents import Model, Predictions
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
+from cifar_linear.finding import run_folders, sweeps
 from cifar_linear.records import Record
-from cifar_linear.runs import Model, Predictions, RunFolder, run_folders, sweeps
+from cifar_linear.runs import RunFolder
 
 _LONGEST_LABEL = 60
 _WHOLES = ("data", "decay", "early_stopping", "averaging")

@@ -10,11 +10,12 @@ from time import perf_counter
 
 from cifar_linear.config.models import Config, HeldOut
 from cifar_linear.config.sweeps import Cell
+from cifar_linear.contents import Checkpoint
 from cifar_linear.data.dataset import Dataset, Split
 from cifar_linear.errors import RunError
 from cifar_linear.experiment import Watch, run_group
 from cifar_linear.records import Record
-from cifar_linear.runs import Checkpoint, RunFolder
+from cifar_linear.runs import RunFolder
 from cifar_linear.unpacking import Group, load_dataset, shared_part
 
 _MOST_RUNS = 32
