@@ -1,6 +1,7 @@
 """From configs and a dataset to run folders that tell what happened."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,25 @@ def run_group(
         checkpoints: one for each run, all of the same moment, to go on from there; none to begin.
         test: whether the runs meet the test images, if there are any, when they have finished.
 
-    However training ends, each folder gets its status - finished, diverged, interrupted or failed - and weights and
-    figures of the last evaluation point. Interrupts and failures are raised again.
+    The folders are locked meanwhile. However training ends, each gets its status - finished, diverged, interrupted or
+    failed - and weights and figures of the last evaluation point. Interrupts and failures are raised again.
     """
+    with ExitStack() as locks:
+        for folder in folders:
+            locks.enter_context(folder.locked())
+        records = _train(configs, folders, dataset, watch, check, checkpoints)
+        return [judge(folder, dataset.test) for folder in folders] if dataset.test and test else records
+
+
+def _train(
+    configs: Sequence[Config],
+    folders: Sequence[RunFolder],
+    dataset: Dataset,
+    watch: Watch,
+    check: Callable[[], None],
+    checkpoints: Sequence[Checkpoint],
+) -> list[Record]:
+    """All but the test images."""
     group = Group.of(configs, dataset)
     nothing = [()] * len(configs)
     history = History(
@@ -59,10 +76,7 @@ def run_group(
         for evaluation in group.evaluations(state, check, history.past()):
             recorder.evaluated(evaluation, state)
             watch(evaluation)
-        records = recorder.finished(_advice(configs, state))
-        if dataset.test is None or not test:
-            return records
-        return [judge(folder, dataset.test) for folder in folders]
+        return recorder.finished(_advice(configs, state))
     except KeyboardInterrupt:
         recorder.stopped("interrupted")
         raise

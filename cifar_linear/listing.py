@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
 from cifar_linear.finding import run_folders, sweeps
-from cifar_linear.provenance import is_at_work
-from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder
 
 
@@ -37,7 +35,7 @@ def list_runs(runs_dir: Path, sort: str) -> tuple[list[Line], list[str]]:
     lines, notes = [], []
     for path in run_folders(runs_dir):
         try:
-            lines.append(_line(path.name, RunFolder(path).read_record()))
+            lines.append(_line(RunFolder(path)))
         except RunError as error:
             notes.append(f"left out: {error}")
     notes += [f"a sweep: list its runs with --runs-dir {path}" for path in sweeps(runs_dir)]
@@ -46,15 +44,16 @@ def list_runs(runs_dir: Path, sort: str) -> tuple[list[Line], list[str]]:
     return known + [line for line in lines if line.by_column()[sort] is None], notes
 
 
-def _line(name: str, record: Record) -> Line:
+def _line(folder: RunFolder) -> Line:
+    record = folder.read_record()
     config = record.config
 
     def accuracy(split: SplitName) -> float | None:
         return record.metrics[split].accuracy if split in record.metrics else None
 
     return Line(
-        name,
-        "killed" if record.status == "running" and not is_at_work(record.environment) else record.status,
+        folder.path.name,
+        "killed" if record.status == "running" and not folder.is_at_work() else record.status,
         config.loss,
         config.lam,
         config.eta,

@@ -67,18 +67,3 @@ def _commit(checkout: Path) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return result.stdout.strip()
-
-
-def is_at_work(environment: EnvironmentRecord) -> bool:
-    """Whether the process that wrote a record is still there; on another machine it may be, and counts as there."""
-    if environment.host != socket.gethostname():
-        return True
-    if os.name == "nt":  # where asking a process would end it
-        return True
-    try:
-        os.kill(environment.process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

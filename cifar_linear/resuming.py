@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 from cifar_linear.config.models import Config
@@ -11,7 +10,7 @@ from cifar_linear.config.wording import flat
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import ConfigError, DataError, RunError
 from cifar_linear.experiment import Watch, run_group
-from cifar_linear.provenance import data_record, is_at_work
+from cifar_linear.provenance import data_record
 from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder
 
@@ -24,7 +23,7 @@ def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
     Raises `ConfigError` for any other change, `RunError` if the run cannot go on.
     """
     record = folder.read_record()
-    if record.status == "running" and record.environment.process != os.getpid() and is_at_work(record.environment):
+    if folder.is_at_work():
         at = f"process {record.environment.process} on {record.environment.host}"
         raise RunError(f"{folder.path}: still under way ({at}); stop it first")
     name = str(folder.path / "config.yaml")
@@ -39,7 +38,8 @@ def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
         raise ConfigError(f"{folder.path}: has {record.epoch} epochs behind it already; epochs is {config.epochs}")
     if record.status == "diverged":
         raise RunError(f"{folder.path}: the run diverged; from there it cannot go on")
-    if record.status == "finished" and (record.stopped_early or config.epochs == record.epoch):
+    unjudged = config.data.test and "test" not in record.metrics  # It was stopped between training and test.
+    if record.status == "finished" and (record.stopped_early or config.epochs == record.epoch) and not unjudged:
         raise RunError(f"{folder.path}: finished already; more epochs are had with --set epochs=...")
     return config
 

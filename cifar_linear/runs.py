@@ -7,7 +7,8 @@ import io
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 from cifar_linear.contents import Checkpoint, Model, Predictions
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.files import is_unfinished, write_whole
+from cifar_linear.locks import LOCK, is_locked, locked
 from cifar_linear.records import FORMAT, Record
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -74,10 +76,20 @@ class RunFolder:
         """Whether the folder looks like a run's, complete or not."""
         return (self.path / "run.json").is_file()
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in the folder. Raises `RunError` if one does already."""
+        with locked(self.path, "another process trains here; wait for it or stop it"):
+            yield
+
+    def is_at_work(self) -> bool:
+        """Whether a process trains in the folder now; a record that says so may be that of a killed one."""
+        return is_locked(self.path)
+
     def remove_if_not_begun(self) -> None:
         """Remove a folder that was made for a run of which nothing but its config came to be written."""
         files = list(self.path.iterdir())
-        if all(path.name == "config.yaml" or is_unfinished(path) for path in files):
+        if all(path.name in ("config.yaml", LOCK) or is_unfinished(path) for path in files):
             for path in files:
                 path.unlink()
             self.path.rmdir()

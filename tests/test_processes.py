@@ -43,7 +43,7 @@ def test_second_signal_does_not_spoil_what_the_first_is_saving(small_config, run
     assert folder.read_record().status == "interrupted"
     assert folder.read_record().epoch == folder.read_metrics()[-1]["epoch"]
     folder.read_model()
-    assert not list(folder.path.glob(".*"))
+    assert not list(folder.path.glob(".*.new"))
 
 
 def test_signal_as_soon_as_the_folder_is_there_leaves_a_whole_folder(small_config, runs_dir):

@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
+from cifar_linear.errors import RunError
 from cifar_linear.experiment import run_group
-from cifar_linear.provenance import is_at_work
 from cifar_linear.resuming import resume_run, resumed_config
 from cifar_linear.runs import RunFolder
 from cifar_linear.unpacking import load_dataset
@@ -116,23 +116,41 @@ def test_new_and_old_runs_are_not_mixed(run, arguments):
 
 
 def test_a_run_under_way_is_left_alone_and_a_killed_one_is_told(run, small_config, runs_dir):
-    """By the process in its record: that of this test's parent is there, that of a child that has ended is not."""
+    """Told apart by a lock that goes with its process, so no other process of the same number can be mistaken for it."""
     run("train", "--config", small_config, "--runs-dir", runs_dir, "--no-figures")
     (path,) = runs_dir.iterdir()
     folder = RunFolder(path)
-    record = folder.read_record()
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    for process, alive in ((os.getppid(), True), (child.pid, False)):
-        environment = record.environment.model_copy(update={"process": process})
-        folder.write_record(record.model_copy(update={"status": "running", "environment": environment}))
-        assert is_at_work(environment) == alive
-        assert json.loads(run("runs", "--runs-dir", runs_dir, "--json").stdout)[0]["status"] == (
-            "running" if alive else "killed"
-        )
+    environment = folder.read_record().environment.model_copy(update={"process": os.getppid()})
+    record = folder.read_record().model_copy(update={"status": "running", "environment": environment})
+    folder.write_record(record)
+
+    def status():
+        return json.loads(run("runs", "--runs-dir", runs_dir, "--json").stdout)[0]["status"]
+
+    with folder.locked():
+        assert status() == "running"
         result = run("train", "--resume", path, "--no-figures")
-        assert result.exit_code == (1 if alive else 0)
-        assert ("still under way" in result.stderr) == alive
+        assert result.exit_code == 1
+        assert f"still under way (process {os.getppid()} on {environment.host}); stop it first" in result.stderr
+        with pytest.raises(RunError, match="another process trains here"), folder.locked():
+            pytest.fail("two processes in one folder")
+    assert status() == "killed"
+    assert run("train", "--resume", path, "--no-figures").exit_code == 0
+
+
+def test_a_run_stopped_between_training_and_test_can_go_on(make_config, tmp_path):
+    """It has finished, but does not know its test figures yet."""
+    config = make_config()
+    dataset, folder = load_dataset(config), RunFolder.create(tmp_path, "run")
+    run_group([config], [folder], dataset, lambda _: None, test=False)
+    assert set(folder.read_record().metrics) == {"train", "validation"}
+    rows = folder.read_metrics()
+    record = resume_run(folder, resumed_config(folder, ()), dataset, lambda _: None, lambda: None)
+    assert record.status == "finished"
+    assert set(record.metrics) == {"train", "validation", "test"}
+    assert folder.read_metrics() == rows
+    with pytest.raises(RunError, match="finished already"):
+        resumed_config(folder, ())
 
 
 def test_a_run_killed_at_random_moments_ends_as_if_nothing_had_happened(small_config, tmp_path):
@@ -162,4 +180,4 @@ def test_a_run_killed_at_random_moments_ends_as_if_nothing_had_happened(small_co
     assert kills == 5 or process.returncode == 0, stderr
     (whole,) = (tmp_path / "whole").iterdir()
     same(folder, RunFolder(whole))
-    assert not list(folder.path.glob(".*"))
+    assert not list(folder.path.glob(".*.new"))

@@ -326,7 +326,7 @@ def test_a_sweep_given_to_train_is_told_what_it_is(run, sweep_file):
 def test_a_folder_that_is_no_sweep_is_left_alone(run, sweep, sweep_file, small_config, runs_dir):
     run("train", "--config", small_config, "--runs-dir", runs_dir, "--no-figures")
     (other,) = runs_dir.iterdir()
-    before = {path: path.read_bytes() for path in other.iterdir()}
+    before = {path: path.read_bytes() for path in other.iterdir() if path.name != ".lock"}
     result = sweep(sweep_file({"eta": [0.1]}), "--name", other.name)
     assert result.exit_code == 1
     assert "not the folder of a sweep; use --name" in result.stderr

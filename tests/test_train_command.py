@@ -213,7 +213,7 @@ def test_full_disk_is_told_and_leaves_nothing_half(run, small_config, runs_dir, 
         f"error: {folder.path / 'checkpoint.npz'}: cannot be written: No space left on device\n"
     )
     assert folder.read_record().status == "failed"
-    assert not list(folder.path.glob(".*"))
+    assert not list(folder.path.glob(".*.new"))
 
 
 def test_odd_config_names_give_run_names_that_are_file_names(run, small_config, runs_dir):

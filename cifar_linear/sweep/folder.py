@@ -6,16 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from cifar_linear.config.models import Config, SyntheticData
 from cifar_linear.config.sweeps import Cell, Sweep
 from cifar_linear.errors import RunError
 from cifar_linear.files import is_unfinished, write_whole
+from cifar_linear.locks import LOCK, locked
 from cifar_linear.records import Record
 from cifar_linear.runs import SWEEP_FILE, RunFolder
-
-_LOCK = ".lock"
 
 Runs = Mapping[Config, tuple[RunFolder, Record]]
 """What there is of each config, by `key_of` it."""
@@ -30,18 +27,12 @@ class SweepFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from working in the folder, which is made. Raises `RunError` if one does already."""
-        lock = FileLock(self.path / _LOCK, blocking=False)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout as error:
-            raise RunError(f"{self.path}: another process is at work on this sweep; wait or use --name") from error
         except OSError as error:
             raise RunError(f"{self.path}: cannot hold a sweep: {error.strerror}") from error
-        try:
+        with locked(self.path, "another process is at work on this sweep; wait or use --name"):
             yield
-        finally:
-            lock.release()
 
     def prepare(self, sweep: Sweep) -> None:
         """Write the sweep's file, which gives the sweep again, and clear away runs that a kill has kept from beginning.
@@ -49,7 +40,7 @@ class SweepFolder:
         Raises `RunError` for a folder that holds anything but a sweep.
         """
         ours = (self.path / SWEEP_FILE).is_file()
-        if not ours and any(path.name != _LOCK and not is_unfinished(path) for path in self.path.iterdir()):
+        if not ours and any(path.name != LOCK and not is_unfinished(path) for path in self.path.iterdir()):
             raise RunError(f"{self.path}: there already, and not the folder of a sweep; use --name")
         write_whole(self.path / SWEEP_FILE, sweep.text.encode())
         for path in self.path.iterdir():
