@@ -1,10 +1,13 @@
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from cifar_files import python2_batch
 from click.testing import CliRunner
+from folders import BASE
 from hypothesis import settings
 
 from cifar_linear.cli import cli
@@ -84,6 +87,18 @@ def make_four_runs():
     return make
 
 
+@pytest.fixture(scope="session")
+def four_runs(tmp_path_factory, make_four_runs):
+    """The folder of four finished runs, which tests only read."""
+    return make_four_runs(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture
+def own_runs(four_runs, tmp_path):
+    """A copy of the runs that a test may damage."""
+    return shutil.copytree(four_runs, tmp_path / "runs")
+
+
 @pytest.fixture
 def runs_dir(tmp_path):
     return tmp_path / "runs"
@@ -95,6 +110,28 @@ def run():
 
     def call(*arguments):
         return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+    return call
+
+
+@pytest.fixture
+def sweep_file(tmp_path):
+    """Write a sweep: a grid over a base config that trains in a blink."""
+
+    def write(grid, base=None, **more):
+        path = tmp_path / "grid.yaml"
+        path.write_text(yaml.safe_dump({"base": base or BASE, "grid": grid, **more}, sort_keys=False))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def sweep(run, runs_dir):
+    """Call the command sweep."""
+
+    def call(path, *arguments):
+        return run("sweep", "--config", path, "--runs-dir", runs_dir, "--no-figures", *arguments)
 
     return call
 

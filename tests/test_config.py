@@ -119,6 +119,12 @@ def test_bad_value_is_refused_with_its_place_and_what_is_allowed(line, expected)
     assert expected in refusal(text)
 
 
+def test_one_class_is_too_few(run, small_config):
+    result = run("train", "--config", small_config, "--set", "data.classes=[2]")
+    assert result.exit_code == 2
+    assert "data.classes: must have at least 2 items" in result.stderr
+
+
 def test_batch_larger_than_the_data_is_refused_before_any_data_is_read():
     assert refusal(GOOD, "n_batch=501") == "--set n_batch=501: n_batch: is 501, but only 500 images train"
     assert refusal(GOOD, "data.validation={size: 451}") == "f.yaml:4: n_batch: is 50, but only 49 images train"

@@ -1,6 +1,5 @@
 import gzip
 import json
-import re
 
 import numpy as np
 import pytest
@@ -8,8 +7,7 @@ from mnist_files import idx, write_mnist
 
 from cifar_linear.config.models import MnistData, PartName
 from cifar_linear.data import mnist
-from cifar_linear.errors import DataError, RunError
-from cifar_linear.finding import newest_runs
+from cifar_linear.errors import DataError
 from cifar_linear.runs import RunFolder
 
 
@@ -142,86 +140,3 @@ def test_classes_that_leave_too_few_images_are_refused(run, folder, tmp_path):
     assert result.exit_code == 2
     assert "leave 10 images for training and 10 for validation; n_batch is 20" in result.stderr
     assert not (tmp_path / "runs").exists()
-
-
-def test_questions_are_answered_by_the_newest_runs_of_their_names(run, tmp_path):
-    """A section for each, with its table, its figures and nothing else; a sweep's cell by its name."""
-    base = "data: {dataset: synthetic, images_per_batch: 300, classes: [1, 2]}\nlambda: 0\nn_batch: 20\nepochs: 2\n"
-    options = "eta: 0.01\nloss: logistic\nevaluate: {per_epoch: 3}\nrecord_steps: true\n"
-    (tmp_path / "pair.yaml").write_text(base + options)
-    (tmp_path / "lambdas.yaml").write_text("base: pair.yaml\ngrid: {lambda: [0, 1]}\n")
-    (tmp_path / "questions.yaml").write_text(
-        "title: Two shapes\n"
-        "questions:\n"
-        "  - {question: 'What is learned?', runs: [pair], figures: [cost, templates], ylim: {cost: [0, 1]}}\n"
-        "  - {question: 'What does lambda do?', runs: [lambdas], figures: [norms], answer: Look.}\n"
-        "  - {question: 'And one alone?', runs: [lambdas/lambda-1], figures: [accuracy]}\n"
-    )
-    common = ("--runs-dir", tmp_path / "runs", "--no-figures")
-    for seed in (1, 2):
-        run("train", "--config", tmp_path / "pair.yaml", "--set", f"seed={seed}", *common)
-    run("sweep", "--config", tmp_path / "lambdas.yaml", *common)
-    arguments = ("report", "--questions", tmp_path / "questions.yaml", "--runs-dir", tmp_path / "runs", "-o", tmp_path)
-    result = run(*arguments)
-    assert result.exit_code == 0, result.stderr
-    text = (tmp_path / "report.md").read_text()
-    assert re.findall("^#+ (.+)$", text, re.MULTILINE) == [
-        "Two shapes", "What is learned?", "Loss and cost", "Class templates, each on its own scale",
-        "What does lambda do?", "What lambda leaves of the weights", "And one alone?", "Accuracy",
-    ]  # fmt: skip
-    named = re.findall(r"\]\((figures/.+)\)", text)
-    assert named == [f"figures/{name}.png" for name in ("1-cost", "1-templates", "2-norms", "3-accuracy")]
-    assert all((tmp_path / name).is_file() for name in named)
-    assert "lambda from 0 to 1, 2 runs: " in text
-    page = (tmp_path / "report.html").read_text()
-    assert page.count("<img ") == 4
-    folder = RunFolder(newest_runs(tmp_path / "runs", "pair")[0])
-    assert folder.read_record().config.seed == 2
-    assert len(folder.read_steps()) == 2 * 3
-    (tmp_path / "questions.yaml").write_text("title: x\nquestions: [{question: y, runs: [nobody], figures: [cots]}]\n")
-    result = run(*arguments)
-    assert result.exit_code == 2
-    assert "questions.0.figures.0: must be 'grid', 'norms'" in result.stderr
-
-
-def test_ends_of_an_axis_that_show_nothing_are_refused(run, tmp_path):
-    for ends in (("accuracy", "90", "100"), ("accuracy", "1", "0"), ("cost", "nan", "1")):
-        result = run("report", tmp_path, "--ylim", *ends)
-        assert result.exit_code == 2
-        assert "Invalid value for --ylim" in result.stderr
-    (tmp_path / "q.yaml").write_text(
-        "title: x\nquestions: [{question: y, runs: [a, b/c], figures: [cost], ylim: {accuracy: [1, 0]}, anser: z}]\n"
-    )
-    result = run("report", "--questions", tmp_path / "q.yaml")
-    assert result.exit_code == 2
-    assert "questions.0.ylim: accuracy from 1 to 0: two numbers, the lower one first" in result.stderr
-    assert "questions.0.anser: unknown key; did you mean 'questions.answer'?" in result.stderr
-
-
-def test_all_missing_runs_of_all_questions_are_told(run, tmp_path):
-    (tmp_path / "q.yaml").write_text(
-        "title: x\nquestions: [{question: y, runs: [a, b/c], figures: []}, {question: z, runs: [d], figures: []}]\n"
-    )
-    result = run("report", "--questions", tmp_path / "q.yaml", "--runs-dir", tmp_path)
-    assert result.exit_code == 1
-    assert len(re.findall(r"questions\.(0|1)\.runs: \S+: no run and no sweep of that name", result.stderr)) == 3
-
-
-def test_one_class_is_too_few(run, small_config):
-    result = run("train", "--config", small_config, "--set", "data.classes=[2]")
-    assert result.exit_code == 2
-    assert "data.classes: must have at least 2 items" in result.stderr
-
-
-def test_a_question_about_runs_that_are_not_there_is_told(tmp_path):
-    with pytest.raises(RunError, match="no run and no sweep of that name; train it first"):
-        newest_runs(tmp_path, "nobody")
-
-
-@pytest.mark.parametrize("content", ["", "step,loss\n1,0.5\n", "step,train_loss\n2,0.5\n", "step,train_loss\n1,half\n"])
-def test_damaged_steps_are_told(tmp_path, content):
-    (tmp_path / "steps.csv").write_text(content)
-    with pytest.raises(RunError, match=r"steps\.csv: damaged"):
-        RunFolder(tmp_path).read_steps()
-    RunFolder(tmp_path).write_steps([0.5, 0.25])
-    assert RunFolder(tmp_path).read_steps() == [0.5, 0.25]

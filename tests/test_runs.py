@@ -199,6 +199,15 @@ def test_damaged_file_is_named(folder, name, content, read):
         read(folder)
 
 
+@pytest.mark.parametrize("content", ["", "step,loss\n1,0.5\n", "step,train_loss\n2,0.5\n", "step,train_loss\n1,half\n"])
+def test_damaged_steps_are_told(tmp_path, content):
+    (tmp_path / "steps.csv").write_text(content)
+    with pytest.raises(RunError, match=r"steps\.csv: damaged"):
+        RunFolder(tmp_path).read_steps()
+    RunFolder(tmp_path).write_steps([0.5, 0.25])
+    assert RunFolder(tmp_path).read_steps() == [0.5, 0.25]
+
+
 def test_missing_file_is_named(folder):
     with pytest.raises(RunError, match=f"{folder.path}: not a run folder: there is no run.json"):
         folder.read_record()

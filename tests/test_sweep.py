@@ -1,76 +1,20 @@
 import json
-import os
-import random
 import re
-import signal
-import subprocess
-import sys
-import time
-from itertools import product
 
 import numpy as np
 import pytest
-import yaml
-from filelock import FileLock
+from folders import BASE, folders
 
-from cifar_linear.config.reading import read_config
 from cifar_linear.config.sweeps import read_sweep
-from cifar_linear.errors import ConfigError
 from cifar_linear.runs import RunFolder
-from cifar_linear.sweep.folder import SweepFolder, begun
-from cifar_linear.sweep.running import Images, estimate, groups_of, run_cells
+from cifar_linear.sweep.folder import SweepFolder
+from cifar_linear.sweep.running import Images, estimate, groups_of
 from cifar_linear.sweep.table import table_of
-
-BASE = {"data": {"dataset": "synthetic", "images_per_batch": 60}, "lambda": 0, "eta": 0.01, "n_batch": 20, "epochs": 3}
-
-
-@pytest.fixture
-def sweep_file(tmp_path):
-    """Write a sweep: a grid over a base config that trains in a blink."""
-
-    def write(grid, base=None, **more):
-        path = tmp_path / "grid.yaml"
-        path.write_text(yaml.safe_dump({"base": base or BASE, "grid": grid, **more}, sort_keys=False))
-        return path
-
-    return write
-
-
-@pytest.fixture
-def sweep(run, runs_dir):
-    """Call the command."""
-
-    def call(path, *arguments):
-        return run("sweep", "--config", path, "--runs-dir", runs_dir, "--no-figures", *arguments)
-
-    return call
-
-
-def folders(runs_dir, name="grid"):
-    return [RunFolder(path) for path in sorted((runs_dir / name).iterdir()) if path.is_dir()]
-
-
-def run_in(folder, cells, images, watch, check):
-    """Train cells in a sweep's folder, from where they are."""
-    run_cells(cells, begun(cells, folder.runs()), folder.path, images, watch, check)
 
 
 def table(result):
     """Rows of the printed table without its head."""
     return [line for line in result.stdout.splitlines()[1:] if " finished" in line or " diverged" in line]
-
-
-def test_cells_are_all_combinations_in_the_order_of_the_grid(sweep_file):
-    path = sweep_file({"lambda": [0, 0.1], "decay": [{"kind": "none"}, {"kind": "step", "every": 2}]})
-    cells = read_sweep(path, ["epochs=2"]).cells
-    assert [(cell.config.lam, cell.config.decay.kind) for cell in cells] == list(product((0, 0.1), ("none", "step")))
-    assert [cell.name for cell in cells][:2] == ["lambda-0_decay-kind-none", "lambda-0_decay-kind-step-every-2"]
-    assert {cell.config.epochs for cell in cells} == {2}
-
-
-def test_base_may_be_a_file_beside_the_sweeps(sweep_file, small_config):
-    (cell,) = read_sweep(sweep_file({"eta": [0.5]}, base=small_config.name)).cells
-    assert cell.config == read_config(small_config, ["eta=0.5"])
 
 
 def test_groups_are_what_may_differ_in_lambda_eta_and_decay_alone(sweep_file):
@@ -80,34 +24,6 @@ def test_groups_are_what_may_differ_in_lambda_eta_and_decay_alone(sweep_file):
     assert [{cell.config.n_batch for cell in group} for group in groups] == [{10}, {20}]
     assert [len(group) for group in groups] == [8, 8]
     assert {id(cell) for group in groups for cell in group} == {id(cell) for cell in cells}
-
-
-@pytest.mark.parametrize(
-    ("grid", "message"),
-    [
-        ({"lamda": [1]}, "grid.yaml:11: lamda: unknown key; did you mean 'lambda'?"),
-        ({"eta": [0.1, -1]}, "grid.yaml:12: eta: must be greater than 0, found -1"),
-        ({"eta": []}, "grid.yaml:10: grid.eta: "),
-        ({"eta": 0.1}, "grid.yaml:10: grid.eta: must be a list, found 0.1"),
-        ({"eta": [0.1, 0.1]}, "grid.yaml:12: grid.eta: 0.1 stands there twice"),
-        ({"decay": [{"kind": "none"}], "decay.every": [3]}, "decay.every: is a part of decay"),
-        ({"lambda": [0, 0.0]}, "grid: two cells come to the same config: lambda 0; and lambda 0"),
-        ({"eta.x": [1]}, "grid.eta.x: eta has no keys of its own"),
-        ({"seed": list(range(10_001))}, "has 10001 cells; at most 10000 are run"),
-    ],
-)
-def test_a_grid_that_cannot_be_run_is_refused_with_its_line(sweep_file, grid, message):
-    with pytest.raises(ConfigError) as caught:
-        read_sweep(sweep_file(grid))
-    assert message in str(caught.value)
-
-
-def test_every_problem_of_file_and_cells_is_told_once(sweep_file):
-    with pytest.raises(ConfigError) as caught:
-        read_sweep(sweep_file({"eta": [-1, 0.1], "lambda": [0, 1], "epochs": [0]}))
-    lines = str(caught.value).splitlines()
-    assert lines[0] == "2 problems in the config:"
-    assert len(lines) == 3
 
 
 def test_a_sweep_trains_every_cell_and_tests_the_selected_one_alone(sweep, sweep_file, runs_dir):
@@ -248,24 +164,6 @@ def test_seeds_of_train_are_tested_all(run, small_config, runs_dir):
     assert len(re.findall(r"[\d.]+ ± [\d.]+ %", result.stdout)) == 2
 
 
-def test_seeds_in_the_grid_and_seeds_of_the_option_are_one_too_many(sweep, sweep_file):
-    result = sweep(sweep_file({"seed": [1, 2]}), "--seeds", 2)
-    assert result.exit_code == 2
-    assert "grid.seed: is what --seeds sets; leave out one" in result.stderr
-
-
-def test_an_override_of_what_the_grid_decides_is_refused(sweep, sweep_file):
-    result = sweep(sweep_file({"eta": [0.1, 0.2]}), "--set", "eta=0.5")
-    assert result.exit_code == 2
-    assert "--set eta=0.5: eta: is in the grid, which decides; leave out one" in result.stderr
-
-
-def test_losses_of_different_scales_cannot_be_chosen_among_by_loss(sweep, sweep_file):
-    result = sweep(sweep_file({"loss": ["softmax", "sigmoid_bce"]}, select_by="validation_loss"))
-    assert result.exit_code == 2
-    assert "select_by: validation_loss cannot choose among losses of different scales" in result.stderr
-
-
 def test_a_setting_of_which_a_seed_is_lost_is_not_selected(sweep, sweep_file, runs_dir):
     """Though the mean over the others may be the highest."""
     path = sweep_file({"eta": [0.001, 0.01]})
@@ -279,34 +177,6 @@ def test_a_setting_of_which_a_seed_is_lost_is_not_selected(sweep, sweep_file, ru
     assert (rows[1]["status"], rows[1]["selected"]) == ("1 of 2 finished", False)
 
 
-def test_interrupted_seeds_of_train_name_the_command_that_goes_on(run, small_config, runs_dir, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr("cifar_linear.sweep.sweeping.run_cells", interrupt)
-        first = run("train", "--config", small_config, "--runs-dir", runs_dir, "--seeds", 2, "--no-figures")
-    assert first.exit_code == 130
-    (command,) = re.findall(r"To go on: cifar-linear (.+)", first.stderr)
-    result = run(*command.split(), "--no-figures")
-    assert result.exit_code == 0, result.stderr
-    assert len(list(runs_dir.iterdir())) == 1
-    assert len(re.findall(r"[\d.]+ ± [\d.]+ %", result.stdout)) == 2
-
-
-def test_what_a_kill_leaves_of_a_writing_stands_in_nobodys_way(sweep, sweep_file, runs_dir):
-    """Neither before the sweep's own file is there, nor in the folder of a run that had not begun."""
-    (runs_dir / "grid").mkdir(parents=True)
-    (runs_dir / "grid" / ".sweep.yaml.new").write_text("half")
-    assert sweep(sweep_file({"eta": [0.1]})).exit_code == 0
-    leftover = runs_dir / "grid" / "20260101T000000Z_eta-0.2"
-    leftover.mkdir()
-    for name in (".config.yaml.new", "config.yaml"):
-        (leftover / name).write_text("half")
-    assert sweep(sweep_file({"eta": [0.1, 0.2]})).exit_code == 0
-    assert not leftover.exists()
-
-
 def test_a_damaged_record_is_named_with_what_to_do(sweep, sweep_file, runs_dir):
     path = sweep_file({"eta": [0.1]})
     sweep(path)
@@ -317,12 +187,6 @@ def test_a_damaged_record_is_named_with_what_to_do(sweep, sweep_file, runs_dir):
     assert f"delete {folder.path} to have its cell run again" in result.stderr
 
 
-def test_a_sweep_given_to_train_is_told_what_it_is(run, sweep_file):
-    result = run("train", "--config", sweep_file({"eta": [0.1]}))
-    assert result.exit_code == 2
-    assert "this is a sweep, not a single config; run it with cifar-linear sweep" in result.stderr
-
-
 def test_a_folder_that_is_no_sweep_is_left_alone(run, sweep, sweep_file, small_config, runs_dir):
     run("train", "--config", small_config, "--runs-dir", runs_dir, "--no-figures")
     (other,) = runs_dir.iterdir()
@@ -331,14 +195,6 @@ def test_a_folder_that_is_no_sweep_is_left_alone(run, sweep, sweep_file, small_c
     assert result.exit_code == 1
     assert "not the folder of a sweep; use --name" in result.stderr
     assert {path: path.read_bytes() for path in other.iterdir() if path.name != ".lock"} == before
-
-
-def test_two_processes_do_not_work_on_one_sweep(sweep, sweep_file, runs_dir):
-    (runs_dir / "grid").mkdir(parents=True)
-    with FileLock(runs_dir / "grid" / ".lock"):
-        result = sweep(sweep_file({"eta": [0.1]}))
-    assert result.exit_code == 1
-    assert "another process is at work on this sweep" in result.stderr
 
 
 def test_sweeps_do_not_show_among_runs_but_can_be_reported(run, sweep, sweep_file, small_config, runs_dir, tmp_path):
@@ -360,116 +216,6 @@ def test_missing_images_are_told_before_any_cell_is_begun(sweep, sweep_file, run
     result = sweep(sweep_file({"eta": [0.1]}, BASE | {"data": {"dataset": "cifar10"}}), "--data-dir", tmp_path)
     assert result.exit_code == 3
     assert folders(runs_dir) == []
-
-
-# Processes
-
-
-def start(path, runs_dir, *arguments):
-    words = ["-m", "cifar_linear", "sweep", "--config", path, "--runs-dir", runs_dir, "--no-figures", *arguments]
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
-
-
-def test_workers_find_what_one_process_finds(sweep_file, tmp_path):
-    path = sweep_file({"n_batch": [10, 20, 30], "eta": [0.001, 0.01]})
-    outputs = []
-    for workers in (1, 2):
-        process = start(path, tmp_path / str(workers), "--workers", workers, "--json")
-        stdout, stderr = process.communicate(timeout=60)
-        assert process.returncode == 0, stderr
-        outputs.append([{**row, "folders": None} for row in json.loads(stdout)["rows"]])
-    assert outputs[0] == outputs[1]
-
-
-GRID = {"n_batch": [10, 20], "eta": [0.001, 0.01, 1e6], "lambda": [0, 0.1]}
-LONG = BASE | {"epochs": 80, "data": {"dataset": "synthetic", "images_per_batch": 200}, "augmentation": {"flip": 0.5}}
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    """What a sweep comes to that nobody disturbs: its table, and how long it takes."""
-    root = tmp_path_factory.mktemp("unbroken")
-    (root / "grid.yaml").write_text(yaml.safe_dump({"base": LONG, "grid": GRID}, sort_keys=False))
-    started = time.perf_counter()
-    stdout, _ = start(root / "grid.yaml", root / "runs").communicate(timeout=60)
-    return stdout.replace(str(root), ""), time.perf_counter() - started
-
-
-@pytest.mark.parametrize(
-    ("number", "workers"),
-    [*((signal.SIGKILL, 1) for _ in range(2)), (signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGKILL, 2)],
-)
-def test_a_sweep_stopped_at_any_moment_ends_in_the_same_table(request, sweep_file, tmp_path, unbroken, number, workers):
-    """Killed or interrupted twice on its way; no more folders than cells, nothing half."""
-    expected, seconds = unbroken
-    rng = random.Random(request.node.name + str(os.environ.get("SWEEP_SEED", "")))
-    path = sweep_file(GRID, LONG)
-    for _ in range(2):
-        process = start(path, tmp_path / "runs", "--workers", workers)
-        time.sleep(rng.uniform(0.2, 1.1) * seconds)
-        process.send_signal(number)
-        _, stderr = process.communicate(timeout=60)
-        if number != signal.SIGKILL and process.returncode != 0:
-            assert process.returncode == 128 + number
-            assert f"interrupted by {number.name}" in stderr
-    if workers > 1 and number == signal.SIGKILL:
-        time.sleep(1)  # Workers without a parent notice at their next step, and save.
-    stdout, stderr = start(path, tmp_path / "runs").communicate(timeout=60)
-    assert stdout.replace(str(tmp_path), "") == expected, stderr
-    assert len(folders(tmp_path / "runs")) == len(list(product(*GRID.values())))
-    assert not list((tmp_path / "runs").rglob(".*.new"))
-
-
-def test_an_interrupted_group_goes_on_from_where_it_was(sweep_file, runs_dir):
-    """Bit for bit what it would have been, with augmentation, averaging and a decay that looks at the losses."""
-    base = LONG | {"epochs": 12, "averaging": {"from_epoch": 5}, "early_stopping": {"patience": 4}}
-    path = sweep_file(
-        {"lambda": [0, 1], "decay": [{"kind": "plateau", "patience": 1, "factor": 0.5}, {"kind": "cosine"}]}, base
-    )
-    cells = read_sweep(path).cells
-    images = Images(None).of(cells[0].config)
-    whole, broken = (SweepFolder(runs_dir / name) for name in ("whole", "broken"))
-    run_in(whole, cells, images, lambda _: None, lambda: None)
-    seen = []
-
-    def stop_after_four(evaluation):
-        seen.append(evaluation.epoch)
-        if len(seen) % 4 == 0:
-            raise KeyboardInterrupt
-
-    for _ in range(2):
-        with pytest.raises(KeyboardInterrupt):
-            run_in(broken, cells, images, stop_after_four, lambda: None)
-    assert seen == list(range(8))
-    assert {record.status for _, record in broken.runs().values()} == {"interrupted"}
-    run_in(broken, cells, images, lambda _: None, lambda: None)
-    for ours, theirs in zip(folders(runs_dir, "broken"), folders(runs_dir, "whole"), strict=True):
-        for best in (False, True):
-            np.testing.assert_array_equal(ours.read_model(best).W, theirs.read_model(best).W)
-        a, b = ours.read_metrics(), theirs.read_metrics()
-        assert [{**row, "seconds": 0} for row in a] == [{**row, "seconds": 0} for row in b]
-        times = [row["seconds"] for row in a]
-        assert times == sorted(times)
-
-
-def test_runs_of_a_group_that_were_saved_at_two_moments_begin_anew(sweep_file, runs_dir):
-    """A kill between the savings of two runs leaves checkpoints of different epochs; going on would mix them."""
-    cells = read_sweep(sweep_file({"lambda": [0, 1]})).cells
-    images = Images(None).of(cells[0].config)
-    folder = SweepFolder(runs_dir / "grid")
-    run_in(folder, cells, images, lambda _: None, lambda: None)
-    expected = [run.read_model().W for run in folders(runs_dir)]
-    first = folders(runs_dir)[0]
-    checkpoint = first.read_checkpoint()
-    first.write_checkpoint(checkpoint._replace(arrays={**checkpoint.arrays, "step": checkpoint.arrays["step"] - 3}))
-    epochs = []
-    run_in(folder, cells, images, lambda evaluation: epochs.append(evaluation.epoch), lambda: None)
-    assert epochs == [0, 1, 2, 3]
-    for run, weights in zip(folders(runs_dir), expected, strict=True):
-        np.testing.assert_array_equal(run.read_model().W, weights)
 
 
 def test_table_knows_what_is_missing(sweep_file, runs_dir):

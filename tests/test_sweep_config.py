@@ -1,0 +1,72 @@
+from itertools import product
+
+import pytest
+
+from cifar_linear.config.reading import read_config
+from cifar_linear.config.sweeps import read_sweep
+from cifar_linear.errors import ConfigError
+
+
+def test_cells_are_all_combinations_in_the_order_of_the_grid(sweep_file):
+    path = sweep_file({"lambda": [0, 0.1], "decay": [{"kind": "none"}, {"kind": "step", "every": 2}]})
+    cells = read_sweep(path, ["epochs=2"]).cells
+    assert [(cell.config.lam, cell.config.decay.kind) for cell in cells] == list(product((0, 0.1), ("none", "step")))
+    assert [cell.name for cell in cells][:2] == ["lambda-0_decay-kind-none", "lambda-0_decay-kind-step-every-2"]
+    assert {cell.config.epochs for cell in cells} == {2}
+
+
+def test_base_may_be_a_file_beside_the_sweeps(sweep_file, small_config):
+    (cell,) = read_sweep(sweep_file({"eta": [0.5]}, base=small_config.name)).cells
+    assert cell.config == read_config(small_config, ["eta=0.5"])
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"lamda": [1]}, "grid.yaml:11: lamda: unknown key; did you mean 'lambda'?"),
+        ({"eta": [0.1, -1]}, "grid.yaml:12: eta: must be greater than 0, found -1"),
+        ({"eta": []}, "grid.yaml:10: grid.eta: "),
+        ({"eta": 0.1}, "grid.yaml:10: grid.eta: must be a list, found 0.1"),
+        ({"eta": [0.1, 0.1]}, "grid.yaml:12: grid.eta: 0.1 stands there twice"),
+        ({"decay": [{"kind": "none"}], "decay.every": [3]}, "decay.every: is a part of decay"),
+        ({"lambda": [0, 0.0]}, "grid: two cells come to the same config: lambda 0; and lambda 0"),
+        ({"eta.x": [1]}, "grid.eta.x: eta has no keys of its own"),
+        ({"seed": list(range(10_001))}, "has 10001 cells; at most 10000 are run"),
+    ],
+)
+def test_a_grid_that_cannot_be_run_is_refused_with_its_line(sweep_file, grid, message):
+    with pytest.raises(ConfigError) as caught:
+        read_sweep(sweep_file(grid))
+    assert message in str(caught.value)
+
+
+def test_every_problem_of_file_and_cells_is_told_once(sweep_file):
+    with pytest.raises(ConfigError) as caught:
+        read_sweep(sweep_file({"eta": [-1, 0.1], "lambda": [0, 1], "epochs": [0]}))
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "2 problems in the config:"
+    assert len(lines) == 3
+
+
+def test_seeds_in_the_grid_and_seeds_of_the_option_are_one_too_many(sweep, sweep_file):
+    result = sweep(sweep_file({"seed": [1, 2]}), "--seeds", 2)
+    assert result.exit_code == 2
+    assert "grid.seed: is what --seeds sets; leave out one" in result.stderr
+
+
+def test_an_override_of_what_the_grid_decides_is_refused(sweep, sweep_file):
+    result = sweep(sweep_file({"eta": [0.1, 0.2]}), "--set", "eta=0.5")
+    assert result.exit_code == 2
+    assert "--set eta=0.5: eta: is in the grid, which decides; leave out one" in result.stderr
+
+
+def test_losses_of_different_scales_cannot_be_chosen_among_by_loss(sweep, sweep_file):
+    result = sweep(sweep_file({"loss": ["softmax", "sigmoid_bce"]}, select_by="validation_loss"))
+    assert result.exit_code == 2
+    assert "select_by: validation_loss cannot choose among losses of different scales" in result.stderr
+
+
+def test_a_sweep_given_to_train_is_told_what_it_is(run, sweep_file):
+    result = run("train", "--config", sweep_file({"eta": [0.1]}))
+    assert result.exit_code == 2
+    assert "this is a sweep, not a single config; run it with cifar-linear sweep" in result.stderr
