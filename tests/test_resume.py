@@ -116,7 +116,7 @@ def test_new_and_old_runs_are_not_mixed(run, arguments):
 
 
 def test_a_run_under_way_is_left_alone_and_a_killed_one_is_told(run, small_config, runs_dir):
-    """Told apart by a lock that goes with its process, so no other process of the same number can be mistaken for it."""
+    """Told apart by a lock that goes with its process: another process may have its number by now."""
     run("train", "--config", small_config, "--runs-dir", runs_dir, "--no-figures")
     (path,) = runs_dir.iterdir()
     folder = RunFolder(path)

@@ -24,7 +24,15 @@ def test_folder_holds_config_record_metrics_and_model(run, small_config, runs_di
     assert result.exit_code == 0, result.stderr
     folder = only_run(runs_dir)
     names = sorted(path.name for path in folder.path.iterdir())
-    assert names == ["checkpoint.npz", "config.yaml", "metrics.csv", "model.npz", "predictions.npz", "run.json"]
+    assert names == [
+        ".lock",
+        "checkpoint.npz",
+        "config.yaml",
+        "metrics.csv",
+        "model.npz",
+        "predictions.npz",
+        "run.json",
+    ]
     assert parse_config(folder.read_config(), "") == read_config(small_config)
     assert (folder.path / "metrics.csv").read_text().splitlines()[0] == COLUMNS
     rows = folder.read_metrics()
