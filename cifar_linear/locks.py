@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,13 +18,20 @@ _PATIENCE = 1.0
 
 
 @contextmanager
-def locked(folder: Path, busy: str) -> Iterator[None]:
-    """Keep other processes out of a folder. Raises `RunError`, with ``busy`` as its text, if one has it already."""
+def locked(folder: Path, busy: str, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Keep other processes out of a folder.
+
+    If one has it already, ``waiting`` is told ``busy`` and the end of the other awaited; without it `RunError` says so.
+    """
     lock = FileLock(folder / LOCK, timeout=_PATIENCE)
     try:
-        lock.acquire()
-    except Timeout as error:
-        raise RunError(f"{folder}: {busy}") from error
+        try:
+            lock.acquire()
+        except Timeout as error:
+            if waiting is None:
+                raise RunError(f"{folder}: {busy}") from error
+            waiting(f"{folder}: {busy}")
+            lock.acquire(timeout=-1)
     except OSError as error:
         raise RunError(f"{folder}: cannot be locked: {error.strerror}") from error
     try:

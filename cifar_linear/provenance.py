@@ -3,7 +3,6 @@
 import hashlib
 import os
 import platform
-import socket
 import subprocess
 import sys
 from importlib.metadata import version
@@ -51,7 +50,7 @@ def environment_record() -> EnvironmentRecord:
         ],
         commit=_commit(Path(cifar_linear.__file__).parent.parent),
         platform=platform.platform(),
-        host=socket.gethostname(),
+        host=platform.node(),
         process=os.getpid(),
         command=[os.fsencode(word).decode(errors="replace") for word in sys.argv],
     )

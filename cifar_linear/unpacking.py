@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from platformdirs import user_cache_path
 
 from cifar_linear.arrays import Doubles
 from cifar_linear.config.models import (
@@ -20,7 +19,7 @@ from cifar_linear.config.models import (
     SyntheticData,
 )
 from cifar_linear.contents import Model
-from cifar_linear.data import cifar10, mnist, synthetic
+from cifar_linear.data import synthetic
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches
 from cifar_linear.data.dataset import (
@@ -33,6 +32,7 @@ from cifar_linear.data.dataset import (
     join_batches,
     only_classes,
 )
+from cifar_linear.data.sources import SOURCES, default_folder
 from cifar_linear.errors import ConfigError
 from cifar_linear.history import Past
 from cifar_linear.nn.linear import initial_weights
@@ -95,9 +95,8 @@ def _source(config: Config, data_dir: Path | None) -> Source:
     data = config.data
     if isinstance(data, SyntheticData):
         return synthetic.source(data.images_per_batch, data.seed)
-    own_folder = Path(data.folder).expanduser() if data.folder else user_cache_path("cifar-linear")
-    read = {"cifar10": cifar10.source, "mnist": mnist.source}[data.dataset]
-    return read(data_dir or own_folder)
+    own_folder = Path(data.folder).expanduser() if data.folder else default_folder()
+    return SOURCES[data.dataset](data_dir or own_folder)
 
 
 def make_standardization(config: Config, training: Split) -> Standardization:

@@ -22,7 +22,8 @@ ONLY_IN = {
     "matplotlib.axes": "figures/",
     "pickle": "data/safe_pickle.py",
     "scipy": "data/cifar10.py",
-    "socket": "provenance.py",
+    "pooch": "data/download.py",
+    "requests": "data/download.py",
     "subprocess": "provenance.py",
 }
 
@@ -64,6 +65,13 @@ def test_a_library_is_known_in_one_place(library, place):
     }
     assert users
     assert all(user.startswith(place) for user in users)
+
+
+def test_the_network_is_known_in_one_place():
+    """Where requests is; no module takes another way to it."""
+    for module in MODULES:
+        roots = {name.split(".")[0] for name in imported(module)}
+        assert not roots & {"socket", "http", "urllib", "ftplib", "ssl", "asyncio"}, module
 
 
 def test_numerics_know_nothing_but_numpy():

@@ -1,4 +1,4 @@
-"""``cifar-linear data``: the images themselves."""
+"""``cifar-linear data``: the images themselves, how they come and what they look like."""
 
 from __future__ import annotations
 
@@ -15,7 +15,92 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """Look at the images that a config trains on."""
+    """Bring the images, check them, look at them."""
+
+
+_dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mnist"]), default="cifar10")
+
+
+@data.command()
+@_dataset_argument
+@data_dir_option
+@click.option(
+    "--mirror",
+    "mirrors",
+    multiple=True,
+    envvar="CIFAR_LINEAR_MIRROR",
+    show_envvar=True,
+    metavar="URL",
+    help="A folder on the net with the archives, instead of those known. May be repeated.",
+)
+@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@debug_option
+def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quiet: bool) -> None:
+    """Download a data set, CIFAR-10 or MNIST, from the first of several mirrors that has it."""
+    from cifar_linear.cli.progress import Progress
+    from cifar_linear.data.arrival import bring
+    from cifar_linear.data.download import Listener, fetch
+    from cifar_linear.data.published import PUBLICATIONS
+    from cifar_linear.data.sources import default_folder
+
+    publication, folder = PUBLICATIONS[dataset], data_dir or default_folder()
+    received: dict[str, int] = {}
+    with Progress(sum(archive.size for archive in publication.archives), quiet, unit="B") as progress:
+
+        def show(name: str, size: int) -> None:
+            received[name] = size
+            progress.show(sum(received.values()), name)
+
+        def say(text: str) -> None:
+            if not quiet:
+                progress.say(text)
+
+        listener = Listener(say, show)
+        bring(dataset, folder, lambda archive, to: fetch(archive, mirrors or publication.mirrors, to, listener), say)
+    _tell(dataset, folder)
+
+
+@data.command(name="import")
+@click.argument("files", type=PATH, nargs=-1, required=True)
+@data_dir_option
+@click.option("--unpublished", is_flag=True, help="Take images that are not the published ones, if they can be read.")
+@debug_option
+def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool) -> None:
+    """Unpack the publisher's archives that came in another way: cifar-10-python.tar.gz, or the four of MNIST."""
+    from cifar_linear.data.arrival import archives_in, bring
+    from cifar_linear.data.sources import default_folder
+
+    dataset, archives = archives_in(files)
+    folder = data_dir or default_folder()
+    bring(
+        dataset, folder, lambda archive, _: archives[archive.name], lambda text: click.echo(text, err=True), unpublished
+    )
+    _tell(dataset, folder)
+
+
+@data.command()
+@_dataset_argument
+@data_dir_option
+@debug_option
+def verify(dataset: str, data_dir: Path | None) -> None:
+    """Read all batches of a data set, and say which are, byte for byte, the published ones."""
+    from cifar_linear.data.sources import default_folder
+
+    _tell(dataset, data_dir or default_folder())
+
+
+def _tell(dataset: str, folder: Path) -> None:
+    """The batches that are there; raises `DataError` if one is damaged."""
+    from cifar_linear.data.arrival import verify as verified
+    from cifar_linear.errors import DataError
+
+    batches = verified(dataset, folder)
+    for batch in batches:
+        click.echo(f"{batch.name:14}{batch.state}{batch.remark and f': {batch.remark}'}")
+    damaged = [batch.name for batch in batches if batch.state == "damaged"]
+    if damaged:
+        raise DataError(f"{folder}: {len(damaged)} of {len(batches)} batches of {dataset} cannot be used")
+    click.echo(f"{dataset} is complete in {folder}")
 
 
 @data.command()

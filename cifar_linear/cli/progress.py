@@ -1,4 +1,4 @@
-"""How training tells of itself on stderr: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
+"""How a command tells of its work on stderr: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import click
 
 
 class Progress:
-    """A bar that counts epochs where somebody can see it move, and lines of text."""
+    """A bar that counts where somebody can see it move, and lines of text."""
 
-    def __init__(self, epochs: int, quiet: bool) -> None:
+    def __init__(self, total: int, quiet: bool, unit: str = "epoch") -> None:
         from tqdm import tqdm
 
         on_terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._bar = tqdm(total=epochs, unit="epoch", leave=False) if on_terminal and not quiet else None
+        wanted = on_terminal and not quiet
+        self._bar = tqdm(total=total, unit=unit, unit_scale=unit == "B", leave=False) if wanted else None
 
     def __enter__(self) -> Progress:
         return self
@@ -24,11 +25,11 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def show(self, epoch: int, text: str) -> bool:
-        """Move the bar to an epoch; False where there is no bar."""
+    def show(self, done: int, text: str) -> bool:
+        """Move the bar; False where there is none."""
         if self._bar is None:
             return False
-        self._bar.update(epoch - self._bar.n)
+        self._bar.update(done - self._bar.n)
         self._bar.set_postfix_str(text)
         return True
 

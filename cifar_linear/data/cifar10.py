@@ -22,7 +22,7 @@ IMAGES_PER_BATCH = 10_000
 
 _FEATURES = 3 * 32 * 32
 _LARGEST_FILE = 64 * 2**20
-_REMEDY = "unpack the publisher's archive again"
+_REMEDY = "unpack the publisher's archive again, or: cifar-linear data download cifar10"
 
 
 def _read_python(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -90,8 +90,11 @@ def source(data_dir: Path) -> Source:
     except OSError as error:
         raise DataError(f"{data_dir}: cannot be read: {error.strerror}") from error
 
+    def files(name: str) -> tuple[Path, ...]:
+        return (folder / (name + layout.ending),)
+
     def read(name: str) -> tuple[Images, Labels]:
-        path = folder / (name + layout.ending)
+        (path,) = files(name)
         if not path.is_file():
             raise DataError(f"{path}: missing, though {folder} holds other CIFAR-10 batches; {_REMEDY}")
         try:
@@ -102,7 +105,7 @@ def source(data_dir: Path) -> Source:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
         return _checked(path, images, labels)
 
-    return Source(read, lambda _name: IMAGES_PER_BATCH, CLASS_NAMES, IMAGE_SHAPE)
+    return Source(read, lambda _name: IMAGES_PER_BATCH, CLASS_NAMES, IMAGE_SHAPE, BATCHES, files)
 
 
 def _find(data_dir: Path) -> tuple[Path, Layout]:
@@ -114,8 +117,8 @@ def _find(data_dir: Path) -> tuple[Path, Layout]:
     state = "holds no CIFAR-10" if data_dir.is_dir() else "not a folder" if data_dir.exists() else "does not exist"
     raise DataError(
         f"{data_dir}: {state}: looked there for {', '.join(layout.folder for layout in LAYOUTS)} or their files. "
-        "Unpack https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz into a folder and name that folder with "
-        "--data-dir or CIFAR_LINEAR_DATA; or train on generated images with --set data.dataset=synthetic"
+        "To bring it there: cifar-linear data download cifar10. If it is elsewhere, name that folder with --data-dir "
+        "or CIFAR_LINEAR_DATA; or train on generated images with --set data.dataset=synthetic"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -24,12 +25,16 @@ class Source:
         images_in: how many images a batch holds, n, without reading it.
         class_names: one name for each label.
         image_shape: (channels, height, width), whose product is d.
+        batches: the names of all that are published.
+        files: those of a batch that are there, by its name.
     """
 
     read: Callable[[str], tuple[Images, Labels]]
     images_in: Callable[[str], int]
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
+    batches: tuple[str, ...] = ()
+    files: Callable[[str], tuple[Path, ...]] = lambda _name: ()
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ IMAGES = {"train": 60_000, "t10k": 10_000}
 """Images of each published pair of files, by the beginning of their names."""
 
 _UINT8 = 0x08
-_REMEDY = "get the publisher's file again"
+_REMEDY = "get the publisher's file again, or: cifar-linear data download mnist"
 
 
 def source(data_dir: Path) -> Source:
@@ -30,17 +30,23 @@ def source(data_dir: Path) -> Source:
     """
     folder = _find(data_dir)
 
+    def plain(name: str) -> tuple[Path, Path]:
+        return folder / f"{name}-images-idx3-ubyte", folder / f"{name}-labels-idx1-ubyte"
+
+    def files(name: str) -> tuple[Path, ...]:
+        return tuple(path for file in plain(name) if (path := _published(file)))
+
     def read(name: str) -> tuple[Images, Labels]:
         count = IMAGES[name]
-        images = _read_idx(folder / f"{name}-images-idx3-ubyte", (count, *IMAGE_SHAPE[1:]))
-        labels = _read_idx(folder / f"{name}-labels-idx1-ubyte", (count,))
+        of_images, of_labels = plain(name)
+        images = _read_idx(of_images, (count, *IMAGE_SHAPE[1:]))
+        labels = _read_idx(of_labels, (count,))
         wrong = np.flatnonzero(labels >= len(CLASS_NAMES))
         if wrong.size:
-            path = folder / f"{name}-labels-idx1-ubyte"
-            raise DataError(f"{path}: label {labels[wrong[0]]} at image {wrong[0]}; labels are 0 to 9; {_REMEDY}")
+            raise DataError(f"{of_labels}: label {labels[wrong[0]]} at image {wrong[0]}; labels are 0 to 9; {_REMEDY}")
         return images.reshape(count, -1), labels.astype(np.intp)
 
-    return Source(read, IMAGES.__getitem__, CLASS_NAMES, IMAGE_SHAPE)
+    return Source(read, IMAGES.__getitem__, CLASS_NAMES, IMAGE_SHAPE, tuple(IMAGES), files)
 
 
 def _find(data_dir: Path) -> Path:
@@ -53,8 +59,9 @@ def _find(data_dir: Path) -> Path:
     except OSError as error:
         raise DataError(f"{data_dir}: cannot be read: {error.strerror}") from error
     raise DataError(
-        f"{data_dir}: {state}: looked there and in MNIST/raw for train-images-idx3-ubyte and its like, plain or .gz; "
-        "name the folder with --data-dir or CIFAR_LINEAR_DATA"
+        f"{data_dir}: {state}: looked there and in MNIST/raw for train-images-idx3-ubyte and its like, plain or .gz. "
+        "To bring it there: cifar-linear data download mnist. If it is elsewhere, name that folder with --data-dir or "
+        "CIFAR_LINEAR_DATA"
     )
 
 

@@ -1,0 +1,366 @@
+"""Data that comes over the net or by hand, from mirrors of every kind; no host but this one is asked."""
+
+import gzip
+import json
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+
+import numpy as np
+import pytest
+import pytest_socket
+import requests
+from archives import archive_of, publish, serving, small_cifar10, tar_of
+
+from cifar_linear.data import arrival, cifar10, download, published
+from cifar_linear.data.archives import members_of
+from cifar_linear.data.published import PUBLICATIONS
+from cifar_linear.errors import DataError
+
+TAR = "cifar-10-python.tar.gz"
+
+
+@pytest.fixture
+def files(monkeypatch):
+    """Small archives that count as the published ones."""
+    monkeypatch.setattr(download, "_PAUSE", 0.01)
+    return publish(monkeypatch, np.random.default_rng(0))
+
+
+@pytest.fixture
+def mirrors(files):
+    with serving(files) as server:
+        yield server
+
+
+@pytest.fixture
+def fetch(run, tmp_path, mirrors):
+    """Call ``data download`` with mirrors that behave in these ways."""
+
+    def call(*ways, dataset="cifar10"):
+        addresses = [word for way in ways for word in ("--mirror", mirrors.address(way))]
+        return run("data", "download", dataset, "--data-dir", tmp_path / "data", *addresses)
+
+    return call
+
+
+def content_of(folder):
+    return sorted(
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != ".lock"
+    )
+
+
+BATCHES = sorted(f"cifar-10-batches-py/{name}" for name in cifar10.BATCHES)
+
+
+def test_no_test_reaches_the_network():
+    blocked = pytest.raises(pytest_socket.SocketConnectBlockedError)
+    with pytest.warns(UserWarning, match=r"192\.0\.2\.1"), blocked:
+        requests.get("http://192.0.2.1/", timeout=1)
+
+
+@pytest.mark.parametrize("dataset", ["cifar10", "mnist"])
+def test_downloaded_data_is_complete_and_published(run, fetch, tmp_path, dataset):
+    result = fetch("good", dataset=dataset)
+    assert result.exit_code == 0, result.stderr
+    batches = arrival.verify(dataset, tmp_path / "data")
+    assert {batch.state for batch in batches} == {"as published"}
+    assert [line.split()[0] for line in result.stdout.splitlines()[:-1]] == [batch.name for batch in batches]
+    assert result.stdout.splitlines()[-1] == f"{dataset} is complete in {tmp_path / 'data'}"
+    assert run("data", "verify", dataset, "--data-dir", tmp_path / "data").stdout == result.stdout
+
+
+@pytest.mark.parametrize(
+    ("way", "requests_made", "reason"),
+    [
+        ("missing", 1, "answers 404 Not Found"),
+        ("cut", 3, "broke off"),
+        ("other", 1, "its SHA-256 sum is not the published one"),
+        ("endless", 1, "bytes published"),
+        ("stalling", 3, "not a byte for"),
+        ("trickling", 1, "too slow"),
+    ],
+)
+def test_the_next_mirror_is_asked_and_why_is_said(fetch, mirrors, monkeypatch, tmp_path, way, requests_made, reason):
+    monkeypatch.setattr(download, "_TIMEOUT", (5.0, 0.2))
+    monkeypatch.setattr(download, "_PATIENCE", 0.1)
+    monkeypatch.setattr(download, "_SLOWEST", 1_000_000)
+    result = fetch(way, "good")
+    assert result.exit_code == 0, result.stderr
+    assert mirrors.asked == [way] * requests_made + ["good"]
+    assert f"{mirrors.address(way)}{TAR}: " in result.stderr
+    assert reason in result.stderr
+    assert content_of(tmp_path / "data") == BATCHES
+
+
+def test_a_redirection_is_followed_and_a_busy_mirror_asked_again(fetch, mirrors):
+    assert fetch("moved").exit_code == 0
+    assert mirrors.asked == ["moved", "good"]
+    assert fetch("busy", dataset="mnist").exit_code == 0
+    assert mirrors.asked[2:5] == ["busy"] * 3
+
+
+def test_the_address_of_the_file_itself_will_do(run, mirrors, tmp_path):
+    result = run("data", "download", "--data-dir", tmp_path, "--mirror", mirrors.address("good") + TAR)
+    assert result.exit_code == 0, result.stderr
+
+
+def test_mirrors_come_from_the_environment_too(run, mirrors, tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAR_LINEAR_MIRROR", f"{mirrors.address('missing')} {mirrors.address('good')}")
+    assert run("data", "download", "mnist", "--data-dir", tmp_path).exit_code == 0
+    assert set(mirrors.asked) == {"missing", "good"}
+
+
+@pytest.mark.parametrize("ways", [("missing",), ("other", "cut"), ("endless",)])
+def test_what_cannot_be_had_leaves_nothing_and_says_what_to_do(fetch, tmp_path, ways):
+    result = fetch(*ways)
+    assert result.exit_code == 3
+    assert f"{TAR} could not be had from {len(ways)} addresses" in result.stderr
+    assert "cifar-linear data import FILES" in result.stderr
+    assert content_of(tmp_path / "data") == []
+
+
+@pytest.mark.parametrize("address", ["no address", "http://127.0.0.1:1/", "file:///etc/"])
+def test_an_address_that_is_none_is_told(run, tmp_path, files, address):
+    result = run("data", "download", "--data-dir", tmp_path, "--mirror", address)
+    assert result.exit_code == 3
+    assert "Traceback" not in result.stderr
+
+
+def test_data_that_is_there_is_left_alone(fetch, mirrors):
+    fetch("good")
+    result = fetch("good")
+    assert result.exit_code == 0
+    assert "cifar10 is there already" in result.stderr
+    assert mirrors.asked == ["good"]
+
+
+def test_damaged_and_missing_batches_are_replaced(run, fetch, tmp_path):
+    fetch("good")
+    folder = tmp_path / "data" / "cifar-10-batches-py"
+    (folder / "data_batch_3").write_bytes(b"no batch")
+    (folder / "test_batch").unlink()
+    (folder / "notes.txt").write_text("mine")
+    told = run("data", "verify", "--data-dir", tmp_path / "data")
+    assert told.exit_code == 3
+    assert "2 of 6 batches of cifar10 cannot be used" in told.stderr
+    assert fetch("good").exit_code == 0
+    assert content_of(tmp_path / "data") == sorted([*BATCHES, "cifar-10-batches-py/notes.txt"])
+
+
+def test_the_folder_of_the_files_itself_can_be_named(run, fetch, mirrors, tmp_path):
+    fetch("good")
+    folder = tmp_path / "data" / "cifar-10-batches-py"
+    (folder / "test_batch").unlink()
+    result = run("data", "download", "--data-dir", folder, "--mirror", mirrors.address("good"))
+    assert result.exit_code == 0, result.stderr
+    assert content_of(tmp_path / "data") == BATCHES
+
+
+def test_two_downloads_at_once_do_not_spoil_each_other(files, tmp_path):
+    """The second waits for the first and finds everything there."""
+    with serving(files) as server:
+        told, threads = [], []
+        for _ in range(2):
+            listener = download.Listener(told.append, lambda _name, _size: time.sleep(0.05))
+
+            def get(archive, folder, listener=listener):
+                return download.fetch(archive, [server.address("good")], folder, listener)
+
+            thread = threading.Thread(target=arrival.bring, args=("cifar10", tmp_path, get, told.append))
+            thread.start()
+            threads.append(thread)
+        for thread in threads:
+            thread.join(timeout=30)
+        assert server.asked == ["good"]
+    assert f"{tmp_path}: another process brings data; waiting for it to end" in told
+    assert "cifar10 is there already" in told
+    assert content_of(tmp_path) == BATCHES
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_download_leaves_nothing_half(files, tmp_path, number):
+    """Of a killed one the folder of what was arriving is left, which the next call clears away."""
+    with serving(files) as server:
+        command = [sys.executable, "-m", "cifar_linear", "data", "download", "mnist", "--data-dir", tmp_path / "data"]
+        process = subprocess.Popen(
+            [*command, "--mirror", server.address("stalling")], stderr=subprocess.PIPE, text=True
+        )
+        while not server.asked:
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=20)
+        assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), stderr
+        assert "Traceback" not in stderr
+        left = content_of(tmp_path / "data")
+        assert all(path.startswith(".arriving/") for path in left) if number == signal.SIGKILL else left == []
+        listener = download.Listener(lambda _: None, lambda *_: None)
+        arrival.bring(
+            "mnist",
+            tmp_path / "data",
+            lambda archive, folder: download.fetch(archive, [server.address("good")], folder, listener),
+            lambda _: None,
+        )
+    assert {path.rpartition("/")[0] for path in content_of(tmp_path / "data")} == {"MNIST/raw"}
+
+
+def test_a_full_disk_is_named(fetch, tmp_path, monkeypatch):
+    def full(*_arguments, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(download.pooch, "retrieve", full)
+    result = fetch("good")
+    assert result.exit_code == 1
+    assert "No space left on device; choose another --data-dir" in result.stderr
+
+
+def test_archives_brought_by_hand(run, files, tmp_path):
+    """Known by their content, whatever they are called."""
+    (tmp_path / "renamed.bin").write_bytes(files[TAR])
+    result = run("data", "import", tmp_path / "renamed.bin", "--data-dir", tmp_path / "data")
+    assert result.exit_code == 0, result.stderr
+    four = [name for name in files if name != TAR]
+    for name in four:
+        (tmp_path / name).write_bytes(files[name])
+    result = run("data", "import", *(tmp_path / name for name in four[:3]), "--data-dir", tmp_path / "data")
+    assert result.exit_code == 2
+    assert f"mnist is not complete without {four[3]}: name all its files at once" in result.stderr
+    result = run("data", "import", *(tmp_path / name for name in four), "--data-dir", tmp_path / "data")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.endswith(f"mnist is complete in {tmp_path / 'data'}\n")
+
+
+def test_packed_anew_is_as_published_if_the_files_are(run, tmp_path, monkeypatch):
+    contents, tar = small_cifar10(np.random.default_rng(1))
+    publish(monkeypatch, np.random.default_rng(1))
+    (tmp_path / TAR).write_bytes(tar_of(contents, prefix="./cifar-10-batches-py/"))
+    assert (tmp_path / TAR).read_bytes() != tar
+    result = run("data", "import", tmp_path / TAR, "--data-dir", tmp_path / "data")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.count("as published") == 6
+
+
+def test_other_images_are_taken_only_if_asked_for(run, files, tmp_path):
+    contents, _ = small_cifar10(np.random.default_rng(2))
+    (tmp_path / TAR).write_bytes(tar_of(contents))
+    arguments = ("data", "import", tmp_path / TAR, "--data-dir", tmp_path / "data")
+    result = run(*arguments)
+    assert result.exit_code == 3
+    assert "its content is not the published one; --unpublished takes it nonetheless" in result.stderr
+    assert content_of(tmp_path / "data") == []
+    result = run(*arguments, "--unpublished")
+    assert result.exit_code == 0
+    assert result.stdout.count("readable") == 6
+
+
+def link(name, target, kind=tarfile.SYMTYPE):
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = kind, target
+    return entry
+
+
+def test_surplus_members_are_passed_over(run, tmp_path, monkeypatch):
+    """Whatever they are: nothing is written but the batches."""
+    contents, _ = small_cifar10(np.random.default_rng(0))
+    publish(monkeypatch, np.random.default_rng(0))
+    hostile = {
+        "../../../escaped": b"out",
+        "link": link("link", "/etc/passwd"),
+        "hard": link("hard", "/etc/passwd", tarfile.LNKTYPE),
+        "pipe": link("pipe", "", tarfile.FIFOTYPE),
+        "device": link("cifar-10-batches-py/null", "", tarfile.CHRTYPE),
+    }
+    (tmp_path / TAR).write_bytes(tar_of({**hostile, **contents}))
+    before = content_of(tmp_path)
+    result = run("data", "import", tmp_path / TAR, "--data-dir", tmp_path / "a" / "b")
+    assert result.exit_code == 0, result.stderr
+    assert content_of(tmp_path) == sorted([*before, *(f"a/b/{batch}" for batch in BATCHES)])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"test_batch": link("cifar-10-batches-py/test_batch", "/etc/passwd")}, "is a link, a device or the like"),
+        (
+            {"test_batch": link("cifar-10-batches-py/test_batch", "cifar-10-batches-py/data_batch_1", tarfile.LNKTYPE)},
+            "is a link, a device or the like",
+        ),
+        ({"test_batch": link("cifar-10-batches-py/test_batch", "", tarfile.FIFOTYPE)}, "is a link, a device"),
+        ({"test_batch": bytes(100_000)}, "more than the"),
+        ({"../cifar-10-batches-py/data_batch_1": b""}, None),
+        ({"bomb": bytes(10_000_000)}, "it unpacks to more than"),
+        ({"test_batch": b"no pickle"}, "test_batch in the archive cannot be used"),
+    ],
+    ids=["symlink", "hard link", "pipe", "too large", "path through the parent", "bomb", "no batch"],
+)
+def test_hostile_archives_are_refused(run, files, tmp_path, change, message):
+    contents, _ = small_cifar10(np.random.default_rng(0))
+    contents.update(change)
+    if message is None:  # The only batch of that name is one that is reached through the parent folder.
+        del contents["data_batch_1"]
+        message = "cifar-10-batches-py/data_batch_1 is not in it"
+    (tmp_path / TAR).write_bytes(tar_of(contents))
+    result = run("data", "import", tmp_path / TAR, "--data-dir", tmp_path / "data", "--unpublished")
+    assert result.exit_code == 3
+    assert message in result.stderr
+    assert content_of(tmp_path / "data") == []
+
+
+def test_a_member_twice_is_refused(tmp_path):
+    two = tar_of({"data_batch_1": b"good", "./data_batch_1": b"evil"})
+    archive = archive_of(TAR, two, {"cifar-10-batches-py/data_batch_1": b"good"})
+    (tmp_path / TAR).write_bytes(two)
+    with pytest.raises(DataError, match="is in it twice; refused"):
+        list(members_of(tmp_path / TAR, archive))
+
+
+@pytest.mark.parametrize("part", [0, 1, 100, -1])
+@pytest.mark.parametrize("name", [TAR, "train-images-idx3-ubyte.gz"])
+def test_cut_archives_are_refused(files, tmp_path, name, part):
+    (tmp_path / name).write_bytes(files[name][:part])
+    (archive,) = (a for p in PUBLICATIONS.values() for a in p.archives if a.name == name)
+    with pytest.raises(DataError, match=rf"not a whole {name}"):
+        list(members_of(tmp_path / name, archive))
+
+
+def test_a_gzip_bomb_is_not_unpacked(files, tmp_path):
+    name = "train-labels-idx1-ubyte.gz"
+    (tmp_path / name).write_bytes(gzip.compress(bytes(10_000_000)))
+    (archive,) = (a for p in PUBLICATIONS.values() for a in p.archives if a.name == name)
+    with pytest.raises(DataError, match="it unpacks to more than the 28 bytes published; refused"):
+        list(members_of(tmp_path / name, archive))
+
+
+def test_a_file_that_is_no_archive_is_told(run, files, small_config):
+    result = run("data", "import", small_config)
+    assert result.exit_code == 3
+    assert "neither by its content nor by its name one of cifar-10-python.tar.gz, " in result.stderr
+
+
+def test_missing_data_names_the_command_that_brings_it(run, tmp_path):
+    for dataset, config in (("cifar10", "required/lambda-0_eta-0.1"), ("mnist", "mnist/softmax")):
+        result = run(
+            "train", "--config", f"configs/{config}.yaml", "--data-dir", tmp_path, "--runs-dir", tmp_path / "r"
+        )
+        assert result.exit_code == 3
+        assert f"cifar-linear data download {dataset}" in result.stderr
+        assert not (tmp_path / "r").exists()
+
+
+def test_what_is_published_is_what_the_configs_name():
+    """Every batch that a config can name is a member of an archive."""
+    names = {path.rpartition("/")[2] for a in PUBLICATIONS["cifar10"].archives for path in a.members}
+    assert names == set(cifar10.BATCHES)
+    assert published.published_file("train-images-idx3-ubyte").size == 16 + 60_000 * 28 * 28
+    assert published.published_file("nothing") is None
+    assert json.dumps([list(p.mirrors) for p in PUBLICATIONS.values()]).count("https://") == 5
+
+
+@pytest.mark.real
+def test_real_digits_are_the_published_ones(real_digits):
+    """So the published sums in the package are right."""
+    assert [batch.state for batch in arrival.verify("mnist", real_digits)] == ["as published"] * 2
+    assert {batch.state for batch in arrival.verify("cifar10", real_digits)} <= {"as published", "readable"}
