@@ -17,7 +17,7 @@ from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder
 from cifar_linear.state import State
 from cifar_linear.training import Evaluation
-from cifar_linear.unpacking import Group
+from cifar_linear.unpacking import Group, blas_threads
 
 Watch = Callable[[Evaluation], None]
 """Is told of each evaluation point as it is reached."""
@@ -46,9 +46,9 @@ def run_group(
     The folders are locked meanwhile. However training ends, each gets its status - finished, diverged, interrupted or
     failed - and weights and figures of the last evaluation point. Interrupts and failures are raised again.
     """
-    with ExitStack() as locks:
+    with ExitStack() as held, blas_threads(configs[0]):
         for folder in folders:
-            locks.enter_context(folder.locked())
+            held.enter_context(folder.locked())
         records = _train(configs, folders, dataset, watch, check, checkpoints)
         return [judge(folder, dataset.test) for folder in folders] if dataset.test and test else records
 
@@ -87,7 +87,8 @@ def _train(
 
 def _facts(configs: Sequence[Config], dataset: Dataset) -> list[dict[str, Any]]:
     """What is known of each run before it starts."""
-    shared = {"data": data_record(dataset, configs[0].data.dataset), "environment": environment_record()}
+    data, environment = data_record(dataset, configs[0].data.dataset), environment_record()
+    shared = {"data": data, "environment": environment, "runs_in_pass": len(configs)}
     return [{"config": config, **shared} for config in configs]
 
 

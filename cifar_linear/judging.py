@@ -6,6 +6,7 @@ from cifar_linear.data.dataset import Split
 from cifar_linear.metrics import most_confident_mistakes
 from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder
+from cifar_linear.unpacking import blas_threads
 
 _MISTAKES = 25
 """How many of a run's most confident mistakes are kept as images."""
@@ -19,6 +20,11 @@ def judge(folder: RunFolder, test: Split) -> Record:
     record = folder.read_record()
     if record.status != "finished":
         return record
+    with blas_threads(record.config):
+        return _judge(folder, record, test)
+
+
+def _judge(folder: RunFolder, record: Record, test: Split) -> Record:
     chosen = Classifier.of(folder, best=record.best is not None)
     probabilities = chosen.probabilities(test.images)
     mistakes = most_confident_mistakes(probabilities, test.labels, _MISTAKES)

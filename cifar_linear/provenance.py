@@ -56,6 +56,24 @@ def environment_record() -> EnvironmentRecord:
     )
 
 
+def changes_since(then: EnvironmentRecord, now: EnvironmentRecord) -> list[str]:
+    """What numbers may depend on and is not as it was: versions, BLAS kernel and threads, code, system."""
+    before, after = _told(then), _told(now)
+    return [f"{name} {before[name]} then, {after[name]} now" for name in before if before[name] != after[name]]
+
+
+def _told(environment: EnvironmentRecord) -> dict[str, str | None]:
+    return {
+        **{name: environment.versions.get(name) for name in ("cifar_linear", "numpy", "python")},
+        "commit": environment.commit,
+        "system": environment.platform,
+        **{
+            f"BLAS {name.replace('_', ' ')}": ", ".join(str(getattr(library, name)) for library in environment.blas)
+            for name in Blas.model_fields
+        },
+    }
+
+
 def _commit(checkout: Path) -> str | None:
     """The commit of a source checkout, with "-dirty" if files differ from it; None for an installed package."""
     if not (checkout / ".git").exists():

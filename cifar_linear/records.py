@@ -84,6 +84,7 @@ class Record(_Part):
     metrics: dict[SplitName, Figures]
     best: Best | None = None
     error: str | None
+    runs_in_pass: int = Field(1, ge=1, description="trained together, in one pass over the data")
     config: Config
     data: DataRecord
     environment: EnvironmentRecord

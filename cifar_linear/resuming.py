@@ -34,6 +34,11 @@ def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
     if differing - {"epochs"}:
         changed = ", ".join(sorted(differing - {"epochs"}))
         raise ConfigError(f"{folder.path}: a run goes on as it began; {changed} would change: train a new run instead")
+    if "epochs" in differing and config.decay.kind == "cosine":
+        raise ConfigError(
+            f"{folder.path}: with decay.kind cosine, epochs decides eta from the first epoch on, so it stays "
+            f"{record.config.epochs}: train a new run instead"
+        )
     if config.epochs < (record.epoch or 0):
         raise ConfigError(f"{folder.path}: has {record.epoch} epochs behind it already; epochs is {config.epochs}")
     if record.status == "diverged":

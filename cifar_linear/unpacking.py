@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from cifar_linear.arrays import Doubles
 from cifar_linear.config.models import (
@@ -138,6 +140,11 @@ def make_objective(configs: Sequence[Config], standardization: Standardization) 
     """What runs minimise that may differ in lambda, eta and decay only."""
     shared, lam = configs[0], np.array([config.lam for config in configs])
     return Objective(LOSSES[shared.loss], lam, standardization, bias_is_weight=shared.bias == "column")
+
+
+def blas_threads(config: Config) -> AbstractContextManager[object]:
+    """As many threads for matrix products as a config asks for, until the end of the block."""
+    return threadpool_limits(1, user_api="blas") if config.repro == "strict" else nullcontext()
 
 
 def shared_part(config: Config) -> Config:

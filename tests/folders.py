@@ -1,8 +1,18 @@
-"""Looking into runs folders, and the config that sweeps are laid over."""
+"""Looking into runs folders, and configs that several tests train with."""
 
 from cifar_linear.runs import RunFolder
 
 BASE = {"data": {"dataset": "synthetic", "images_per_batch": 60}, "lambda": 0, "eta": 0.01, "n_batch": 20, "epochs": 3}
+
+EVERYTHING = {
+    "augmentation": {"flip": 0.5, "shift": 2},
+    "decay": {"kind": "plateau", "patience": 1, "factor": 0.5},
+    "averaging": {"from_epoch": 4},
+    "early_stopping": {"patience": 100},
+    "evaluate": {"per_epoch": 2},
+    "record_steps": True,
+}
+"""All that has a memory."""
 
 
 def only_run(runs_dir):
@@ -12,3 +22,15 @@ def only_run(runs_dir):
 
 def folders(runs_dir, name="grid"):
     return [RunFolder(path) for path in sorted((runs_dir / name).iterdir()) if path.is_dir()]
+
+
+def stopped_after(evaluations):
+    """A watcher that interrupts a training."""
+    seen = []
+
+    def watch(evaluation):
+        seen.append(evaluation.step)
+        if len(seen) == evaluations:
+            raise KeyboardInterrupt
+
+    return watch

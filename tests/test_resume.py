@@ -8,33 +8,13 @@ import time
 
 import numpy as np
 import pytest
+from folders import EVERYTHING, stopped_after
 
-from cifar_linear.errors import RunError
+from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.experiment import run_group
 from cifar_linear.resuming import resume_run, resumed_config
 from cifar_linear.runs import RunFolder
 from cifar_linear.unpacking import load_dataset
-
-EVERYTHING = {
-    "augmentation": {"flip": 0.5, "shift": 2},
-    "decay": {"kind": "plateau", "patience": 1, "factor": 0.5},
-    "averaging": {"from_epoch": 4},
-    "early_stopping": {"patience": 100},
-    "evaluate": {"per_epoch": 2},
-    "record_steps": True,
-}
-
-
-def stopped_after(evaluations):
-    """A watcher that interrupts a training."""
-    seen = []
-
-    def watch(evaluation):
-        seen.append(evaluation.step)
-        if len(seen) == evaluations:
-            raise KeyboardInterrupt
-
-    return watch
 
 
 def same(ours, theirs):
@@ -86,6 +66,7 @@ def test_a_finished_run_can_be_lengthened(run, small_config, runs_dir, tmp_path)
     [
         ("eta=0.5", "a run goes on as it began; eta would change: train a new run instead"),
         ("augmentation.flip=0.5", "augmentation.flip would change"),
+        ("repro=strict", "repro would change"),
         ("epochs=2", "has 3 epochs behind it already; epochs is 2"),
     ],
 )
@@ -108,6 +89,15 @@ def test_other_images_are_refused(run, small_config, runs_dir, monkeypatch):
     result = run("train", "--resume", path)
     assert result.exit_code == 3
     assert "began with other validation images" in result.stderr
+
+
+def test_a_cosine_is_not_lengthened(make_config, tmp_path):
+    """Its last epoch decides all rates, also those of the epochs that are over."""
+    config = make_config(decay={"kind": "cosine"})
+    folder = RunFolder.create(tmp_path, "run")
+    run_group([config], [folder], load_dataset(config), lambda _: None)
+    with pytest.raises(ConfigError, match="epochs decides eta from the first epoch on, so it stays 3"):
+        resumed_config(folder, ["epochs=5"])
 
 
 @pytest.mark.parametrize("arguments", [("--config", "a.yaml", "--resume", "b"), (), ("--resume", "b", "--seeds", "2")])

@@ -23,6 +23,7 @@ from cifar_linear.cli.report import report
 from cifar_linear.cli.runs import runs
 from cifar_linear.cli.sweep import sweep
 from cifar_linear.cli.train import train
+from cifar_linear.cli.verify import verify
 from cifar_linear.errors import CifarLinearError
 from cifar_linear.signals import ENDING, Interrupted, terminate
 
@@ -58,7 +59,7 @@ def cli() -> None:
     """Train linear classifiers on images, reproducibly, from a YAML file to a run folder."""
 
 
-for _command in (train, sweep, report, runs, evaluate, predict, gradcheck, data, config):
+for _command in (train, sweep, report, runs, evaluate, predict, verify, gradcheck, data, config):
     cli.add_command(_command)
 
 

@@ -237,6 +237,9 @@ class Config(_Part):
     init_std: float = Field(0.01, ge=0, le=1e3, description="standard deviation of the first weights and biases")
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of weights and arithmetic")
     seed: int = Field(400, ge=0, le=2**63 - 1, description="of weights, order and held-out images")
+    repro: Literal["fast", "strict"] = Field(
+        "fast", description="strict: one BLAS thread, so that the number of cores changes no bit"
+    )
 
     @model_validator(mode="after")
     def _a_batch_fits_the_data(self) -> Self:

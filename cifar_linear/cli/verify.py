@@ -1,0 +1,51 @@
+"""``cifar-linear verify``: does a run give the same numbers again?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cifar_linear.cli.options import PATH, data_dir_option, debug_option
+from cifar_linear.signals import SafeStop
+
+if TYPE_CHECKING:
+    from cifar_linear.training import Evaluation
+
+
+@click.command()
+@click.argument("run", type=PATH)
+@data_dir_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@debug_option
+def verify(run: Path, data_dir: Path | None, as_json: bool, quiet: bool) -> None:
+    """Train a run again from its folder, compare weights and figures bit for bit, and say what differs."""
+    from cifar_linear.cli.progress import Progress
+    from cifar_linear.errors import CheckError
+    from cifar_linear.runs import RunFolder
+    from cifar_linear.unpacking import load_dataset
+    from cifar_linear.verifying import claim_of, verify_run
+
+    claim = claim_of(RunFolder(run))
+    dataset = load_dataset(claim.config, data_dir)
+    with Progress(claim.config.epochs, quiet) as progress, SafeStop() as stop:
+
+        def watch(evaluation: Evaluation) -> None:
+            progress.show(evaluation.epoch, "")
+
+        verdict = verify_run(claim, dataset, watch, stop.check)
+    if as_json:
+        told = {"confirmed": verdict.confirmed, "epoch": verdict.epoch, "changes": verdict.changes}
+        parts = {comparison.part: comparison.difference for comparison in verdict.comparisons}
+        click.echo(json.dumps({"run": str(run), **told, "differences": parts}, indent=2))
+    else:
+        for part, difference in verdict.comparisons:
+            click.echo(f"{part:28}{difference or 'the same, bit for bit'}")
+    if not verdict.confirmed:
+        changes = "; ".join(verdict.changes) or "data, versions, BLAS, its threads and the code are as they were"
+        raise CheckError(f"{run}: gives other numbers, up to epoch {verdict.epoch}. Then and now: {changes}")
+    if not as_json:
+        click.echo(f"confirmed up to epoch {verdict.epoch}")

@@ -1,0 +1,157 @@
+"""A run again, from its folder alone, and what differs from the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from cifar_linear.config.models import Config
+from cifar_linear.config.reading import parse_config
+from cifar_linear.contents import Checkpoint
+from cifar_linear.data.dataset import Dataset
+from cifar_linear.errors import CheckError, RunError
+from cifar_linear.experiment import Watch, run_group
+from cifar_linear.provenance import changes_since, data_record
+from cifar_linear.records import Record
+from cifar_linear.runs import RunFolder
+from cifar_linear.training import Evaluation
+
+
+class Comparison(NamedTuple):
+    """One part of a run, then and now: ``difference`` is None where both are the same to the last bit."""
+
+    part: str
+    difference: str | None
+
+
+class Verdict(NamedTuple):
+    """What was compared, and where anything differs, what of data, versions, BLAS and code is not as it was."""
+
+    epoch: float
+    comparisons: list[Comparison]
+    changes: list[str]
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether everything is the same."""
+        return all(comparison.difference is None for comparison in self.comparisons)
+
+
+class Claim(NamedTuple):
+    """What a run folder says of itself."""
+
+    folder: RunFolder
+    config: Config
+    record: Record
+    checkpoint: Checkpoint
+
+
+def claim_of(folder: RunFolder) -> Claim:
+    """What there is to verify. Raises `RunError` for a run under way, or one that has not come to an evaluation."""
+    record = folder.read_record()
+    if folder.is_at_work():
+        raise RunError(f"{folder.path}: still under way; what it gives is compared when it has ended")
+    checkpoint = folder.read_checkpoint()
+    if checkpoint is None or not checkpoint.rows:
+        raise RunError(f"{folder.path}: ended before its first evaluation was saved; there is nothing to compare")
+    return Claim(folder, parse_config(folder.read_config(), str(folder.path / "config.yaml")), record, checkpoint)
+
+
+def verify_run(claim: Claim, dataset: Dataset, watch: Watch, check: Callable[[], None]) -> Verdict:
+    """Train a run anew, up to the same evaluation, and compare weights and figures.
+
+    As many BLAS threads compute as the first time. A run that was trained in one pass with others is trained alone.
+    Raises `CheckError`, before anything is computed, if the images are others.
+    """
+    recorded, found = claim.record.data.sha256, data_record(dataset, claim.config.data.dataset).sha256
+    other = [split for split, digest in found.items() if recorded.get(split) != digest]
+    if other:
+        raise CheckError(f"{claim.folder.path}: was trained with other {' and '.join(other)} images than these")
+    threads = max((library.num_threads for library in claim.record.environment.blas), default=None)
+    with TemporaryDirectory() as path, threadpool_limits(threads, user_api="blas"):
+        again = RunFolder(Path(path))
+        try:
+            judged = "test" in claim.record.metrics
+            run_group([claim.config], [again], dataset, _until(claim, watch), check, test=judged)
+        except _FarEnoughError:
+            pass
+        comparisons = list(_comparisons(claim, again))
+        changes = changes_since(claim.record.environment, again.read_record().environment)
+    if claim.record.runs_in_pass > 1:
+        changes.append(f"trained in one pass with {claim.record.runs_in_pass - 1} other runs then, alone now")
+    return Verdict(claim.checkpoint.rows[-1]["epoch"], comparisons, changes)
+
+
+class _FarEnoughError(Exception):
+    """The evaluation at which the run ended is reached."""
+
+
+def _until(claim: Claim, watch: Watch) -> Watch:
+    """Ends a training where the run has ended that did not come to an end of its own."""
+    ended = claim.record.status in ("finished", "diverged")
+    last = claim.checkpoint.rows[-1]["step"]
+
+    def told(evaluation: Evaluation) -> None:
+        watch(evaluation)
+        if not ended and evaluation.step >= last:
+            raise _FarEnoughError
+
+    return told
+
+
+def _comparisons(claim: Claim, again: RunFolder) -> Sequence[Comparison]:
+    """Of all that both folders hold. Of a killed run only the checkpoint: its other files may be of other moments."""
+    folder, then, now = claim.folder, claim.checkpoint, again.read_checkpoint()
+    assert now is not None  # noqa: S101  # it was just written
+    compared = [
+        Comparison("state of the training", _of_arrays(then.arrays, now.arrays)),
+        Comparison("figures of all evaluations", _of_rows(then.rows, now.rows)),
+    ]
+    if then.steps or now.steps:
+        compared.append(Comparison("losses of all batches", _of_arrays({"loss": then.steps}, {"loss": now.steps})))
+    if claim.record.status == "running":
+        return compared
+    for best in (False, True) if claim.record.best else (False,):
+        ours, theirs = (of.read_model(best)._asdict() for of in (folder, again))
+        compared.append(Comparison("best_model.npz" if best else "model.npz", _of_arrays(ours, theirs)))
+    compared.append(Comparison("metrics.csv", _of_rows(folder.read_metrics(), again.read_metrics())))
+    record = again.read_record()
+    for split, figures in claim.record.metrics.items():
+        compared.append(
+            Comparison(
+                f"final figures, {split}", _of_rows([figures.model_dump()], [record.metrics[split].model_dump()])
+            )
+        )
+    model = folder.read_model(best=claim.record.best is not None)
+    if predictions := folder.read_predictions(model):
+        found = again.read_predictions(model)
+        assert found is not None  # noqa: S101  # judged like the first
+        compared.append(Comparison("predictions.npz", _of_arrays(predictions._asdict(), found._asdict())))
+    return compared
+
+
+def _of_arrays(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """In which arrays two collections differ, and by how much."""
+    said = []
+    for name in sorted(then.keys() | now.keys()):
+        ours, theirs = (np.asarray(of.get(name, ())) for of in (then, now))
+        if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+            said.append(f"{name} has another form")
+        elif not np.array_equal(ours, theirs, equal_nan=ours.dtype.kind == "f"):
+            by = f" by up to {np.nanmax(np.abs(ours - theirs.astype(float))):.2g}" if ours.dtype.kind in "fiu" else ""
+            said.append(f"{name} differs{by}")
+    return ", ".join(said) or None
+
+
+def _of_rows(then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> str | None:
+    """In which columns two tables differ, and by how much; the clock does not count."""
+    columns = [
+        {name: np.array([row[name] for row in rows]) for name in next(iter(rows), ()) if name != "seconds"}
+        for rows in (then, now)
+    ]
+    return _of_arrays(*columns)

@@ -1,0 +1,179 @@
+import json
+
+import numpy as np
+import pytest
+from folders import EVERYTHING, stopped_after
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from cifar_linear.experiment import run_group
+from cifar_linear.resuming import resume_run, resumed_config
+from cifar_linear.runs import RunFolder
+from cifar_linear.unpacking import load_dataset
+
+CONFIGS = {
+    "plain": {},
+    "everything": {"epochs": 6, **EVERYTHING},
+    "diverging": {"eta": 1e5, "lambda": 100},
+    "stopped early": {"epochs": 200, "eta": 0.05, "early_stopping": {"patience": 1}},
+    "no test images": {"data": {"test": []}},
+}
+
+
+@pytest.fixture
+def trained(make_config, tmp_path):
+    """A run by the name of its config, trained here."""
+
+    def train(name="plain"):
+        config = make_config(**CONFIGS[name])
+        folder = RunFolder.create(tmp_path, "run")
+        run_group([config], [folder], load_dataset(config), lambda _: None)
+        return folder
+
+    return train
+
+
+@pytest.fixture
+def verify(run):
+    def call(folder):
+        result = run("verify", folder.path, "--json")
+        return result.exit_code, json.loads(result.stdout or "{}"), result.stderr
+
+    return call
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_run_is_confirmed_bit_for_bit(trained, verify, run, name):
+    folder = trained(name)
+    before = {path: path.read_bytes() for path in folder.path.iterdir()}
+    code, told, stderr = verify(folder)
+    assert code == 0, stderr
+    assert told["confirmed"]
+    assert told["epoch"] == folder.read_record().epoch
+    assert set(told["differences"].values()) == {None}
+    assert ("predictions.npz" in told["differences"]) == ("test" in folder.read_record().metrics)
+    assert ("best_model.npz" in told["differences"]) == (name in ("everything", "stopped early"))
+    assert "the same, bit for bit" in run("verify", folder.path).stdout
+    assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+@pytest.mark.parametrize("evaluations", [1, 4, 9])
+@pytest.mark.parametrize("status", ["interrupted", "running"])
+def test_a_run_that_did_not_end_is_confirmed_up_to_where_it_came(make_config, tmp_path, verify, evaluations, status):
+    """Within an epoch, too. Of a killed run only the checkpoint counts: its other files may be older."""
+    config = make_config(epochs=6, **EVERYTHING)
+    folder = RunFolder.create(tmp_path, "run")
+    with pytest.raises(KeyboardInterrupt):
+        run_group([config], [folder], load_dataset(config), stopped_after(evaluations))
+    folder.write_record(folder.read_record().model_copy(update={"status": status}))
+    if status == "running":
+        (folder.path / "metrics.csv").write_text("")
+    code, told, stderr = verify(folder)
+    assert code == 0, stderr
+    assert told["epoch"] == folder.read_checkpoint().rows[-1]["epoch"]
+
+
+def test_a_resumed_and_lengthened_run_is_confirmed(trained, verify):
+    folder = trained()
+    config = resumed_config(folder, ["epochs=5"])
+    resume_run(folder, config, load_dataset(config), lambda _: None, lambda: None)
+    code, told, _ = verify(folder)
+    assert (code, told["epoch"]) == (0, 5)
+
+
+def changed_model(folder):
+    model = folder.read_model()
+    folder.write_model(model._replace(W=model.W + np.float32(0.5)))
+
+
+def changed_metrics(folder):
+    rows = folder.read_metrics()
+    rows[2]["validation_accuracy"] += 0.25
+    folder.write_metrics(rows)
+
+
+def changed_record(folder):
+    record = folder.read_record()
+    better = record.metrics["test"].model_copy(update={"accuracy": 0.99})
+    folder.write_record(record.model_copy(update={"metrics": {**record.metrics, "test": better}}))
+
+
+def changed_checkpoint(folder):
+    checkpoint = folder.read_checkpoint()
+    checkpoint.rows[1]["train_loss"] += 1.0
+    folder.write_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("change", "part", "difference"),
+    [
+        (changed_model, "model.npz", "W differs by up to 0.5"),
+        (changed_metrics, "metrics.csv", "validation_accuracy differs by up to 0.25"),
+        (changed_record, "final figures, test", "accuracy differs by up to 0."),
+        (changed_checkpoint, "figures of all evaluations", "train_loss differs by up to 1"),
+    ],
+)
+def test_what_differs_is_said(trained, verify, run, change, part, difference):
+    folder = trained()
+    change(folder)
+    code, told, stderr = verify(folder)
+    assert code == 5
+    assert not told["confirmed"]
+    assert [name for name, said in told["differences"].items() if said] == [part]
+    assert told["differences"][part].startswith(difference)
+    assert "Then and now: data, versions, BLAS, its threads and the code are as they were" in stderr
+
+
+def test_what_has_changed_around_a_run_is_said(trained, verify):
+    folder = trained()
+    changed_model(folder)
+    record = folder.read_record()
+    environment = record.environment
+    blas = [library.model_copy(update={"architecture": "Nehalem"}) for library in environment.blas]
+    before = {"versions": {**environment.versions, "numpy": "1.0"}, "blas": blas, "commit": "abc"}
+    environment = environment.model_copy(update=before)
+    folder.write_record(record.model_copy(update={"environment": environment, "runs_in_pass": 4}))
+    code, told, stderr = verify(folder)
+    assert code == 5
+    assert [change.partition(" then, ")[0] for change in told["changes"]] == [
+        "numpy 1.0",
+        "commit abc",
+        f"BLAS architecture {', '.join(['Nehalem'] * len(blas))}",
+        "trained in one pass with 3 other runs",
+    ]
+    assert all(change in stderr for change in told["changes"])
+
+
+def test_other_images_are_a_difference(trained, verify):
+    folder = trained()
+    record = folder.read_record()
+    data = record.data.model_copy(update={"sha256": {**record.data.sha256, "validation": "0" * 64}})
+    folder.write_record(record.model_copy(update={"data": data}))
+    code, _, stderr = verify(folder)
+    assert code == 5
+    assert "was trained with other validation images than these" in stderr
+
+
+def test_what_cannot_be_verified_is_told(trained, verify, tmp_path):
+    folder = trained()
+    with folder.locked():
+        assert verify(folder)[0] == 1
+    (folder.path / "checkpoint.npz").unlink()
+    code, _, stderr = verify(folder)
+    assert code == 1
+    assert "there is nothing to compare" in stderr
+    assert verify(RunFolder(tmp_path / "nothing"))[0] == 1
+
+
+def test_strict_runs_compute_with_one_thread_and_say_so(make_config, tmp_path):
+    """However many there are outside, and there they stay."""
+    config = make_config(repro="strict")
+    assert make_config().repro == "fast"
+    weights = []
+    for threads in (1, 2):
+        folder = RunFolder.create(tmp_path, "run")
+        with threadpool_limits(threads, user_api="blas"):
+            (record,) = run_group([config], [folder], load_dataset(config), lambda _: None)
+            assert {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"} == {threads}
+        assert {library.num_threads for library in record.environment.blas} == {1}
+        weights.append(folder.read_model().W)
+    np.testing.assert_array_equal(*weights)
