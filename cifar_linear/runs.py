@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,6 +26,11 @@ from cifar_linear.records import FORMAT, Record
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MODEL = {False: "model.npz", True: "best_model.npz"}
 """The file of the last weights, and of the best."""
+
+_ZIP_ENTRY = b"PK\x01\x02"
+"""What each file in a zip archive, which .npz is, has in its table of contents."""
+_MOST_ARRAYS = 100
+_LARGEST_TEXT = 2**20
 
 SWEEP_FILE = "sweep.yaml"
 """What a folder of the runs of a sweep is known by."""
@@ -100,7 +106,7 @@ class RunFolder:
 
     def read_config(self) -> bytes:
         """The content of the config file."""
-        return self._read("config.yaml")
+        return self._read("config.yaml", _LARGEST_TEXT)
 
     def write_record(self, record: Record) -> None:
         """Status, final metrics and provenance."""
@@ -110,7 +116,7 @@ class RunFolder:
         """What `write_record` wrote. Raises `RunError` for any other content, or another version's."""
         if not self.is_run():
             raise RunError(f"{self.path}: {self._no_run('not a run folder: there is no run.json')}")
-        content = self._read("run.json")
+        content = self._read("run.json", _LARGEST_TEXT)
         try:
             version = json.loads(content)["format"]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -145,11 +151,15 @@ class RunFolder:
         if not (self.path / "steps.csv").exists():
             return []
         try:
-            head, *lines = self._read("steps.csv").decode().splitlines()
-            steps = [line.split(",") for line in lines]
-            losses = [float(loss) for _, loss in steps]
-            if head != "step,train_loss" or [int(step) for step, _ in steps] != list(range(1, len(steps) + 1)):
-                raise ValueError("steps must be counted from 1")
+            lines = iter(io.StringIO(self._read("steps.csv").decode()))
+            if next(lines, "").rstrip() != "step,train_loss":
+                raise ValueError("the first line must be step,train_loss")
+            losses = []
+            for count, line in enumerate(lines, start=1):
+                step, loss = line.split(",")
+                if int(step) != count:
+                    raise ValueError("steps must be counted from 1")
+                losses.append(float(loss))
         except ValueError as error:
             raise RunError(f"{self.path / 'steps.csv'}: damaged: {error}") from error
         return losses
@@ -164,6 +174,8 @@ class RunFolder:
                 rows.append({name: float(figure) for name, figure in line.items() if figure})
                 if not all(math.isfinite(rows[-1][name]) for name in COLUMNS):
                     raise ValueError("figures must be finite")
+                if len(rows) > 1 and rows[-1]["step"] <= rows[-2]["step"]:
+                    raise ValueError("steps must increase")
         except KeyError as error:
             raise RunError(f"{path}: line {lines.line_num}: no {error}") from error
         except (TypeError, ValueError, csv.Error) as error:
@@ -227,20 +239,30 @@ class RunFolder:
         self._write(name, buffer.getvalue())
 
     def _read_arrays(self, name: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
-        """The arrays of a file: those called ``keys``, else all."""
+        """The arrays of a file, those called ``keys``, else all. They are not compressed: no bomb hides in them."""
         content = self._read(name)
         try:
+            if content.count(_ZIP_ENTRY) > _MOST_ARRAYS:
+                raise ValueError(f"more than {_MOST_ARRAYS} arrays in it")
+            with zipfile.ZipFile(io.BytesIO(content)) as parts:
+                if sum(part.file_size for part in parts.infolist()) > len(content):
+                    raise ValueError("it unpacks to more than it holds")
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return {key: arrays[key] for key in (arrays.files if keys is None else keys)}
         except Exception as error:  # NumPy and zipfile document no common exception for a damaged archive
             raise RunError(f"{self.path / name}: not a file of this program: {error}") from error
 
-    def _read(self, name: str) -> bytes:
+    def _read(self, name: str, limit: int = 256 * 2**20) -> bytes:
+        """The content of a file of at most ``limit`` bytes, more than the longest run writes."""
         path = self.path / name
         try:
-            return path.read_bytes()
+            with path.open("rb") as file:
+                content = file.read(limit + 1)
         except OSError as error:
             raise RunError(f"{path}: {self._no_run(f'cannot be read: {error.strerror}')}") from error
+        if len(content) > limit:
+            raise RunError(f"{path}: larger than the {limit} bytes that are read; not a file of this program")
+        return content
 
     def _no_run(self, otherwise: str) -> str:
         """What to say of a folder that lacks a run's file."""

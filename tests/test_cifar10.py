@@ -114,36 +114,6 @@ def test_file_far_larger_than_a_batch_is_not_read(python_folder):
     assert "far more than a batch" in refusal(python_folder)
 
 
-class Hostile:
-    """Unpickles to a call of a function."""
-
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        lambda trace: Hostile(os.system, f"touch {trace}"),
-        lambda trace: {b"data": Hostile(eval, f"open({str(trace)!r}, 'w')"), b"labels": []},
-        lambda trace: {b"data": [Hostile(getattr, Hostile(__import__, "os"), "system")], b"labels": []},
-        lambda trace: {b"data": Hostile(np.fromfile, str(trace)), b"labels": []},
-        lambda trace: {b"data": np.array([Hostile(os.system, f"touch {trace}")], object), b"labels": []},
-    ],
-    ids=["os.system", "eval", "nested getattr", "numpy function", "object array"],
-)
-def test_hostile_pickle_runs_nothing(tmp_path, content):
-    """The file is refused by the name it asks for, and the trace that it would leave is not there."""
-    folder, trace = tmp_path / "data", tmp_path / "trace"
-    folder.mkdir()
-    (folder / "data_batch_1").write_bytes(pickle.dumps(content(trace), protocol=4))
-    assert "which no image batch needs; refused" in refusal(folder)
-    assert not trace.exists()
-
-
 def test_array_of_another_type_is_refused(tmp_path):
     (tmp_path / "data_batch_1").write_bytes(pickle.dumps({b"data": np.ones(3), b"labels": []}, protocol=4))
     assert "not uint8 in C order, or not complete" in refusal(tmp_path)

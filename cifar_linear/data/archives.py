@@ -13,6 +13,8 @@ from cifar_linear.errors import DataError
 
 _SLACK = 4 * 2**20
 """Bytes in a tar archive besides the expected files: headers, a page to read."""
+_MOST_ENTRIES = 1000
+_CHUNK = 2**20
 
 
 def members_of(path: Path, archive: Archive) -> Iterator[tuple[str, bytes]]:
@@ -50,31 +52,46 @@ class _AtMost:
     """A stream that gives so many bytes and no more."""
 
     def __init__(self, stream: IO[bytes], limit: int) -> None:
-        self._stream, self._left, self._limit = stream, limit, limit
+        self._stream, self.left, self._limit = stream, limit, limit
 
     def read(self, size: int) -> bytes:
-        chunk = self._stream.read(size)
-        self._left -= len(chunk)
-        if self._left < 0:
+        content = self._stream.read(min(size, self.left + 1))
+        self.left -= len(content)
+        if self.left < 0:
             raise _RefusedError(f"it unpacks to more than {self._limit} bytes")
-        return chunk
+        return content
+
+    def skip(self, size: int) -> None:
+        while size > 0 and (passed := self.read(min(size, _CHUNK))):
+            size -= len(passed)
 
 
 def _read_tar(stream: IO[bytes], members: Mapping[str, Member]) -> Iterator[tuple[str, bytes]]:
+    """Block by block, so that extended headers, which can be of any size, are passed over like all that is unknown."""
     limited = _AtMost(stream, sum(member.size for member in members.values()) + _SLACK)
-    with tarfile.open(fileobj=limited, mode="r|") as tar:  # type: ignore[call-overload]  # only read() is called
-        for entry in tar:
-            name = str(PurePosixPath(entry.name))
-            if name not in members:
-                continue
+    for _ in range(_MOST_ENTRIES):
+        block = limited.read(tarfile.BLOCKSIZE)
+        if not block.strip(b"\0"):
+            break
+        entry = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        name = str(PurePosixPath(entry.name))
+        if entry.size < 0:
+            raise _RefusedError(f"{name} has a negative size")
+        blocks = -(-entry.size // tarfile.BLOCKSIZE)
+        if name in members:
             if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
                 raise _RefusedError(f"{name} is a link, a device or the like")
             if entry.size > members[name].size:
                 raise _RefusedError(f"{name} has {entry.size} bytes, more than the {members[name].size} published")
-            content = tar.extractfile(entry)
-            yield name, content.read() if content else b""
-    while limited.read(_SLACK):  # To its end, where the checksum is.
-        pass
+            content = limited.read(blocks * tarfile.BLOCKSIZE)
+            if len(content) < entry.size:
+                raise EOFError("it ends within a file")
+            yield name, content[: entry.size]
+        else:
+            limited.skip(blocks * tarfile.BLOCKSIZE)
+    else:
+        raise _RefusedError(f"it has more than {_MOST_ENTRIES} entries")
+    limited.skip(limited.left + 1)  # To its end, where the checksum is.
 
 
 def _read_gzip(stream: IO[bytes], members: Mapping[str, Member]) -> Iterator[tuple[str, bytes]]:

@@ -3,6 +3,7 @@
 Source of the formats: A. Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
+import math
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -51,13 +52,17 @@ def _read_binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_matlab(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
-        from scipy.io import loadmat  # noqa: PLC0415  # an extra that few need
+        from scipy.io import loadmat, whosmat  # noqa: PLC0415  # an extra that few need
     except ImportError:
         raise DataError(
             f"{path}: MATLAB files need SciPy: pip install scipy; or take the Python or binary files"
         ) from None
     packed = BytesIO(path.read_bytes())
     try:
+        # Before anything is unpacked: what is small here may claim to be of any size there.
+        for name, shape, kind in whosmat(packed):
+            if name in ("data", "labels") and (kind != "uint8" or math.prod(shape) > IMAGES_PER_BATCH * _FEATURES):
+                raise ValueError(f"{name} is {kind} {shape}")
         content = loadmat(packed, variable_names=["data", "labels"])
         return content["data"], content["labels"].ravel()
     except Exception as error:  # loadmat documents no exception for a damaged file and raises many kinds
