@@ -1,7 +1,7 @@
 """From configs and a dataset to run folders that tell what happened."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from cifar_linear.config.models import Config
 from cifar_linear.contents import Checkpoint
 from cifar_linear.data.dataset import Dataset
+from cifar_linear.errors import RunError
 from cifar_linear.history import History
 from cifar_linear.judging import judge
 from cifar_linear.provenance import data_record, environment_record
@@ -81,7 +82,8 @@ def _train(
         recorder.stopped("interrupted")
         raise
     except BaseException as error:
-        recorder.stopped("failed", f"{type(error).__name__}: {error}")
+        with suppress(RunError):  # A disk that is full for this as well: the first failure tells more.
+            recorder.stopped("failed", f"{type(error).__name__}: {error}")
         raise
 
 

@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -38,11 +39,7 @@ def fingerprint(split: Split) -> str:
 def environment_record() -> EnvironmentRecord:
     """Where a run happens."""
     return EnvironmentRecord(
-        versions={
-            "cifar_linear": cifar_linear.__version__,
-            "python": platform.python_version(),
-            **{name.lower(): version(name) for name in _LIBRARIES},
-        },
+        versions=_versions(),
         blas=[
             Blas(**{name: library.get(name) for name in Blas.model_fields})
             for library in threadpool_info()
@@ -74,6 +71,13 @@ def _told(environment: EnvironmentRecord) -> dict[str, str | None]:
     }
 
 
+@cache
+def _versions() -> dict[str, str]:
+    libraries = {name.lower(): version(name) for name in _LIBRARIES}
+    return {"cifar_linear": cifar_linear.__version__, "python": platform.python_version(), **libraries}
+
+
+@cache
 def _commit(checkout: Path) -> str | None:
     """The commit of a source checkout, with "-dirty" if files differ from it; None for an installed package."""
     if not (checkout / ".git").exists():

@@ -1,5 +1,7 @@
 """Looking into runs folders, and configs that several tests train with."""
 
+import numpy as np
+
 from cifar_linear.runs import RunFolder
 
 BASE = {"data": {"dataset": "synthetic", "images_per_batch": 60}, "lambda": 0, "eta": 0.01, "n_batch": 20, "epochs": 3}
@@ -34,3 +36,14 @@ def stopped_after(evaluations):
             raise KeyboardInterrupt
 
     return watch
+
+
+def same(ours, theirs):
+    """Two run folders hold the same weights and figures, to the last bit."""
+    for best in (False, True):
+        for a, b in zip(ours.read_model(best)[:2], theirs.read_model(best)[:2], strict=True):
+            np.testing.assert_array_equal(a, b)
+    a, b = ours.read_metrics(), theirs.read_metrics()
+    assert [{**row, "seconds": 0} for row in a] == [{**row, "seconds": 0} for row in b]
+    assert ours.read_steps() == theirs.read_steps()
+    assert ours.read_record().metrics == theirs.read_record().metrics

@@ -6,26 +6,14 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
-from folders import EVERYTHING, stopped_after
+from folders import EVERYTHING, same, stopped_after
 
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.experiment import run_group
 from cifar_linear.resuming import resume_run, resumed_config
 from cifar_linear.runs import RunFolder
 from cifar_linear.unpacking import load_dataset
-
-
-def same(ours, theirs):
-    """Two run folders hold the same weights and figures, to the last bit."""
-    for best in (False, True):
-        for a, b in zip(ours.read_model(best)[:2], theirs.read_model(best)[:2], strict=True):
-            np.testing.assert_array_equal(a, b)
-    a, b = ours.read_metrics(), theirs.read_metrics()
-    assert [{**row, "seconds": 0} for row in a] == [{**row, "seconds": 0} for row in b]
-    assert ours.read_steps() == theirs.read_steps()
-    assert ours.read_record().metrics == theirs.read_record().metrics
 
 
 @pytest.mark.parametrize("evaluations", range(1, 15))
