@@ -31,7 +31,7 @@ gradcheck: $(VENV)/run.stamp  ## compare analytic with numeric gradients
 	$(BIN)/cifar-linear gradcheck
 
 test: $(VENV)/dev.stamp  ## run the test suite; warnings are errors
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 bench: $(VENV)/run.stamp  ## time a sweep against its runs one after another: a minute or three
 	$(BIN)/python benchmarks/sweep.py $(ARGS)
