@@ -6,7 +6,7 @@ TRAIN := $(BIN)/cifar-linear train
 REQUIRED := lambda-0_eta-0.1 lambda-0_eta-0.001 lambda-0.1_eta-0.001 lambda-1_eta-0.001
 
 .DEFAULT_GOAL := help
-.PHONY: help run required $(REQUIRED) mnist gradcheck bench test check environment format-check lint types format schema lock clean
+.PHONY: help run required $(REQUIRED) mnist gradcheck fuzz bench test check environment format-check lint types format schema lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ gradcheck: $(VENV)/run.stamp  ## compare analytic with numeric gradients
 
 test: $(VENV)/dev.stamp  ## run the test suite; warnings are errors
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+fuzz: $(VENV)/dev.stamp  ## feed the parsers with new strange inputs for about ten minutes
+	$(BIN)/python -m pytest --hypothesis-profile campaign $(ARGS) tests/test_fuzz.py
 
 bench: $(VENV)/run.stamp  ## time a sweep against its runs one after another: a minute or three
 	$(BIN)/python benchmarks/sweep.py $(ARGS)

@@ -18,6 +18,7 @@ from cifar_linear.unpacking import load_dataset
 
 # The same examples in every run, however slow the machine.
 settings.register_profile("suite", derandomize=True, database=None, deadline=None)
+settings.register_profile("campaign", max_examples=20_000, database=None, deadline=None)
 settings.load_profile("suite")
 
 
