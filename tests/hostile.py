@@ -55,6 +55,7 @@ def pickles(trace):
         "many marks": b"\x80\x02" + b"(" * (60 * MiB) + b".",
         "deep tuples": b"\x80\x02" + b"(" * 200_000 + b"t" * 200_000 + b".",
         "promised bytes": b"\x80\x04\x8e" + struct.pack("<Q", 2**40) + b"abc.",
+        "promised array": bytes.fromhex("80049600000000010000002864616163"),  # 4 GiB, which a fuzzer found
         "promised frame": b"\x80\x04\x95" + struct.pack("<Q", 2**40) + b"abc.",
         "long number": b"\x80\x02I" + b"9" * (50 * MiB) + b"\n.",
         "pairs of pairs": b"\x80\x02K\x01q\x00" + b"h\x00h\x00\x86q\x00" * 60 + b".",

@@ -62,6 +62,14 @@ _STAND_INS = {
 }
 
 
+_NEEDLESS = (
+    *(pickle.PERSID, pickle.BINPERSID, pickle.EXT1, pickle.EXT2, pickle.EXT4),
+    *(pickle.INST, pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX),
+    *(pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
+)
+"""Instructions to make objects in other ways, or to reserve memory before there is anything to put into it."""
+
+
 class _Unpickler(pickle._Unpickler):
     """Python's own unpickler, not the one in C: its memo is a dictionary, so no instruction can ask for gigabytes."""
 
@@ -80,17 +88,23 @@ class _Unpickler(pickle._Unpickler):
             raise PickleError("it sets the state of something that is no array; refused")
         self.stack[-1].__setstate__(state)
 
+    def refuse(self) -> None:
+        raise PickleError("it has an instruction that no image batch needs; refused")
+
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch |= dict.fromkeys((instruction[0] for instruction in _NEEDLESS), refuse)
 
 
 class _Metered:
     """A file that is read from only so many times: a small pickle can be a long program."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._left = file, _MOST_READS
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size, self._left = file, size, _MOST_READS
 
     def read(self, size: int) -> bytes:
         self._count()
+        if size > self._size:
+            raise PickleError("it promises more than the file holds; refused")
         return self._file.read(size)
 
     def readline(self) -> bytes:
@@ -110,7 +124,7 @@ def load_pickle(path: Path) -> dict[bytes, Any]:
     """
     with path.open("rb") as file:
         try:
-            content = _Unpickler(_Metered(file), encoding="bytes").load()
+            content = _Unpickler(_Metered(file, path.stat().st_size), encoding="bytes").load()
         except (PickleError, OSError):
             raise
         except Exception as error:  # a damaged pickle raises nearly anything: EOFError, IndexError, MemoryError ...
