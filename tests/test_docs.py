@@ -111,3 +111,16 @@ def test_the_readmes_errors_are_those_of_the_program():
 def test_the_readmes_python_runs():
     for code in blocks("python"):
         exec(compile(code, "README", "exec"), {})
+
+
+def test_every_promise_names_a_test_that_exists():
+    """And so does every row of a table of promises."""
+    text = (ROOT / "docs" / "reliability.md").read_text()
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", text)
+    assert len(named) > 25
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text()
+    promises = re.findall(r"\| promise \| test \|\n\| --- \| --- \|\n((?:\|.*\n)+)", text)
+    assert len(promises) == 3
+    for row in "".join(promises).splitlines():
+        assert "::test_" in row

@@ -66,11 +66,11 @@ def fetch(archive: Archive, mirrors: Sequence[str], folder: Path, listener: List
         try:
             return _fetch_from(address, archive, folder, listener)
         except _TransferError as failure:
-            problems.append(f"{address}: {failure}")
-            listener.say(problems[-1])
+            problems.append(f"  {address}: {failure}")
+            listener.say(problems[-1].strip())
     raise DataError(
-        f"{archive.name} could not be had from {len(problems)} addresses; the last one, {problems[-1]}. "
-        "Try later, name another with --mirror, or bring the files of the data set in any other way and call: "
+        "\n".join([f"{archive.name} could not be had:", *problems])
+        + "\nTry later, name another with --mirror, or bring the files of the data set in any other way and call: "
         "cifar-linear data import FILES"
     )
 

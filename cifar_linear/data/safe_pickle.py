@@ -104,7 +104,7 @@ class _Metered:
     def read(self, size: int) -> bytes:
         self._count()
         if size > self._size:
-            raise PickleError("it promises more than the file holds; refused")
+            raise PickleError("the pickle is damaged: it promises more than the file holds")
         return self._file.read(size)
 
     def readline(self) -> bytes:
