@@ -43,6 +43,9 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     asked = parser.parse_args()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # In the background a shell has it ignored, by children too.
     rng = random.Random(asked.seed)  # noqa: S311  # moments, not secrets
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)

@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
-from cifar_linear.config.wording import flat
+from cifar_linear.config.wording import differing
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import ConfigError, DataError, RunError
 from cifar_linear.experiment import Watch, run_group
 from cifar_linear.provenance import data_record
 from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder
-
-_NO_NUMBERS = "data.folder"
 
 
 def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
@@ -26,15 +24,12 @@ def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
     if folder.is_at_work():
         at = f"process {record.environment.process} on {record.environment.host}"
         raise RunError(f"{folder.path}: still under way ({at}); stop it first")
-    name = str(folder.path / "config.yaml")
-    before = dict(flat(parse_config(folder.read_config(), name).to_tree()))
-    config = parse_config(folder.read_config(), name, overrides)
-    after = dict(flat(config.to_tree()))
-    differing = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)} - {_NO_NUMBERS}
-    if differing - {"epochs"}:
-        changed = ", ".join(sorted(differing - {"epochs"}))
-        raise ConfigError(f"{folder.path}: a run goes on as it began; {changed} would change: train a new run instead")
-    if "epochs" in differing and config.decay.kind == "cosine":
+    config = parse_config(folder.read_config(), str(folder.path / "config.yaml"), overrides)
+    # What the run began with is in run.json as well, where nobody edits it.
+    changed = [key for key, _, _ in differing(record.config, config)]
+    if others := ", ".join(sorted({*changed} - {"epochs"})):
+        raise ConfigError(f"{folder.path}: a run goes on as it began; {others} would change: train a new run instead")
+    if changed and config.decay.kind == "cosine":
         raise ConfigError(
             f"{folder.path}: with decay.kind cosine, epochs decides eta from the first epoch on, so it stays "
             f"{record.config.epochs}: train a new run instead"

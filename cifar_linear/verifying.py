@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
+from cifar_linear.config.wording import differing
 from cifar_linear.contents import Checkpoint
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import CheckError, RunError
@@ -80,8 +81,12 @@ def verify_run(claim: Claim, dataset: Dataset, watch: Watch, check: Callable[[],
             run_group([claim.config], [again], dataset, _until(claim, watch), check, test=judged)
         except _FarEnoughError:
             pass
-        comparisons = list(_comparisons(claim, again))
+        # Of a killed run only the checkpoint counts: its other files may be of other moments.
+        comparisons = _comparisons(claim.folder, again, whole=claim.record.status != "running")
         changes = changes_since(claim.record.environment, again.read_record().environment)
+    changes += [
+        f"{key} was {was}, config.yaml has {now}" for key, was, now in differing(claim.record.config, claim.config)
+    ]
     if claim.record.runs_in_pass > 1:
         changes.append(f"trained in one pass with {claim.record.runs_in_pass - 1} other runs then, alone now")
     return Verdict(claim.checkpoint.rows[-1]["epoch"], comparisons, changes)
@@ -104,54 +109,45 @@ def _until(claim: Claim, watch: Watch) -> Watch:
     return told
 
 
-def _comparisons(claim: Claim, again: RunFolder) -> Sequence[Comparison]:
-    """Of all that both folders hold. Of a killed run only the checkpoint: its other files may be of other moments."""
-    folder, then, now = claim.folder, claim.checkpoint, again.read_checkpoint()
-    assert now is not None  # noqa: S101  # it was just written
-    compared = [
-        Comparison("state of the training", _of_arrays(then.arrays, now.arrays)),
-        Comparison("figures of all evaluations", _of_rows(then.rows, now.rows)),
-    ]
-    if then.steps or now.steps:
-        compared.append(Comparison("losses of all batches", _of_arrays({"loss": then.steps}, {"loss": now.steps})))
-    if claim.record.status == "running":
-        return compared
-    for best in (False, True) if claim.record.best else (False,):
-        ours, theirs = (of.read_model(best)._asdict() for of in (folder, again))
-        compared.append(Comparison("best_model.npz" if best else "model.npz", _of_arrays(ours, theirs)))
-    compared.append(Comparison("metrics.csv", _of_rows(folder.read_metrics(), again.read_metrics())))
-    record = again.read_record()
-    for split, figures in claim.record.metrics.items():
-        compared.append(
-            Comparison(
-                f"final figures, {split}", _of_rows([figures.model_dump()], [record.metrics[split].model_dump()])
-            )
-        )
-    model = folder.read_model(best=claim.record.best is not None)
-    if predictions := folder.read_predictions(model):
-        found = again.read_predictions(model)
-        assert found is not None  # noqa: S101  # judged like the first
-        compared.append(Comparison("predictions.npz", _of_arrays(predictions._asdict(), found._asdict())))
-    return compared
+def _comparisons(folder: RunFolder, again: RunFolder, whole: bool) -> list[Comparison]:
+    then, now = _parts(folder, whole), _parts(again, whole)
+    return [Comparison(part, _difference(then.get(part, {}), now.get(part, {}))) for part in {**then, **now}]
 
 
-def _of_arrays(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """In which arrays two collections differ, and by how much."""
+def _parts(folder: RunFolder, whole: bool) -> dict[str, Mapping[str, Any]]:
+    """Numbers by part and name: what the checkpoint holds and, of the ``whole`` folder, what the other files hold."""
+    checkpoint = folder.read_checkpoint() or Checkpoint({}, [], [])
+    parts: dict[str, Mapping[str, Any]] = {
+        "state of the training": checkpoint.arrays,
+        "figures of all evaluations": _columns(checkpoint.rows),
+        "losses of all batches": {"loss": checkpoint.steps},
+    }
+    if whole:
+        record = folder.read_record()
+        for best in (False, True) if record.best else (False,):
+            model = folder.read_model(best)
+            parts["best_model.npz" if best else "model.npz"] = model._asdict()
+        parts["metrics.csv"] = _columns(folder.read_metrics())
+        parts |= {f"final figures, {split}": figures.model_dump() for split, figures in record.metrics.items()}
+        if predictions := folder.read_predictions(model):
+            parts["predictions.npz"] = predictions._asdict()
+    return parts
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """A table by columns; the clock does not count."""
+    return {name: [row[name] for row in rows] for name in next(iter(rows), ()) if name != "seconds"}
+
+
+def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """In which arrays two collections differ, and by how much; None if in none."""
     said = []
-    for name in sorted(then.keys() | now.keys()):
+    for name in {**then, **now}:
         ours, theirs = (np.asarray(of.get(name, ())) for of in (then, now))
         if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
             said.append(f"{name} has another form")
-        elif not np.array_equal(ours, theirs, equal_nan=ours.dtype.kind == "f"):
-            by = f" by up to {np.nanmax(np.abs(ours - theirs.astype(float))):.2g}" if ours.dtype.kind in "fiu" else ""
-            said.append(f"{name} differs{by}")
+        elif ours.dtype.kind not in "fiu":
+            said += [f"{name} differs"] * bool((ours != theirs).any())
+        elif not np.array_equal(ours, theirs, equal_nan=True):
+            said.append(f"{name} differs by up to {np.nanmax(np.abs(ours - theirs.astype(float))):.2g}")
     return ", ".join(said) or None
-
-
-def _of_rows(then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> str | None:
-    """In which columns two tables differ, and by how much; the clock does not count."""
-    columns = [
-        {name: np.array([row[name] for row in rows]) for name in next(iter(rows), ()) if name != "seconds"}
-        for rows in (then, now)
-    ]
-    return _of_arrays(*columns)

@@ -97,6 +97,21 @@ def changed_record(folder):
     folder.write_record(record.model_copy(update={"metrics": {**record.metrics, "test": better}}))
 
 
+def changed_config(folder):
+    folder.write_config(folder.read_config().decode().replace("eta: 0.01", "eta: 0.02"))
+
+
+def test_a_config_edited_by_hand_is_found(trained, verify, run):
+    folder = trained()
+    changed_config(folder)
+    code, told, _ = verify(folder)
+    assert code == 5
+    assert told["changes"] == ["eta was 0.01, config.yaml has 0.02"]
+    resumed = run("train", "--resume", folder.path, "--set", "epochs=5")
+    assert resumed.exit_code == 2
+    assert "eta would change: train a new run instead" in resumed.stderr
+
+
 def changed_checkpoint(folder):
     checkpoint = folder.read_checkpoint()
     checkpoint.rows[1]["train_loss"] += 1.0

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cifar_linear.config.models import Config
+
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Every key of a config, dotted, with its value as text."""
@@ -12,6 +14,13 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]
             yield from flat(value, f"{prefix}{key}.")
         else:
             yield prefix + key, as_text(value)
+
+
+def differing(before: Config, after: Config) -> list[tuple[str, str | None, str | None]]:
+    """The keys in which two configs give other numbers, with both values; where images lie is none of them."""
+    ours, theirs = (dict(flat(config.to_tree())) for config in (before, after))
+    keys = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key) and key != "data.folder"]
+    return [(key, ours.get(key), theirs.get(key)) for key in keys]
 
 
 def as_text(value: Any) -> str:
