@@ -1,7 +1,7 @@
 """From configs and a dataset to run folders that tell what happened."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from cifar_linear.judging import judge
 from cifar_linear.provenance import data_record, environment_record
 from cifar_linear.recorder import Recorder
 from cifar_linear.records import Record
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs import RunFolder, all_locked
 from cifar_linear.state import State
 from cifar_linear.training import Evaluation
 from cifar_linear.unpacking import Group, blas_threads
@@ -47,9 +47,7 @@ def run_group(
     The folders are locked meanwhile. However training ends, each gets its status - finished, diverged, interrupted or
     failed - and weights and figures of the last evaluation point. Interrupts and failures are raised again.
     """
-    with ExitStack() as held, blas_threads(configs[0]):
-        for folder in folders:
-            held.enter_context(folder.locked())
+    with all_locked(folders), blas_threads(configs[0]):
         records = _train(configs, folders, dataset, watch, check, checkpoints)
         return [judge(folder, dataset.test) for folder in folders] if dataset.test and test else records
 

@@ -18,12 +18,10 @@ from cifar_linear.runs import RunFolder
 def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
     """The config with which a run goes on: its own, with more epochs if ``overrides`` say so.
 
-    Raises `ConfigError` for any other change, `RunError` if the run cannot go on.
+    The folder is to be locked from before this until the run has ended: another process may bring it further. Raises
+    `ConfigError` for any other change, `RunError` if the run cannot go on.
     """
     record = folder.read_record()
-    if folder.is_at_work():
-        at = f"process {record.environment.process} on {record.environment.host}"
-        raise RunError(f"{folder.path}: still under way ({at}); stop it first")
     config = parse_config(folder.read_config(), str(folder.path / "config.yaml"), overrides)
     # What the run began with is in run.json as well, where nobody edits it.
     changed = [key for key, _, _ in differing(record.config, config)]
@@ -55,5 +53,7 @@ def resume_run(folder: RunFolder, config: Config, dataset: Dataset, watch: Watch
     if other:
         raise DataError(f"{folder.path}: began with other {' and '.join(other)} images; name their folder, --data-dir")
     checkpoint = folder.read_checkpoint()
+    if checkpoint is None and folder.read_record().epoch is not None:
+        raise RunError(f"{folder.path / 'checkpoint.npz'}: missing; without it the run cannot go on: train a new one")
     (record,) = run_group([config], [folder], dataset, watch, check, [checkpoint] if checkpoint else [])
     return record

@@ -9,7 +9,7 @@ import math
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,11 @@ class RunFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from training in the folder. Raises `RunError` if one does already."""
-        with locked(self.path, "another process trains here; wait for it or stop it"):
+        at_work = "another process trains here"
+        if self.is_run():
+            environment = self.read_record().environment
+            at_work = f"still under way (process {environment.process} on {environment.host})"
+        with locked(self.path, f"{at_work}; wait for it or stop it first"):
             yield
 
     def is_at_work(self) -> bool:
@@ -270,7 +274,18 @@ class RunFolder:
         return "the folder of a sweep; name one of its runs" if is_sweep else otherwise
 
     def _write(self, name: str, content: bytes) -> None:
+        if not self.path.is_dir():
+            raise RunError(f"{self.path}: the run folder is gone; somebody has removed it")
         write_whole(self.path / name, content)
+
+
+@contextmanager
+def all_locked(folders: Sequence[RunFolder]) -> Iterator[None]:
+    """Keep other processes from training in any of the folders. Raises `RunError` if one does already."""
+    with ExitStack() as held:
+        for folder in folders:
+            held.enter_context(folder.locked())
+        yield
 
 
 def checked_name(name: str) -> str:

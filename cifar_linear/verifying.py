@@ -58,6 +58,8 @@ def claim_of(folder: RunFolder) -> Claim:
     if folder.is_at_work():
         raise RunError(f"{folder.path}: still under way; what it gives is compared when it has ended")
     checkpoint = folder.read_checkpoint()
+    if checkpoint is None and record.epoch is not None:
+        raise RunError(f"{folder.path / 'checkpoint.npz'}: missing; there is nothing to compare with")
     if checkpoint is None or not checkpoint.rows:
         raise RunError(f"{folder.path}: ended before its first evaluation was saved; there is nothing to compare")
     return Claim(folder, parse_config(folder.read_config(), str(folder.path / "config.yaml")), record, checkpoint)
@@ -128,6 +130,7 @@ def _parts(folder: RunFolder, whole: bool) -> dict[str, Mapping[str, Any]]:
             model = folder.read_model(best)
             parts["best_model.npz" if best else "model.npz"] = model._asdict()
         parts["metrics.csv"] = _columns(folder.read_metrics())
+        parts["where it ended"] = {"epoch": record.epoch, "step": record.step}
         parts |= {f"final figures, {split}": figures.model_dump() for split, figures in record.metrics.items()}
         if predictions := folder.read_predictions(model):
             parts["predictions.npz"] = predictions._asdict()
@@ -144,8 +147,10 @@ def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     said = []
     for name in {**then, **now}:
         ours, theirs = (np.asarray(of.get(name, ())) for of in (then, now))
-        if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
-            said.append(f"{name} has another form")
+        if ours.shape != theirs.shape:
+            said.append(f"{name} has {ours.size} values then, {theirs.size} now")
+        elif ours.dtype != theirs.dtype:
+            said.append(f"{name} has {ours.dtype} values then, {theirs.dtype} now")
         elif ours.dtype.kind not in "fiu":
             said += [f"{name} differs"] * bool((ours != theirs).any())
         elif not np.array_equal(ours, theirs, equal_nan=True):

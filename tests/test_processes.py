@@ -1,15 +1,20 @@
 """Signals, broken pipes and readers while a real process trains."""
 
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import faults
 import numpy as np
 import pytest
 from folders import only_run
 
 from cifar_linear.config.reading import read_config
+from cifar_linear.errors import RunError
+from cifar_linear.experiment import run_group
+from cifar_linear.runs import RunFolder
 from cifar_linear.unpacking import load_dataset
 
 
@@ -86,6 +91,27 @@ def test_interrupted_run_keeps_what_it_has(small_config, runs_dir, number, exit_
     model, split = folder.read_model(), load_dataset(read_config(small_config)).validation
     X = (split.images / 255 - model.mean) / model.std
     assert np.mean((X @ model.W.T + model.b).argmax(axis=1) == split.labels) == rows[-1]["validation_accuracy"]
+
+
+def test_a_run_whose_folder_is_removed_ends(make_config, tmp_path):
+    """And nothing half comes to be where it was."""
+    config, folder = make_config(epochs=50), RunFolder.create(tmp_path, "run")
+
+    def watch(evaluation):
+        if evaluation.epoch == 2:
+            shutil.rmtree(folder.path)
+
+    with faults.saving_always(), pytest.raises(RunError, match="the run folder is gone; somebody has removed it"):
+        run_group([config], [folder], load_dataset(config), watch)
+    assert not folder.path.exists()
+
+
+def test_the_command_to_go_on_names_the_data(small_config, runs_dir, tmp_path):
+    process = start(small_config, runs_dir, "--quiet", "--data-dir", tmp_path / "my data")
+    wait_for(lambda: list(runs_dir.glob("*/run.json")))
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert f"to go on: cifar-linear train --resume {only_run(runs_dir).path} --data-dir '{tmp_path}/my data'" in stderr
 
 
 def test_metrics_can_be_read_while_they_grow(small_config, runs_dir):

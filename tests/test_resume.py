@@ -7,10 +7,12 @@ import sys
 import time
 
 import pytest
+from filelock import FileLock
 from folders import EVERYTHING, same, stopped_after
 
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.experiment import run_group
+from cifar_linear.locks import LOCK
 from cifar_linear.resuming import resume_run, resumed_config
 from cifar_linear.runs import RunFolder
 from cifar_linear.unpacking import load_dataset
@@ -79,6 +81,31 @@ def test_other_images_are_refused(run, small_config, runs_dir, monkeypatch):
     assert "began with other validation images" in result.stderr
 
 
+def test_a_run_without_its_checkpoint_does_not_begin_anew(run, small_config, runs_dir):
+    run("train", "--config", small_config, "--runs-dir", runs_dir, "--no-figures")
+    (path,) = runs_dir.iterdir()
+    (path / "checkpoint.npz").unlink()
+    before = (path / "metrics.csv").read_bytes()
+    for words in (("train", "--set", "epochs=5", "--resume", path), ("verify", path)):
+        result = run(*words)
+        assert result.exit_code == 1
+        assert f"{path / 'checkpoint.npz'}: missing" in result.stderr
+    assert (path / "metrics.csv").read_bytes() == before
+
+
+def test_of_many_that_would_go_on_one_does(run, small_config, runs_dir):
+    """The others find it finished: what they know of the run they have read under the lock."""
+    run("train", "--config", small_config, "--runs-dir", runs_dir, "--no-figures", "--set", "epochs=1")
+    (path,) = runs_dir.iterdir()
+    words = [sys.executable, "-m", "cifar_linear", "train", "--resume", str(path), "--set", "epochs=30", "--no-figures"]
+    processes = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    told = [process.communicate()[1] for process in processes]
+    assert sorted(process.returncode for process in processes) == [0, 1, 1, 1]
+    refused = [text for text, process in zip(told, processes, strict=True) if process.returncode]
+    assert all("finished already" in text or "still under way" in text for text in refused)
+    assert RunFolder(path).read_record().epoch == 30
+
+
 def test_a_cosine_is_not_lengthened(make_config, tmp_path):
     """Its last epoch decides all rates, also those of the epochs that are over."""
     config = make_config(decay={"kind": "cosine"})
@@ -105,13 +132,11 @@ def test_a_run_under_way_is_left_alone_and_a_killed_one_is_told(run, small_confi
     def status():
         return json.loads(run("runs", "--runs-dir", runs_dir, "--json").stdout)[0]["status"]
 
-    with folder.locked():
+    with FileLock(path / LOCK):
         assert status() == "running"
         result = run("train", "--resume", path, "--no-figures")
         assert result.exit_code == 1
-        assert f"still under way (process {os.getppid()} on {environment.host}); stop it first" in result.stderr
-        with pytest.raises(RunError, match="another process trains here"), folder.locked():
-            pytest.fail("two processes in one folder")
+        assert f"still under way (process {os.getppid()} on {environment.host})" in result.stderr
     assert status() == "killed"
     assert run("train", "--resume", path, "--no-figures").exit_code == 0
 

@@ -101,6 +101,18 @@ def changed_config(folder):
     folder.write_config(folder.read_config().decode().replace("eta: 0.01", "eta: 0.02"))
 
 
+def test_a_missing_file_is_a_difference(trained, verify):
+    folder = trained()
+    (folder.path / "predictions.npz").unlink()
+    code, told, _ = verify(folder)
+    assert code == 5
+    assert told["differences"]["predictions.npz"].startswith("probabilities has 0 values then, 600 now")
+
+
+def changed_epoch(folder):
+    folder.write_record(folder.read_record().model_copy(update={"epoch": 2}))
+
+
 def test_a_config_edited_by_hand_is_found(trained, verify, run):
     folder = trained()
     changed_config(folder)
@@ -124,6 +136,7 @@ def changed_checkpoint(folder):
         (changed_model, "model.npz", "W differs by up to 0.5"),
         (changed_metrics, "metrics.csv", "validation_accuracy differs by up to 0.25"),
         (changed_record, "final figures, test", "accuracy differs by up to 0."),
+        (changed_epoch, "where it ended", "epoch differs by up to 1"),
         (changed_checkpoint, "figures of all evaluations", "train_loss differs by up to 1"),
     ],
 )
@@ -171,7 +184,9 @@ def test_other_images_are_a_difference(trained, verify):
 def test_what_cannot_be_verified_is_told(trained, verify, tmp_path):
     folder = trained()
     with folder.locked():
-        assert verify(folder)[0] == 1
+        code, _, stderr = verify(folder)
+        assert code == 1
+        assert "still under way" in stderr
     (folder.path / "checkpoint.npz").unlink()
     code, _, stderr = verify(folder)
     assert code == 1

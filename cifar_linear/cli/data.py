@@ -43,6 +43,11 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
     from cifar_linear.data.published import PUBLICATIONS
     from cifar_linear.data.sources import default_folder
 
+    for mirror in mirrors:
+        if not mirror.startswith(("http://", "https://")):
+            raise click.BadParameter(
+                f"{mirror!r} is no address that begins with http:// or https://", param_hint="--mirror"
+            )
     publication, folder = PUBLICATIONS[dataset], data_dir or default_folder()
     received: dict[str, int] = {}
     with Progress(sum(archive.size for archive in publication.archives), quiet, unit="B") as progress:

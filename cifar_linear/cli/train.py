@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,7 +93,7 @@ def _begin(
         (record,) = run_group([config], [folder], dataset, watch, check)
         return record
 
-    _train_and_tell(config, lambda: RunFolder.create(runs_dir, name), run, output)
+    _train_and_tell(config, lambda: RunFolder.create(runs_dir, name), run, data_dir, output)
 
 
 def _go_on(resume: Path, overrides: Sequence[str], data_dir: Path | None, output: Output) -> None:
@@ -101,13 +102,16 @@ def _go_on(resume: Path, overrides: Sequence[str], data_dir: Path | None, output
     from cifar_linear.runs import RunFolder
     from cifar_linear.unpacking import load_dataset
 
-    config = resumed_config(RunFolder(resume), overrides)
-    dataset = load_dataset(config, data_dir)
+    folder = RunFolder(resume)
+    folder.read_record()  # What is no run shall be told so before anything is written there.
+    with folder.locked():
+        config = resumed_config(folder, overrides)
+        dataset = load_dataset(config, data_dir)
 
-    def run(folder: RunFolder, watch: Watch, check: Callable[[], None]) -> Record:
-        return resume_run(folder, config, dataset, watch, check)
+        def run(folder: RunFolder, watch: Watch, check: Callable[[], None]) -> Record:
+            return resume_run(folder, config, dataset, watch, check)
 
-    _train_and_tell(config, lambda: RunFolder(resume), run, output)
+        _train_and_tell(config, lambda: folder, run, data_dir, output)
 
 
 def _repeat(
@@ -135,6 +139,7 @@ def _train_and_tell(
     config: Config,
     folder_of: Callable[[], RunFolder],
     run: Callable[[RunFolder, Watch, Callable[[], None]], Record],
+    data_dir: Path | None,
     output: Output,
 ) -> None:
     """Train one run, print what came of it and draw it."""
@@ -156,7 +161,9 @@ def _train_and_tell(
             record = run(folder, watch, stop.check)
         except KeyboardInterrupt:
             progress.say(f"stopped; the run up to its last evaluation is kept in {folder.path}")
-            progress.say(f"to go on: cifar-linear train --resume {folder.path}")
+            again = ["cifar-linear", "train", "--resume", str(folder.path)]
+            again += ["--data-dir", str(data_dir)] if data_dir else []
+            progress.say(f"to go on: {shlex.join(again)}")
             raise
     if output.as_json:
         click.echo(json.dumps({"folder": str(folder.path), **record.to_tree()}, indent=2))

@@ -30,6 +30,10 @@ def verify(run: Path, data_dir: Path | None, as_json: bool, quiet: bool) -> None
     from cifar_linear.verifying import claim_of, verify_run
 
     claim = claim_of(RunFolder(run))
+    if claim.record.status == "running":
+        click.echo(
+            "the run was killed; only its checkpoint is compared, --resume brings the other files to it", err=True
+        )
     dataset = load_dataset(claim.config, data_dir)
     with Progress(claim.config.epochs, quiet) as progress, SafeStop() as stop:
 

@@ -41,7 +41,7 @@ def members_of(path: Path, archive: Archive) -> Iterator[tuple[str, bytes]]:
     except Exception as error:  # gzip, zlib and tarfile have no exception in common for what is damaged
         raise DataError(f"{path}: not a whole {archive.name}: {error}") from error
     if missing:
-        raise DataError(f"{path}: not a whole {archive.name}: {', '.join(sorted(missing))} is not in it")
+        raise DataError(f"{path}: not a whole {archive.name}: it lacks {', '.join(sorted(missing))}")
 
 
 class _RefusedError(Exception):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal, NamedTuple
 
 from cifar_linear.data.archives import members_of
 from cifar_linear.data.dataset import Source
-from cifar_linear.data.published import PUBLICATIONS, Archive, published_file
+from cifar_linear.data.published import PUBLICATIONS, Archive, Publication, published_file
 from cifar_linear.data.sources import SOURCES
 from cifar_linear.errors import ConfigError, DataError, RunError
 from cifar_linear.files import write_whole
@@ -51,17 +52,15 @@ def bring(dataset: str, data_dir: Path, get: Get, say: Say, unpublished: bool = 
     ``unpublished`` admits other content than the published, as long as it can be read.
     """
     publication = PUBLICATIONS[dataset]
-    place = data_dir / publication.folder
-    if data_dir.name == place.name:  # The folder of the files itself will do wherever data is read.
-        place = data_dir
+    place = _place(publication, data_dir)
     with _turn(data_dir, say), _arriving(data_dir) as arriving:
         if _is_complete(dataset, data_dir):
-            say(f"{dataset} is there already")
+            say(f"{dataset} is there already, complete and readable: nothing is changed; to replace it, remove {place}")
             return
         for archive in publication.archives:
             for name, content in members_of(get(archive, arriving), archive):
                 write_whole(arriving / publication.folder / name, content)
-        _admit(verify(dataset, arriving), unpublished)
+        _admit(verify(dataset, arriving), arriving, unpublished)
         _move(arriving / publication.folder, place)
 
 
@@ -130,13 +129,25 @@ def _is_complete(dataset: str, data_dir: Path) -> bool:
         return False
 
 
-def _admit(batches: Sequence[Batch], unpublished: bool) -> None:
+def _admit(batches: Sequence[Batch], arriving: Path, unpublished: bool) -> None:
     """Raise `DataError` for batches that shall not come into the data folder."""
     for batch in batches:
         if batch.state == "damaged":
-            raise DataError(f"{batch.name} in the archive cannot be used: {batch.remark}")
+            remark = batch.remark.replace(f"{arriving}{os.sep}", "")
+            raise DataError(f"{batch.name} in the archive cannot be used: {remark}")
         if batch.state == "readable" and not unpublished:
             raise DataError(f"{batch.name} in the archive: {batch.remark}; --unpublished takes it nonetheless")
+
+
+def _place(publication: Publication, data_dir: Path) -> Path:
+    """Where the files of a data set belong: where some of them are, if only in part, else where they would be read."""
+    parts = PurePath(publication.folder).parts
+    names = [path.rpartition("/")[2] for archive in publication.archives for path in archive.members]
+    for place in (data_dir, *(data_dir.joinpath(*parts[start:]) for start in range(len(parts)))):
+        if any((place / f"{name}{ending}").exists() for name in names for ending in ("", ".gz")):
+            return place
+    # The data folder may be named by a folder within it, such as that of the files themselves.
+    return data_dir.joinpath(*parts[parts.index(data_dir.name) + 1 :] if data_dir.name in parts else parts)
 
 
 def _move(arrived: Path, place: Path) -> None:
@@ -146,6 +157,9 @@ def _move(arrived: Path, place: Path) -> None:
         if not place.exists():
             arrived.rename(place)
             return
+        for path in arrived.iterdir():
+            if (place / path.name).is_dir():
+                raise RunError(f"{place / path.name}: a folder is in the way; remove it")
         for path in arrived.iterdir():
             path.replace(place / path.name)
     except OSError as error:

@@ -122,8 +122,8 @@ def _find(data_dir: Path) -> tuple[Path, Layout]:
     state = "holds no CIFAR-10" if data_dir.is_dir() else "not a folder" if data_dir.exists() else "does not exist"
     raise DataError(
         f"{data_dir}: {state}: looked there for {', '.join(layout.folder for layout in LAYOUTS)} or their files. "
-        "To bring it there: cifar-linear data download cifar10. If it is elsewhere, name that folder with --data-dir "
-        "or CIFAR_LINEAR_DATA; or train on generated images with --set data.dataset=synthetic"
+        f"To bring it there: cifar-linear data download cifar10 --data-dir {data_dir}. If it is elsewhere, name that "
+        "folder with --data-dir or CIFAR_LINEAR_DATA; or train on generated images with --set data.dataset=synthetic"
     )
 
 

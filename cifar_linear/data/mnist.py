@@ -60,8 +60,8 @@ def _find(data_dir: Path) -> Path:
         raise DataError(f"{data_dir}: cannot be read: {error.strerror}") from error
     raise DataError(
         f"{data_dir}: {state}: looked there and in MNIST/raw for train-images-idx3-ubyte and its like, plain or .gz. "
-        "To bring it there: cifar-linear data download mnist. If it is elsewhere, name that folder with --data-dir or "
-        "CIFAR_LINEAR_DATA"
+        f"To bring it there: cifar-linear data download mnist --data-dir {data_dir}. If it is elsewhere, name that "
+        "folder with --data-dir or CIFAR_LINEAR_DATA"
     )
 
 

@@ -15,7 +15,7 @@ from cifar_linear.data.dataset import Dataset, Split
 from cifar_linear.errors import RunError
 from cifar_linear.experiment import Watch, run_group
 from cifar_linear.records import Record
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs import RunFolder, all_locked
 from cifar_linear.unpacking import Group, load_dataset, shared_part
 
 _MOST_RUNS = 32
@@ -63,7 +63,8 @@ def run_cells(
     """
     folders = [folder or RunFolder.create(path, cell.name) for folder, cell in zip(begun, cells, strict=True)]
     configs = [cell.config for cell in cells]
-    return run_group(configs, folders, dataset, watch, check, _checkpoints(folders), test=False)
+    with all_locked(folders):  # From before the checkpoints are read: nobody shall go on with a cell meanwhile.
+        return run_group(configs, folders, dataset, watch, check, _checkpoints(folders), test=False)
 
 
 def _checkpoints(folders: Sequence[RunFolder]) -> list[Checkpoint]:
