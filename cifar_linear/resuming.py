@@ -53,7 +53,5 @@ def resume_run(folder: RunFolder, config: Config, dataset: Dataset, watch: Watch
     if other:
         raise DataError(f"{folder.path}: began with other {' and '.join(other)} images; name their folder, --data-dir")
     checkpoint = folder.read_checkpoint()
-    if checkpoint is None and folder.read_record().epoch is not None:
-        raise RunError(f"{folder.path / 'checkpoint.npz'}: missing; without it the run cannot go on: train a new one")
     (record,) = run_group([config], [folder], dataset, watch, check, [checkpoint] if checkpoint else [])
     return record

@@ -58,8 +58,6 @@ def claim_of(folder: RunFolder) -> Claim:
     if folder.is_at_work():
         raise RunError(f"{folder.path}: still under way; what it gives is compared when it has ended")
     checkpoint = folder.read_checkpoint()
-    if checkpoint is None and record.epoch is not None:
-        raise RunError(f"{folder.path / 'checkpoint.npz'}: missing; there is nothing to compare with")
     if checkpoint is None or not checkpoint.rows:
         raise RunError(f"{folder.path}: ended before its first evaluation was saved; there is nothing to compare")
     return Claim(folder, parse_config(folder.read_config(), str(folder.path / "config.yaml")), record, checkpoint)

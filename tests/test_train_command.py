@@ -206,15 +206,19 @@ def test_debug_does_not_change_the_exit_code(run, small_config, runs_dir):
         assert (result.exit_code, "Traceback" in result.stderr) == (exit_code, True)
 
 
-def test_full_disk_is_told_and_leaves_nothing_half(run, small_config, runs_dir, monkeypatch):
-    """What is larger than the record fails to be synced: the message names the file, the record says failed."""
+def test_full_disk_is_told_and_leaves_nothing_half(run, small_config, runs_dir):
+    """What is larger than the record fails to be synced: the message names the file, the record says failed.
+
+    On a larger disk the run goes on, from its beginning if nothing but its record was saved.
+    """
 
     def fsync(handle):
         if os.fstat(handle).st_size > 5000:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cifar_linear.files.os.fsync", fsync)
-    result = train(run, small_config, runs_dir)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cifar_linear.files.os.fsync", fsync)
+        result = train(run, small_config, runs_dir)
     folder = only_run(runs_dir)
     assert result.exit_code == 1
     assert result.stderr.endswith(
@@ -222,6 +226,8 @@ def test_full_disk_is_told_and_leaves_nothing_half(run, small_config, runs_dir, 
     )
     assert folder.read_record().status == "failed"
     assert not list(folder.path.glob(".*.new"))
+    assert run("train", "--resume", folder.path, "--no-figures").exit_code == 0
+    assert folder.read_record().status == "finished"
 
 
 def test_odd_config_names_give_run_names_that_are_file_names(run, small_config, runs_dir):

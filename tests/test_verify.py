@@ -187,7 +187,8 @@ def test_what_cannot_be_verified_is_told(trained, verify, tmp_path):
         code, _, stderr = verify(folder)
         assert code == 1
         assert "still under way" in stderr
-    (folder.path / "checkpoint.npz").unlink()
+    for name in ("checkpoint.npz", "metrics.csv"):
+        (folder.path / name).unlink()
     code, _, stderr = verify(folder)
     assert code == 1
     assert "there is nothing to compare" in stderr
