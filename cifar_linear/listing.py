@@ -53,7 +53,7 @@ def _line(folder: RunFolder) -> Line:
 
     return Line(
         folder.path.name,
-        "killed" if record.status == "running" and not folder.is_at_work() else record.status,
+        folder.status(record),
         config.loss,
         config.lam,
         config.eta,

@@ -96,6 +96,10 @@ class RunFolder:
         """Whether a process trains in the folder now; a record that says so may be that of a killed one."""
         return is_locked(self.path)
 
+    def status(self, record: Record) -> str:
+        """What the record says, or killed, if it says that the run is under way and no process is."""
+        return "killed" if record.status == "running" and not self.is_at_work() else record.status
+
     def remove_if_not_begun(self) -> None:
         """Remove a folder that was made for a run of which nothing but its config came to be written."""
         files = list(self.path.iterdir())
@@ -256,7 +260,7 @@ class RunFolder:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return {key: arrays[key] for key in (arrays.files if keys is None else keys)}
         except Exception as error:  # NumPy and zipfile document no common exception for a damaged archive
-            raise RunError(f"{self.path / name}: not a file of this program: {error}") from error
+            raise RunError(f"{self.path / name}: damaged, or not a file of this program: {error}") from error
 
     def _read(self, name: str, limit: int = 256 * 2**20) -> bytes:
         """The content of a file of at most ``limit`` bytes, more than the longest run writes."""

@@ -43,6 +43,21 @@ def test_workers_find_what_one_process_finds(sweep_file, tmp_path):
     assert outputs[0] == outputs[1]
 
 
+def test_cells_of_a_killed_process_are_shown_as_killed(sweep, sweep_file, runs_dir, monkeypatch):
+    """In the table of a call that cannot train them either."""
+    assert sweep(sweep_file({"eta": [0.01, 0.001]})).exit_code == 0
+    for folder in folders(runs_dir):
+        folder.write_record(folder.read_record().model_copy(update={"status": "running"}))
+
+    def killed(*_arguments, **_options):
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr("cifar_linear.sweep.sweeping.run_cells", killed)
+    result = sweep(sweep_file({"eta": [0.01, 0.001]}), "--json")
+    assert result.exit_code == 1
+    assert {row["status"] for row in json.loads(result.stdout)["rows"]} == {"killed"}
+
+
 GRID = {"n_batch": [10, 20], "eta": [0.001, 0.01, 1e6], "lambda": [0, 0.1]}
 LONG = BASE | {"epochs": 80, "data": {"dataset": "synthetic", "images_per_batch": 200}, "augmentation": {"flip": 0.5}}
 

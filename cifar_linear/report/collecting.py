@@ -23,7 +23,8 @@ _LONGEST_LABEL = 60
 _WHOLES = ("data", "decay", "early_stopping", "averaging")
 """Keys whose parts only mean something together."""
 _WHY = {
-    "running": "broken off, or still under way",
+    "running": "still under way",
+    "killed": "its process is gone; train --resume goes on with it",
     "interrupted": "stopped by a signal",
 }
 
@@ -130,10 +131,10 @@ def collect(paths: Sequence[Path]) -> Collection:
             found.notes.append(f"left out: {error}")
             continue
         found.runs.append(run)
-        record = run.record
-        if record.status != "finished":
-            why = record.error or _WHY.get(record.status, "")
-            found.notes.append(f"{run.name}: {record.status} after epoch {run.last['epoch']:.0f}: {why}")
+        status = run.folder.status(run.record)
+        if status != "finished":
+            why = run.record.error or _WHY.get(status, "")
+            found.notes.append(f"{run.name}: {status} after epoch {run.last['epoch']:.0f}: {why}")
     found.notes += [
         f"left out: {sweep}: a sweep; name it for a report of its own" for path in paths for sweep in sweeps(path)
     ]

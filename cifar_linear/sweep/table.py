@@ -73,7 +73,7 @@ def table_of(sweep: Sweep, runs: Runs) -> list[Row]:
 
 
 def _row(cells: Sequence[Cell], runs: Sequence[tuple[RunFolder, Record] | None]) -> Row:
-    statuses = [run[1].status if run else "missing" for run in runs]
+    statuses = [run[0].status(run[1]) if run else "missing" for run in runs]
     finished = [run for run in runs if run and run[1].status == "finished"]
 
     def interval(split: str, figure: str) -> Interval | None:
