@@ -8,7 +8,6 @@ import numpy as np
 
 from cifar_linear.arrays import Floats, Images
 from cifar_linear.config.models import Config
-from cifar_linear.config.reading import parse_config
 from cifar_linear.data.dataset import Split
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
@@ -34,7 +33,7 @@ class Classifier:
     @classmethod
     def of(cls, folder: RunFolder, best: bool = False) -> Classifier:
         """The run's last weights, or its best. Raises `RunError` or `ConfigError` if what is needed is not there."""
-        config = parse_config(folder.read_config(), str(folder.path / "config.yaml"))
+        config = folder.config()
         model = folder.read_model(best)
         seen = Standardization(model.mean, model.std)
         objective = make_objective([config], seen)

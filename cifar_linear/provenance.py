@@ -29,6 +29,12 @@ def data_record(dataset: Dataset, name: str) -> DataRecord:
     )
 
 
+def other_images(recorded: DataRecord, dataset: Dataset) -> list[str]:
+    """The splits of a dataset that are not those of a record, by name."""
+    found = data_record(dataset, recorded.dataset).sha256
+    return [split for split, digest in found.items() if recorded.sha256.get(split) != digest]
+
+
 def fingerprint(split: Split) -> str:
     """SHA-256 over all pixels (row by row, uint8) and then all labels (uint8)."""
     digest = hashlib.sha256(np.ascontiguousarray(split.images).data)

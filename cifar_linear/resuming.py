@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cifar_linear.config.models import Config
-from cifar_linear.config.reading import parse_config
 from cifar_linear.config.wording import differing
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import ConfigError, DataError, RunError
 from cifar_linear.experiment import Watch, run_group
-from cifar_linear.provenance import data_record
+from cifar_linear.provenance import other_images
 from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder
 
@@ -22,7 +21,7 @@ def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
     `ConfigError` for any other change, `RunError` if the run cannot go on.
     """
     record = folder.read_record()
-    config = parse_config(folder.read_config(), str(folder.path / "config.yaml"), overrides)
+    config = folder.config(overrides)
     # What the run began with is in run.json as well, where nobody edits it.
     changed = [key for key, _, _ in differing(record.config, config)]
     if others := ", ".join(sorted({*changed} - {"epochs"})):
@@ -48,9 +47,7 @@ def resume_run(folder: RunFolder, config: Config, dataset: Dataset, watch: Watch
     On the same machine with as many BLAS threads the weights are, to the last bit, those of a run that nobody has
     stopped. Raises `DataError` if the images are not those that the run began with.
     """
-    recorded, found = folder.read_record().data.sha256, data_record(dataset, config.data.dataset).sha256
-    other = [split for split, digest in found.items() if recorded.get(split) != digest]
-    if other:
+    if other := other_images(folder.read_record().data, dataset):
         raise DataError(f"{folder.path}: began with other {' and '.join(other)} images; name their folder, --data-dir")
     checkpoint = folder.read_checkpoint()
     (record,) = run_group([config], [folder], dataset, watch, check, [checkpoint] if checkpoint else [])

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 import re
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -17,37 +13,24 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from cifar_linear.config.models import Config
+from cifar_linear.config.reading import parse_config
 from cifar_linear.contents import Checkpoint, Model, Predictions
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.files import is_unfinished, write_whole
 from cifar_linear.locks import LOCK, is_locked, locked
+from cifar_linear.npz import packed, unpacked
 from cifar_linear.records import FORMAT, Record
+from cifar_linear.tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MODEL = {False: "model.npz", True: "best_model.npz"}
 """The file of the last weights, and of the best."""
 
-_ZIP_ENTRY = b"PK\x01\x02"
-"""What each file in a zip archive, which .npz is, has in its table of contents."""
-_MOST_ARRAYS = 100
 _LARGEST_TEXT = 2**20
 
 SWEEP_FILE = "sweep.yaml"
 """What a folder of the runs of a sweep is known by."""
-
-COLUMNS = (
-    "epoch",
-    "step",
-    "eta",
-    "train_loss",
-    "train_cost",
-    "train_accuracy",
-    "validation_loss",
-    "validation_cost",
-    "validation_accuracy",
-    "seconds",
-)
-"""What every row of metrics.csv has; later columns come after."""
 
 
 class RunFolder:
@@ -116,6 +99,10 @@ class RunFolder:
         """The content of the config file."""
         return self._read("config.yaml", _LARGEST_TEXT)
 
+    def config(self, overrides: Sequence[str] = ()) -> Config:
+        """The config in that file, with overrides. Raises `ConfigError`."""
+        return parse_config(self.read_config(), str(self.path / "config.yaml"), overrides)
+
     def write_record(self, record: Record) -> None:
         """Status, final metrics and provenance."""
         self._write("run.json", (json.dumps(record.to_tree(), indent=2, allow_nan=False) + "\n").encode())
@@ -141,54 +128,29 @@ class RunFolder:
             raise RunError(f"{self.path / 'run.json'}: damaged: {key}: {first['msg']}") from error
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """One row per evaluation point; every number is written so that it reads back exactly."""
-        text = io.StringIO(newline="")
-        if rows:
-            writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        self._write("metrics.csv", text.getvalue().encode())
+        """One row per evaluation point."""
+        self._write("metrics.csv", evaluations_as_csv(rows).encode())
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """What `write_metrics` wrote. Raises `RunError` if a row lacks a column or a finite number in it."""
+        text = self._read("metrics.csv").decode(errors="replace")
+        try:
+            return evaluations_of_csv(text)
+        except ValueError as error:
+            raise RunError(f"{self.path / 'metrics.csv'}: {error}") from error
 
     def write_steps(self, losses: Sequence[float]) -> None:
         """The training loss of every batch, before its update."""
-        lines = (f"{step},{loss!r}\n" for step, loss in enumerate(losses, start=1))
-        self._write("steps.csv", ("step,train_loss\n" + "".join(lines)).encode())
+        self._write("steps.csv", losses_as_csv(losses).encode())
 
     def read_steps(self) -> list[float]:
         """What `write_steps` wrote, in order; nothing if nothing was. Raises `RunError` for anything but that."""
         if not (self.path / "steps.csv").exists():
             return []
         try:
-            lines = iter(io.StringIO(self._read("steps.csv").decode()))
-            if next(lines, "").rstrip() != "step,train_loss":
-                raise ValueError("the first line must be step,train_loss")
-            losses = []
-            for count, line in enumerate(lines, start=1):
-                step, loss = line.split(",")
-                if int(step) != count:
-                    raise ValueError("steps must be counted from 1")
-                losses.append(float(loss))
+            return losses_of_csv(self._read("steps.csv").decode())
         except ValueError as error:
             raise RunError(f"{self.path / 'steps.csv'}: damaged: {error}") from error
-        return losses
-
-    def read_metrics(self) -> list[dict[str, float]]:
-        """What `write_metrics` wrote. Raises `RunError` if a row lacks a column or a finite number in it."""
-        path = self.path / "metrics.csv"
-        rows: list[dict[str, float]] = []
-        lines = csv.DictReader(io.StringIO(self._read("metrics.csv").decode(errors="replace")), strict=True)
-        try:
-            for line in lines:
-                rows.append({name: float(figure) for name, figure in line.items() if figure})
-                if not all(math.isfinite(rows[-1][name]) for name in COLUMNS):
-                    raise ValueError("figures must be finite")
-                if len(rows) > 1 and rows[-1]["step"] <= rows[-2]["step"]:
-                    raise ValueError("steps must increase")
-        except KeyError as error:
-            raise RunError(f"{path}: line {lines.line_num}: no {error}") from error
-        except (TypeError, ValueError, csv.Error) as error:
-            raise RunError(f"{path}: line {lines.line_num}: {error}") from error
-        return rows
 
     def write_model(self, model: Model, best: bool = False) -> None:
         """The last or the best weights with what is needed to use them. The same model gives the same bytes."""
@@ -244,22 +206,14 @@ class RunFolder:
         return predictions
 
     def _write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **{key: np.asarray(value) for key, value in arrays.items()})
-        self._write(name, buffer.getvalue())
+        self._write(name, packed(arrays))
 
     def _read_arrays(self, name: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
-        """The arrays of a file, those called ``keys``, else all. They are not compressed: no bomb hides in them."""
+        """The arrays of a file, those called ``keys``, else all."""
         content = self._read(name)
         try:
-            if content.count(_ZIP_ENTRY) > _MOST_ARRAYS:
-                raise ValueError(f"more than {_MOST_ARRAYS} arrays in it")
-            with zipfile.ZipFile(io.BytesIO(content)) as parts:
-                if sum(part.file_size for part in parts.infolist()) > len(content):
-                    raise ValueError("it unpacks to more than it holds")
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return {key: arrays[key] for key in (arrays.files if keys is None else keys)}
-        except Exception as error:  # NumPy and zipfile document no common exception for a damaged archive
+            return unpacked(content, keys)
+        except ValueError as error:
             raise RunError(f"{self.path / name}: damaged, or not a file of this program: {error}") from error
 
     def _read(self, name: str, limit: int = 256 * 2**20) -> bytes:

@@ -11,13 +11,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cifar_linear.config.models import Config
-from cifar_linear.config.reading import parse_config
 from cifar_linear.config.wording import differing
 from cifar_linear.contents import Checkpoint
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import CheckError, RunError
 from cifar_linear.experiment import Watch, run_group
-from cifar_linear.provenance import changes_since, data_record
+from cifar_linear.provenance import changes_since, other_images
 from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder
 from cifar_linear.training import Evaluation
@@ -60,7 +59,7 @@ def claim_of(folder: RunFolder) -> Claim:
     checkpoint = folder.read_checkpoint()
     if checkpoint is None or not checkpoint.rows:
         raise RunError(f"{folder.path}: ended before its first evaluation was saved; there is nothing to compare")
-    return Claim(folder, parse_config(folder.read_config(), str(folder.path / "config.yaml")), record, checkpoint)
+    return Claim(folder, folder.config(), record, checkpoint)
 
 
 def verify_run(claim: Claim, dataset: Dataset, watch: Watch, check: Callable[[], None]) -> Verdict:
@@ -69,9 +68,7 @@ def verify_run(claim: Claim, dataset: Dataset, watch: Watch, check: Callable[[],
     As many BLAS threads compute as the first time. A run that was trained in one pass with others is trained alone.
     Raises `CheckError`, before anything is computed, if the images are others.
     """
-    recorded, found = claim.record.data.sha256, data_record(dataset, claim.config.data.dataset).sha256
-    other = [split for split, digest in found.items() if recorded.get(split) != digest]
-    if other:
+    if other := other_images(claim.record.data, dataset):
         raise CheckError(f"{claim.folder.path}: was trained with other {' and '.join(other)} images than these")
     threads = max((library.num_threads for library in claim.record.environment.blas), default=None)
     with TemporaryDirectory() as path, threadpool_limits(threads, user_api="blas"):

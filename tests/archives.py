@@ -16,6 +16,7 @@ from cifar_linear.data.cifar10 import BATCHES
 from cifar_linear.data.published import Archive, Member, Publication
 
 BATCH_IMAGES = 20
+TAR = "cifar-10-python.tar.gz"
 
 
 def tar_of(contents, prefix="cifar-10-batches-py/"):
@@ -148,3 +149,9 @@ def serving(files):
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def content_of(folder):
+    return sorted(
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != ".lock"
+    )

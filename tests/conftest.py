@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from archives import publish, serving
 from cifar_files import python2_batch
 from click.testing import CliRunner
 from folders import BASE
@@ -12,6 +13,7 @@ from hypothesis import settings
 
 from cifar_linear.cli import cli
 from cifar_linear.config.models import Config
+from cifar_linear.data import download
 from cifar_linear.experiment import run_group
 from cifar_linear.runs import RunFolder
 from cifar_linear.unpacking import load_dataset
@@ -151,3 +153,27 @@ def python_folder(tmp_path, batch_arrays):
     folder.mkdir()
     (folder / "data_batch_1").write_bytes(python2_batch(*batch_arrays))
     return folder
+
+
+@pytest.fixture
+def files(monkeypatch):
+    """Small archives that count as the published ones."""
+    monkeypatch.setattr(download, "_PAUSE", 0.01)
+    return publish(monkeypatch, np.random.default_rng(0))
+
+
+@pytest.fixture
+def mirrors(files):
+    with serving(files) as server:
+        yield server
+
+
+@pytest.fixture
+def fetch(run, tmp_path, mirrors):
+    """Call ``data download`` with mirrors that behave in these ways."""
+
+    def call(*ways, dataset="cifar10"):
+        addresses = [word for way in ways for word in ("--mirror", mirrors.address(way))]
+        return run("data", "download", dataset, "--data-dir", tmp_path / "data", *addresses)
+
+    return call

@@ -20,7 +20,8 @@ from cifar_linear.data.archives import members_of
 from cifar_linear.data.pictures import read_picture
 from cifar_linear.data.published import PUBLICATIONS
 from cifar_linear.errors import CifarLinearError
-from cifar_linear.runs import COLUMNS, RunFolder
+from cifar_linear.runs import RunFolder
+from cifar_linear.tables import COLUMNS
 
 MiB = 2**20
 

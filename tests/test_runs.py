@@ -11,7 +11,8 @@ from cifar_linear.contents import Model, Predictions
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.provenance import data_record, environment_record
 from cifar_linear.records import Figures, Record
-from cifar_linear.runs import COLUMNS, RunFolder
+from cifar_linear.runs import RunFolder
+from cifar_linear.tables import COLUMNS
 
 HEAD = ",".join(COLUMNS).encode() + b"\n"
 

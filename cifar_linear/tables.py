@@ -1,0 +1,71 @@
+"""Figures as CSV and back: a row for each evaluation, a line for each batch. Every number reads back exactly."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "eta",
+    "train_loss",
+    "train_cost",
+    "train_accuracy",
+    "validation_loss",
+    "validation_cost",
+    "validation_accuracy",
+    "seconds",
+)
+"""What every row of an evaluation has; later columns come after."""
+
+_STEPS = "step,train_loss"
+
+
+def evaluations_as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A header and a line for each row; a figure that is None is left empty."""
+    text = io.StringIO(newline="")
+    if rows:
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def evaluations_of_csv(text: str) -> list[dict[str, float]]:
+    """The rows. Raises ValueError, with the line, if one lacks a column or a finite number in it."""
+    rows: list[dict[str, float]] = []
+    lines = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        for line in lines:
+            rows.append({name: float(figure) for name, figure in line.items() if figure})
+            if not all(math.isfinite(rows[-1][name]) for name in COLUMNS):
+                raise ValueError("figures must be finite")
+            if len(rows) > 1 and rows[-1]["step"] <= rows[-2]["step"]:
+                raise ValueError("steps must increase")
+    except KeyError as error:
+        raise ValueError(f"line {lines.line_num}: no {error}") from error
+    except (TypeError, ValueError, csv.Error) as error:
+        raise ValueError(f"line {lines.line_num}: {error}") from error
+    return rows
+
+
+def losses_as_csv(losses: Sequence[float]) -> str:
+    """A header and a line for each batch, counted from 1."""
+    lines = (f"{step},{loss!r}\n" for step, loss in enumerate(losses, start=1))
+    return f"{_STEPS}\n" + "".join(lines)
+
+
+def losses_of_csv(text: str) -> list[float]:
+    """The losses in order. Raises ValueError for anything but that."""
+    lines = iter(io.StringIO(text))
+    if next(lines, "").rstrip() != _STEPS:
+        raise ValueError(f"the first line must be {_STEPS}")
+    losses = []
+    for count, line in enumerate(lines, start=1):
+        step, loss = line.split(",")
+        if int(step) != count:
+            raise ValueError("steps must be counted from 1")
+        losses.append(float(loss))
+    return losses

@@ -1,0 +1,214 @@
+"""Data that comes over the net, from mirrors of every kind; no host but this one is asked."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import pytest_socket
+import requests
+from archives import TAR, content_of, serving
+
+from cifar_linear.data import arrival, cifar10, download
+
+BATCHES = sorted(f"cifar-10-batches-py/{name}" for name in cifar10.BATCHES)
+
+
+def test_no_test_reaches_the_network():
+    blocked = pytest.raises(pytest_socket.SocketConnectBlockedError)
+    with pytest.warns(UserWarning, match=r"192\.0\.2\.1"), blocked:
+        requests.get("http://192.0.2.1/", timeout=1)
+
+
+@pytest.mark.parametrize("dataset", ["cifar10", "mnist"])
+def test_downloaded_data_is_complete_and_published(run, fetch, tmp_path, dataset):
+    result = fetch("good", dataset=dataset)
+    assert result.exit_code == 0, result.stderr
+    batches = arrival.verify(dataset, tmp_path / "data")
+    assert {batch.state for batch in batches} == {"as published"}
+    assert [line.split()[0] for line in result.stdout.splitlines()[:-1]] == [batch.name for batch in batches]
+    assert result.stdout.splitlines()[-1] == f"{dataset} is complete in {tmp_path / 'data'}"
+    assert run("data", "verify", dataset, "--data-dir", tmp_path / "data").stdout == result.stdout
+
+
+@pytest.mark.parametrize(
+    ("way", "requests_made", "reason"),
+    [
+        ("missing", 1, "answers 404 Not Found"),
+        ("cut", 3, "broke off"),
+        ("other", 1, "its SHA-256 sum is not the published one"),
+        ("endless", 1, "bytes published"),
+        ("stalling", 3, "not a byte for"),
+        ("trickling", 1, "too slow"),
+    ],
+)
+def test_the_next_mirror_is_asked_and_why_is_said(fetch, mirrors, monkeypatch, tmp_path, way, requests_made, reason):
+    monkeypatch.setattr(download, "_TIMEOUT", (5.0, 0.2))
+    monkeypatch.setattr(download, "_PATIENCE", 0.1)
+    monkeypatch.setattr(download, "_SLOWEST", 1_000_000)
+    result = fetch(way, "good")
+    assert result.exit_code == 0, result.stderr
+    assert mirrors.asked == [way] * requests_made + ["good"]
+    assert f"{mirrors.address(way)}{TAR}: " in result.stderr
+    assert reason in result.stderr
+    assert content_of(tmp_path / "data") == BATCHES
+
+
+def test_a_redirection_is_followed_and_a_busy_mirror_asked_again(fetch, mirrors):
+    assert fetch("moved").exit_code == 0
+    assert mirrors.asked == ["moved", "good"]
+    assert fetch("busy", dataset="mnist").exit_code == 0
+    assert mirrors.asked[2:5] == ["busy"] * 3
+
+
+def test_the_address_of_the_file_itself_will_do(run, mirrors, tmp_path):
+    result = run("data", "download", "--data-dir", tmp_path, "--mirror", mirrors.address("good") + TAR)
+    assert result.exit_code == 0, result.stderr
+
+
+def test_mirrors_come_from_the_environment_too(run, mirrors, tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAR_LINEAR_MIRROR", f"{mirrors.address('missing')} {mirrors.address('good')}")
+    assert run("data", "download", "mnist", "--data-dir", tmp_path).exit_code == 0
+    assert set(mirrors.asked) == {"missing", "good"}
+
+
+@pytest.mark.parametrize("ways", [("missing",), ("other", "cut"), ("endless",)])
+def test_what_cannot_be_had_leaves_nothing_and_says_what_to_do(fetch, tmp_path, ways):
+    result = fetch(*ways)
+    assert result.exit_code == 3
+    reasons = result.stderr.partition(f"error: {TAR} could not be had:\n")[2].splitlines()
+    assert [reason.split("/")[3] for reason in reasons[:-1]] == list(ways)
+    assert "cifar-linear data import FILES" in result.stderr
+    assert content_of(tmp_path / "data") == []
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "message"),
+    [
+        ("no address", 2, "is no address that begins with http:// or https://"),
+        ("file:///etc/", 2, "is no address that begins with http:// or https://"),
+        ("http://127.0.0.1:1/", 3, "http://127.0.0.1:1/cifar-10-python.tar.gz: cannot be reached"),
+    ],
+)
+def test_an_address_that_is_none_is_told(run, tmp_path, files, address, code, message):
+    result = run("data", "download", "--data-dir", tmp_path, "--mirror", address)
+    assert result.exit_code == code
+    assert message in result.stderr
+
+
+def test_data_that_is_there_is_left_alone(fetch, mirrors):
+    fetch("good")
+    result = fetch("good")
+    assert result.exit_code == 0
+    assert "cifar10 is there already, complete and readable: nothing is changed" in result.stderr
+    assert mirrors.asked == ["good"]
+
+
+def test_damaged_and_missing_batches_are_replaced(run, fetch, tmp_path):
+    fetch("good")
+    folder = tmp_path / "data" / "cifar-10-batches-py"
+    (folder / "data_batch_3").write_bytes(b"no batch")
+    (folder / "test_batch").unlink()
+    (folder / "notes.txt").write_text("mine")
+    told = run("data", "verify", "--data-dir", tmp_path / "data")
+    assert told.exit_code == 3
+    assert "2 of 6 batches of cifar10 cannot be used" in told.stderr
+    assert fetch("good").exit_code == 0
+    assert content_of(tmp_path / "data") == sorted([*BATCHES, "cifar-10-batches-py/notes.txt"])
+
+
+def test_the_folder_of_the_files_itself_can_be_named(run, fetch, mirrors, tmp_path):
+    fetch("good")
+    folder = tmp_path / "data" / "cifar-10-batches-py"
+    (folder / "test_batch").unlink()
+    result = run("data", "download", "--data-dir", folder, "--mirror", mirrors.address("good"))
+    assert result.exit_code == 0, result.stderr
+    assert content_of(tmp_path / "data") == BATCHES
+
+
+@pytest.mark.parametrize(
+    ("named", "there", "place"),
+    [
+        ("data", "MNIST/raw", "data/MNIST/raw"),
+        ("MNIST", "raw", "MNIST/raw"),
+        ("raw", ".", "raw"),
+        ("flat", ".", "flat"),
+        ("half", "raw", "half/raw"),
+    ],
+)
+def test_what_is_incomplete_is_completed_where_it_lies(fetch, run, mirrors, tmp_path, named, there, place):
+    """Whichever of the folders that data is read from was named."""
+    folder = tmp_path / named
+    (folder / there).mkdir(parents=True)
+    (folder / there / "t10k-labels-idx1-ubyte").write_bytes(b"damaged")
+    result = run("data", "download", "mnist", "--data-dir", folder, "--mirror", mirrors.address("good"))
+    assert result.exit_code == 0, result.stderr
+    assert {path.rpartition("/")[0] for path in content_of(tmp_path)} == {place}
+    assert len(content_of(tmp_path)) == 4
+
+
+def test_a_folder_in_the_way_is_told_before_anything_is_moved(fetch, tmp_path):
+    (tmp_path / "data" / "cifar-10-batches-py" / "data_batch_2").mkdir(parents=True)
+    result = fetch("good")
+    assert result.exit_code == 1
+    assert "data_batch_2: a folder is in the way; remove it" in result.stderr
+    assert content_of(tmp_path / "data") == []
+
+
+def test_two_downloads_at_once_do_not_spoil_each_other(files, tmp_path):
+    """The second waits for the first and finds everything there."""
+    with serving(files) as server:
+        told, threads = [], []
+        for _ in range(2):
+            listener = download.Listener(told.append, lambda _name, _size: time.sleep(0.05))
+
+            def get(archive, folder, listener=listener):
+                return download.fetch(archive, [server.address("good")], folder, listener)
+
+            thread = threading.Thread(target=arrival.bring, args=("cifar10", tmp_path, get, told.append))
+            thread.start()
+            threads.append(thread)
+        for thread in threads:
+            thread.join(timeout=30)
+        assert server.asked == ["good"]
+    assert f"{tmp_path}: another process brings data; waiting for it to end" in told
+    assert any(text.startswith("cifar10 is there already") for text in told)
+    assert content_of(tmp_path) == BATCHES
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_download_leaves_nothing_half(files, tmp_path, number):
+    """Of a killed one the folder of what was arriving is left, which the next call clears away."""
+    with serving(files) as server:
+        command = [sys.executable, "-m", "cifar_linear", "data", "download", "mnist", "--data-dir", tmp_path / "data"]
+        process = subprocess.Popen(
+            [*command, "--mirror", server.address("stalling")], stderr=subprocess.PIPE, text=True
+        )
+        while not server.asked:
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=20)
+        assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), stderr
+        assert "Traceback" not in stderr
+        left = content_of(tmp_path / "data")
+        assert all(path.startswith(".arriving/") for path in left) if number == signal.SIGKILL else left == []
+        listener = download.Listener(lambda _: None, lambda *_: None)
+        arrival.bring(
+            "mnist",
+            tmp_path / "data",
+            lambda archive, folder: download.fetch(archive, [server.address("good")], folder, listener),
+            lambda _: None,
+        )
+    assert {path.rpartition("/")[0] for path in content_of(tmp_path / "data")} == {"MNIST/raw"}
+
+
+def test_a_full_disk_is_named(fetch, tmp_path, monkeypatch):
+    def full(*_arguments, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(download.pooch, "retrieve", full)
+    result = fetch("good")
+    assert result.exit_code == 1
+    assert "No space left on device; choose another --data-dir" in result.stderr
