@@ -10,6 +10,7 @@ from cifar_linear.config.models import Config
 from cifar_linear.contents import Checkpoint
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import RunError
+from cifar_linear.evaluation import Evaluation
 from cifar_linear.history import History
 from cifar_linear.judging import judge
 from cifar_linear.provenance import data_record, environment_record
@@ -17,7 +18,6 @@ from cifar_linear.recorder import Recorder
 from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder, all_locked
 from cifar_linear.state import State
-from cifar_linear.training import Evaluation
 from cifar_linear.unpacking import Group, blas_threads
 
 Watch = Callable[[Evaluation], None]
@@ -73,7 +73,7 @@ def _train(
     recorder = Recorder(folders, state, history, group.model, _facts(configs, dataset))
     try:
         for evaluation in group.evaluations(state, check, history.past()):
-            recorder.evaluated(evaluation, state)
+            recorder.evaluated(evaluation)
             watch(evaluation)
         return recorder.finished(_advice(configs, state))
     except KeyboardInterrupt:

@@ -25,7 +25,7 @@ from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.unpacking import draw_weights, make_standardization
 
-Gradients = Callable[[Objective, Floats, Labels, Floats, Floats], tuple[Floats, Floats]]
+Gradients = Callable[[Objective, Floats, Labels, Floats, Floats], Iterator[tuple[Floats, Floats]]]
 """What is checked: `Objective.gradients`, or a version of it with a mistake."""
 
 FEW_DIMENSIONS = 20
@@ -100,7 +100,7 @@ class _Point(NamedTuple):
     objective: Objective
 
     def deviation(self, gradients: Gradients, directions: Directions, differences: str) -> Deviation:
-        grad_W, grad_b = gradients(self.objective, self.pixels, self.labels, self.W[None], self.b[None])
+        ((grad_W, grad_b),) = gradients(self.objective, self.pixels, self.labels, self.W[None], self.b[None])
         X = self.objective.standardization.apply(self.pixels)
 
         ones = np.ones((len(X), 1))
@@ -113,7 +113,7 @@ class _Point(NamedTuple):
                 )
             return linear.cost(X, self.labels, W, b, self.objective.lam, self.objective.loss)
 
-        analytic = analytic_slopes(grad_W[0].astype(np.float64), grad_b[0].astype(np.float64), directions)
+        analytic = analytic_slopes(grad_W.astype(np.float64), grad_b.astype(np.float64), directions)
         centred = differences == "centred"
         numeric = numeric_slopes(cost, self.W, self.b, directions, STEP[differences], centred)
         return deviation(analytic, numeric, EPS * max(1.0, float(cost(self.W[None], self.b[None])[0])))

@@ -8,11 +8,11 @@ from time import perf_counter
 from typing import Any
 
 from cifar_linear.contents import Checkpoint, Model
+from cifar_linear.evaluation import Evaluation
 from cifar_linear.history import History
 from cifar_linear.records import Best, Figures, Record, Status
 from cifar_linear.runs import RunFolder
 from cifar_linear.state import State, Weights
-from cifar_linear.training import Evaluation
 
 _SAVE_EVERY = 1.0
 """Seconds between two savings of a group under way: the most that a killed process loses..."""
@@ -43,12 +43,12 @@ class Recorder:
         self._pause = _SAVE_EVERY
         self._write_records("running")
 
-    def evaluated(self, evaluation: Evaluation, state: State) -> None:
+    def evaluated(self, evaluation: Evaluation) -> None:
         """Note an evaluation point with its weights; save them if the last saving is a while ago."""
         now = perf_counter()
         figures = {**evaluation.figures(), "seconds": now - self._started}
         self._history.append(figures, evaluation.step_losses, evaluation.valid)
-        self._kept = state.copy()
+        self._kept = evaluation.state
         if now - self._saved > self._pause:
             self._save()
             self._write_records("running")

@@ -129,6 +129,14 @@ class State:
         if self.mean is not None and kept.mean is not None:
             _put(self.mean, runs, kept.mean)
 
+    def follow(self, other: State, runs: Bools) -> None:
+        """Let what ``other``, a copy of before, has come to count here too; of ``runs`` (R,) the weights as well."""
+        self.end = _copied(other.end)
+        self.best = _copied(other.best) if other.best else None
+        _put(self.weights, runs, other.weights)
+        if self.mean is not None and other.mean is not None:
+            _put(self.mean, runs, other.mean)
+
     def stop(self, runs: Bools) -> None:
         """Let ``runs`` (R,) stay as they are from now on."""
         self.end.stopped[runs & self.learning] = self.step

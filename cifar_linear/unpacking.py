@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from cifar_linear.arrays import Doubles
 from cifar_linear.config.models import (
@@ -36,6 +36,7 @@ from cifar_linear.data.dataset import (
 )
 from cifar_linear.data.sources import SOURCES, default_folder
 from cifar_linear.errors import ConfigError
+from cifar_linear.evaluation import Evaluation
 from cifar_linear.history import Past
 from cifar_linear.nn.linear import initial_weights
 from cifar_linear.nn.losses import LOSSES
@@ -44,7 +45,7 @@ from cifar_linear.nn.schedules import Schedule, constant, cosine, plateau, step
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.state import State, Weights
-from cifar_linear.training import Evaluation, train
+from cifar_linear.training import train
 
 
 def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
@@ -143,8 +144,15 @@ def make_objective(configs: Sequence[Config], standardization: Standardization) 
 
 
 def blas_threads(config: Config) -> AbstractContextManager[object]:
-    """As many threads for matrix products as a config asks for, until the end of the block."""
-    return threadpool_limits(1, user_api="blas") if config.repro == "strict" else nullcontext()
+    """As many threads for matrix products as a config asks for, until the end of the block.
+
+    One is left out for the evaluation that goes on beside the training.
+    """
+    threads = max((library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"), default=1)
+    limits: AbstractContextManager[object] = threadpool_limits(
+        1 if config.repro == "strict" else max(1, threads - 1), user_api="blas"
+    )
+    return limits
 
 
 def shared_part(config: Config) -> Config:
@@ -202,6 +210,7 @@ class Group:
             self.dataset.validation,
             eta=self._rates,
             epochs=shared.epochs,
+            eta_follows=any(isinstance(config.decay, PlateauDecay) for config in self.configs),
             evaluate_every=max(1, batches.steps // shared.evaluate.per_epoch) if shared.evaluate else None,
             average_from=shared.averaging.from_epoch if shared.averaging else None,
             patience=shared.early_stopping.patience if shared.early_stopping else None,

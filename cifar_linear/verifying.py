@@ -15,11 +15,11 @@ from cifar_linear.config.wording import differing
 from cifar_linear.contents import Checkpoint
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import CheckError, RunError
+from cifar_linear.evaluation import Evaluation
 from cifar_linear.experiment import Watch, run_group
 from cifar_linear.provenance import changes_since, other_images
 from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder
-from cifar_linear.training import Evaluation
 
 
 class Comparison(NamedTuple):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cifar_linear.config.models import BatchName, Cifar10Data
 from cifar_linear.data import cifar10, synthetic
-from cifar_linear.data.batches import Batches, pixel_chunks
+from cifar_linear.data.batches import Batches, parts, pixel_chunks
 from cifar_linear.data.dataset import Source, Split, first_images, hold_out, join_batches, only_classes
 
 
@@ -64,9 +64,15 @@ def test_a_batch_holds_one_to_all_images(n_batch):
 
 @pytest.mark.parametrize("n", [1, 499, 500, 501, 1234])
 def test_chunks_are_the_split_in_order(n):
-    chunks = [(numbers(pixels), labels) for pixels, labels in pixel_chunks(numbered(n), np.float32)]
-    assert np.concatenate([chunk for chunk, _ in chunks]).tolist() == list(range(n))
-    assert np.concatenate([labels for _, labels in chunks]).tolist() == numbered(n).labels.tolist()
+    chunks = [numbers(pixels) for pixels in pixel_chunks(numbered(n), np.float32)]
+    assert np.concatenate(chunks).tolist() == list(range(n))
+
+
+@pytest.mark.parametrize("n", [1, 4999, 5000, 5001])
+def test_parts_are_the_split_in_order(n):
+    of_split = list(parts(numbered(n)))
+    assert np.concatenate([numbers(part.images) for part in of_split]).tolist() == list(range(n))
+    assert np.concatenate([part.labels for part in of_split]).tolist() == numbered(n).labels.tolist()
 
 
 @given(st.integers(20, 200), st.integers(0, 9), st.integers(0, 3))

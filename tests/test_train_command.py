@@ -183,7 +183,7 @@ def test_unexpected_error_is_a_line_and_with_debug_a_traceback(run, small_config
     def broken(*_):
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("cifar_linear.training.evaluate", broken)
+    monkeypatch.setattr("cifar_linear.evaluation.evaluate", broken)
     result = train(run, small_config, runs_dir)
     assert result.exit_code == 1
     assert result.stderr == "error: unexpected ZeroDivisionError: planted; --debug shows where\n"

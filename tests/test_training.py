@@ -1,10 +1,12 @@
 from itertools import islice
+from threading import Event
 
 import numpy as np
 import pytest
 import reference
 
 from cifar_linear.data.batches import Batches
+from cifar_linear.evaluation import evaluate
 from cifar_linear.history import Past
 from cifar_linear.nn.linear import cost
 from cifar_linear.nn.losses import LOSSES
@@ -12,7 +14,7 @@ from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.sgd import descend
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.state import State, Weights
-from cifar_linear.training import evaluate, train
+from cifar_linear.training import train
 from cifar_linear.unpacking import Group, draw_weights, load_dataset
 
 EPOCHS = 3
@@ -109,10 +111,8 @@ def test_runs_of_a_group_learn_what_they_would_alone(make_config, dataset):
 def test_a_diverging_run_keeps_its_last_finite_weights_and_leaves_the_others_alone(make_config, dataset):
     """Weights grow by 2 eta lambda = 2e4 a step until they overflow float32, in the second epoch."""
     training = Training(make_config(), dataset, lam=[0.1, 1], eta=[0.02, 1e4])
-    evaluations, weights = [], []
-    for evaluation in training.evaluations():
-        evaluations.append(evaluation)
-        weights.append(training.state.weights.W.copy())
+    evaluations = list(training.evaluations())
+    weights = [evaluation.state.weights.W for evaluation in evaluations]
     alive = [evaluation.valid.tolist() for evaluation in evaluations]
     assert alive == [[True, True], [True, True], [True, False], [True, False]]
     assert training.state.end.diverged.tolist() == [-1, 5]
@@ -121,6 +121,68 @@ def test_a_diverging_run_keeps_its_last_finite_weights_and_leaves_the_others_alo
     alone = Training(make_config(), dataset, lam=[0.1], eta=[0.02])
     list(alone.evaluations())
     np.testing.assert_allclose(training.state.weights.W[0], alone.state.weights.W[0], atol=1e-5)
+
+
+def test_training_goes_on_while_a_point_is_evaluated(make_config, dataset, monkeypatch):
+    """The evaluation after epoch 1 is held up until epoch 2 has begun; whoever waited for it would wait for ever."""
+    training, begun = Training(make_config(), dataset, lam=[0.1], eta=[0.02]), Event()
+
+    class Telling(Batches):
+        def __call__(self, epoch, first=0):
+            for i, batch in enumerate(super().__call__(epoch, first)):
+                yield batch
+                if (epoch, i) == (2, 0):
+                    begun.set()
+
+    def held_up(weights, split, objective):
+        if weights is not first and not begun.wait(60):
+            raise TimeoutError
+        return evaluate(weights, split, objective)
+
+    training.batches.__class__ = Telling
+    evaluations = training.evaluations()
+    first = next(evaluations).state.weights
+    monkeypatch.setattr("cifar_linear.evaluation.evaluate", held_up)
+    assert [row.step for row in evaluations] == [3, 6, 9]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_training_on_comes_to_what_waiting_comes_to(make_config, dataset, monkeypatch, broken):
+    """Bit for bit, with a run that diverges, and another whose weights stay finite while its cost does not."""
+
+    def without_end(weights, split, objective):
+        figures = evaluate(weights, split, objective)
+        if broken and len(seen := costs.setdefault(id(weights), [])) < 2:
+            seen.append(weights)  # Kept, so that no other weights get the same address.
+            figures.cost[2] = np.inf if len(costs) > 3 else figures.cost[2]
+        return figures
+
+    monkeypatch.setattr("cifar_linear.evaluation.evaluate", without_end)
+    found = []
+    for waits in (True, False):
+        costs = {}
+        training = Training(make_config(), dataset, lam=[0.1, 1, 0], eta=[0.02, 1e4, 0.02])
+        rows = list(training.evaluations(6, eta_follows=waits, average_from=3, record_steps=True))
+        figures = [[row.validation.loss, row.step_losses, row.further["averaged"]] for row in rows]
+        kept = [[array[:, row.valid] if array.ndim > 1 else array[row.valid] for array in of_row]
+                for row, of_row in zip(rows, figures, strict=True)]  # fmt: skip
+        found.append((kept, [training.state.take(run) for run in range(3)], [row.state.take(2) for row in rows]))
+    assert found[0][1][2]["end_diverged"] == (9 if broken else -1)
+    np.testing.assert_equal(found[0], found[1])
+
+
+def test_what_stops_training_comes_after_the_points_that_were_reached(make_config, dataset):
+    training, steps = Training(make_config(), dataset, lam=[0.1], eta=[0.02]), []
+
+    def check():
+        steps.append(training.state.step)
+        if len(steps) == 7:
+            raise KeyboardInterrupt
+
+    rows = []
+    with pytest.raises(KeyboardInterrupt):
+        rows.extend(training.evaluations(check=check))
+    assert [row.step for row in rows] == [0, 3, 6]
 
 
 def test_training_ends_when_no_run_is_left(make_config, dataset):
@@ -250,8 +312,9 @@ def test_recorded_losses_are_those_of_each_batch_before_its_update(make_config, 
         for pixels, labels in twin.batches(epoch):
             X = twin.objective.standardization.apply(pixels)
             expected.append(cost(X, labels, *twin.state.weights, 0, twin.objective.loss))
-            grad_W, grad_b = twin.objective.gradients(pixels, labels, *twin.state.weights)
-            descend(*twin.state.weights, grad_W, grad_b, np.array([0.02, 0.05]))
+            gradients = twin.objective.gradients(pixels, labels, *twin.state.weights)
+            for *weights, of_run, rate in zip(*twin.state.weights, gradients, (0.02, 0.05), strict=True):
+                descend(*weights, *of_run, rate)
     np.testing.assert_allclose(recorded, expected, rtol=1e-12)
     np.testing.assert_allclose(training.state.weights.W, twin.state.weights.W, rtol=1e-12)
 

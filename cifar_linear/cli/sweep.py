@@ -25,10 +25,10 @@ from cifar_linear.signals import SafeStop
 if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress
     from cifar_linear.config.sweeps import Sweep
+    from cifar_linear.evaluation import Evaluation
     from cifar_linear.sweep.folder import SweepFolder
     from cifar_linear.sweep.running import Cells, Images
     from cifar_linear.sweep.table import Row
-    from cifar_linear.training import Evaluation
 
 
 @click.command()

@@ -27,10 +27,10 @@ from cifar_linear.signals import SafeStop
 if TYPE_CHECKING:
     from cifar_linear.config.models import Config
     from cifar_linear.data.dataset import SplitName
+    from cifar_linear.evaluation import Evaluation
     from cifar_linear.experiment import Watch
     from cifar_linear.records import Figures, Record
     from cifar_linear.runs import RunFolder
-    from cifar_linear.training import Evaluation
 
 
 @click.command()

@@ -12,7 +12,7 @@ from cifar_linear.cli.options import PATH, data_dir_option, debug_option
 from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:
-    from cifar_linear.training import Evaluation
+    from cifar_linear.evaluation import Evaluation
 
 
 @click.command()

@@ -11,7 +11,10 @@ from cifar_linear.data.dataset import Split
 from cifar_linear.randomness import Purpose, rng_for
 
 _CHUNK = 500
-"""Rows that an evaluation takes at once: few enough to stay in the processor's cache."""
+"""Images that are multiplied at once: few enough for their pixels to stay in the processor's cache."""
+_SPARE = 16
+_PART = 5000
+"""Images whose scores are evaluated at once: many, for less to do between the operations on arrays."""
 
 
 class Batches:
@@ -39,7 +42,9 @@ class Batches:
         self._augmentation = augmentation
         self.steps = len(split) // n_batch if drop_last else -(-len(split) // n_batch)
         self._gathered = np.empty((n_batch, split.images.shape[1]), np.uint8)
-        self._pixels = np.empty(self._gathered.shape, dtype)
+        # Room between the rows: with 4096 bytes or a multiple from one to the next, they compete for the same places
+        # in the processor's cache.
+        self._pixels = np.empty((n_batch, self._gathered.shape[1] + _SPARE), dtype)[:, :-_SPARE]
 
     def __call__(self, epoch: int, first: int = 0) -> Iterator[tuple[Floats, Labels]]:
         """Yield raw pixels of 0 to 255 as floats (n, d), overwritten by the next batch, and labels (n,).
@@ -66,11 +71,17 @@ class Batches:
         return rng_for(self._seed, Purpose.ORDER, epoch).permutation(len(self._split))
 
 
-def pixel_chunks(split: Split, dtype: DTypeLike) -> Iterator[tuple[Floats, Labels]]:
-    """All of a split in order: raw pixels of 0 to 255 as floats (n, d), overwritten by the next chunk, and labels."""
+def parts(split: Split) -> Iterator[Split]:
+    """A split cut into pieces of some thousand images."""
+    for start in range(0, len(split), _PART):
+        yield Split(split.images[start : start + _PART], split.labels[start : start + _PART])
+
+
+def pixel_chunks(split: Split, dtype: DTypeLike) -> Iterator[Floats]:
+    """All images of a split in order: raw pixels of 0 to 255 as floats (n, d), overwritten by the next chunk."""
     buffer = np.empty((min(_CHUNK, len(split)), split.images.shape[1]), dtype)
     for start in range(0, len(split), _CHUNK):
-        pixels = split.images[start : start + _CHUNK]
-        chunk = buffer[: len(pixels)]
-        np.copyto(chunk, pixels)
-        yield chunk, split.labels[start : start + _CHUNK]
+        images = split.images[start : start + _CHUNK]
+        pixels = buffer[: len(images)]
+        np.copyto(pixels, images)
+        yield pixels

@@ -1,5 +1,6 @@
 """What R runs minimise, as a function of raw pixels and the weights of standardised images."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,18 +27,24 @@ class Objective:
     standardization: Standardization
     bias_is_weight: bool = False
 
-    def gradients(self, pixels: Floats, labels: Labels, W: Floats, b: Floats) -> tuple[Floats, Floats]:
-        """Gradients of the cost on one batch with respect to W, (R, K, d), and b, (R, K).
+    def gradients(
+        self, pixels: Floats, labels: Labels, W: Floats, b: Floats, room: Floats | None = None
+    ) -> Iterator[tuple[Floats, Floats]]:
+        """Gradients of the cost on one batch with respect to W, (K, d), and b, (K,), of one run after another.
 
         ``pixels`` (n, d) are raw, 0 to 255, in the dtype of the weights. The penalty adds 2 lam W, and perhaps 2 lam b.
+        ``room`` (2, R, K, d) is overwritten; memory that is used again is faster than new. The weights of a run may be
+        changed as soon as its gradients are there: who uses them up at once finds all of them in the cache.
         """
-        grad_V, grad_b = gradients(pixels, labels, *self.standardization.fold(W, b), self.loss)
-        grad_W = self.standardization.unfold_gradient(grad_V, grad_b)
-        for run, lam in enumerate(self.lam):
-            grad_W[run] += W.dtype.type(2 * lam) * W[run]
-        if self.bias_is_weight:
-            grad_b += (2 * self.lam).astype(b.dtype)[:, None] * b
-        return grad_W, grad_b
+        folded, grad_W = np.empty((2, *W.shape), W.dtype) if room is None else room
+        _, grad_b = gradients(pixels, labels, *self.standardization.fold(W, b, folded), self.loss, grad_W)
+        for run, double in enumerate((2 * self.lam).astype(W.dtype)):
+            self.standardization.unfold_gradient(grad_W[run], grad_b[run])
+            if double:
+                grad_W[run] += double * W[run]
+            if self.bias_is_weight:
+                grad_b[run] += double * b[run]
+            yield grad_W[run], grad_b[run]
 
     def mean_loss(self, pixels: Floats, labels: Labels, W: Floats, b: Floats) -> Doubles:
         """The mean loss of a batch, without the penalty, (R,)."""

@@ -1,21 +1,19 @@
-"""One step of mini-batch gradient descent, for R runs at once."""
+"""One step of mini-batch gradient descent."""
+
+import math
 
 import numpy as np
 
-from cifar_linear.arrays import Bools, Floats
-from cifar_linear.nn.linear import penalty
+from cifar_linear.arrays import Floats
 
 
-def descend(W: Floats, b: Floats, grad_W: Floats, grad_b: Floats, eta: Floats) -> Bools:
-    """Subtract eta times the gradient from W (R, K, d) and b (R, K), in place.
+def descend(W: Floats, b: Floats, grad_W: Floats, grad_b: Floats, eta: float) -> bool:
+    """Subtract eta times the gradient from W (K, d) and b (K,), in place; tells whether all is finite then.
 
-    ``eta`` is (R,); a run with eta 0 stays as it is. ``grad_W`` and ``grad_b`` are used up.
-    Returns which runs are still finite, (R,).
+    ``grad_W`` is used up. With eta 0 everything stays as it is.
     """
-    rate = eta.astype(W.dtype)
-    grad_W *= rate[:, None, None]
-    grad_b *= rate[:, None]
+    rate = W.dtype.type(eta)
+    grad_W *= rate
     W -= grad_W
-    b -= grad_b
-    finite: Bools = np.isfinite(penalty(W)) & np.isfinite(b).all(axis=1)
-    return finite
+    b -= rate * grad_b
+    return math.isfinite(np.vdot(W, W)) and bool(np.isfinite(b).all())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -61,22 +62,31 @@ class Standardization:
         """Standardised images (n, d) from raw pixels of 0 to 255 (n, d)."""
         return (pixels - self.shift) * self.scale
 
-    def fold(self, W: Floats, b: Floats) -> tuple[Floats, Floats]:
+    def fold(self, W: Floats, b: Floats, out: Floats | None = None) -> tuple[Floats, Floats]:
         """Weights (R, K, d) and biases (R, K) that give raw pixels the scores of standardised images.
 
-        W ((x - shift) * scale) + b = V x + c with V = W * scale and c = b - V shift.
+        W ((x - shift) * scale) + b = V x + c with V = W * scale and c = b - V shift. V is put into ``out``, if there
+        is one.
         """
-        V = W * self.scale.astype(W.dtype)
-        return V, b - V @ self.shift.astype(W.dtype)
+        shift, scale = self._in(W.dtype)
+        V = np.multiply(W, scale, out=out)
+        return V, b - V @ shift
 
-    def unfold_gradient(self, grad_V: Floats, grad_c: Floats) -> Floats:
-        """The gradient with respect to W, (R, K, d), by the chain rule from those with respect to V and c of `fold`.
+    def unfold_gradient(self, grad_V: Floats, grad_c: Floats) -> None:
+        """Make of the gradients with respect to V (K, d) and c (K,) of `fold` that with respect to W, in their place.
 
-        dW = (dV - dc shift^T) * scale; db is dc itself. ``grad_V`` is used up.
+        By the chain rule dW = (dV - dc shift^T) * scale; db is dc itself.
         """
-        shift, scale = self.shift.astype(grad_V.dtype), self.scale.astype(grad_V.dtype)
-        # Run by run: what is needed in between stays in the cache, where that of a whole group would not.
-        for run in range(len(grad_V)):
-            grad_V[run] -= grad_c[run, :, None] * shift
-            grad_V[run] *= scale
-        return grad_V
+        shift, scale = self._in(grad_V.dtype)
+        grad_V -= np.multiply.outer(grad_c, shift)
+        grad_V *= scale
+
+    def _in(self, dtype: np.dtype[Any]) -> tuple[Floats, Floats]:
+        """Shift and scale, rounded once for all steps of a training."""
+        if dtype not in self._rounded:
+            self._rounded[dtype] = self.shift.astype(dtype), self.scale.astype(dtype)
+        return self._rounded[dtype]
+
+    @cached_property
+    def _rounded(self) -> dict[np.dtype[Any], tuple[Floats, Floats]]:
+        return {}
