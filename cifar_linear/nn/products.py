@@ -1,29 +1,33 @@
 """Matrix products in blocks that OpenBLAS multiplies where they lie.
 
 Before a product, a BLAS copies its factors into a shape that suits the processor. With ten classes that costs as much
-as the product. For processors with AVX-512, OpenBLAS leaves it out where a product is small: at most 100**3
+as the product. On processors with AVX-512, OpenBLAS leaves it out where a product is small: at most 100**3
 multiplications, and where both factors are read along their rows at most 1200 results (its source,
-kernel/x86_64/sgemm_small_kernel_permit_skylakex.c). Elsewhere blocks neither help nor harm.
+kernel/x86_64/sgemm_small_kernel_permit_skylakex.c). With any other BLAS all is one block.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from cifar_linear.arrays import Floats
 
+_ARCHITECTURES = ("SkylakeX", "Cooperlake", "SapphireRapids")
 _MOST_MULTIPLICATIONS = 100**3
 _MOST_RESULTS = 1200
-# Blocks narrower than these gain less than they cost.
-_FEWEST_ROWS = 20
+# What else was fastest when measured: as many rows of images as may be for a few rows of weights, four for more of
+# them, of which then no more than half a mebibyte at once; blocks of features that are not too narrow.
+_FEW_WEIGHTS = 24
+_FEW_IMAGES = 4
+_MOST_WEIGHTS = 2**17
 _FEWEST_FEATURES = 64
 
 
 def rows_times_rows(X: Floats, V: Floats) -> Floats:
     """X V^T, (n, k), from X (n, d) and V (k, d): blocks of rows of X, and of features, whose products are summed."""
     (n, d), k = X.shape, len(V)
-    rows = _part(n, _MOST_RESULTS // k, at_least=_FEWEST_ROWS)
-    features = _part(d, _MOST_MULTIPLICATIONS // (rows * k)) if rows * k <= _MOST_RESULTS else d
+    rows, features = _blocks_of_rows(n, k, d)
     of_X = X.reshape(n // rows, rows, d // features, features).transpose(2, 0, 1, 3)
     of_V = V.reshape(k, d // features, features).transpose(1, 2, 0)
     products = np.matmul(of_X, of_V[:, None])
@@ -34,17 +38,37 @@ def rows_times_rows(X: Floats, V: Floats) -> Floats:
 def columns_times_columns(G: Floats, X: Floats, out: Floats) -> None:
     """G^T X into ``out`` (k, d), from G (n, k) and X (n, d), by blocks of features."""
     (n, k), d = G.shape, X.shape[1]
-    features = _part(d, _MOST_MULTIPLICATIONS // (n * k), at_least=_FEWEST_FEATURES)
+    features = _features_of_columns(n, k, d)
     of_X = X.reshape(n, d // features, features).transpose(1, 0, 2)
     np.matmul(G.T, of_X, out=out.reshape(k, d // features, features).transpose(1, 0, 2))
 
 
 @lru_cache
-def _part(length: int, most: int, at_least: int = 1) -> int:
-    """The largest divisor of ``length`` that is not above ``most``; all of it if that is below ``at_least``.
+def _blocks_of_rows(n: int, k: int, d: int) -> tuple[int, int]:
+    """How many images and features a block of `rows_times_rows` has."""
+    rows = _part(n, _MOST_RESULTS // k if k <= _FEW_WEIGHTS else _FEW_IMAGES)
+    if not multiplies_in_place() or rows < min(n, _FEW_IMAGES) or rows * k > _MOST_RESULTS:
+        return n, d
+    return rows, _part(d, min(_MOST_MULTIPLICATIONS // (rows * k), _MOST_WEIGHTS // k))
 
-    >>> _part(3072, 1000), _part(3072, 100, at_least=128), _part(37, 120, at_least=50)
-    (768, 3072, 37)
+
+@lru_cache
+def _features_of_columns(n: int, k: int, d: int) -> int:
+    """How many features a block of `columns_times_columns` has."""
+    features = _part(d, _MOST_MULTIPLICATIONS // (n * k))
+    return features if multiplies_in_place() and features >= min(d, _FEWEST_FEATURES) else d
+
+
+def _part(length: int, most: int) -> int:
+    """The largest divisor of ``length`` that is not above ``most``, or 1.
+
+    >>> _part(3072, 1000), _part(37, 120), _part(37, 30)
+    (768, 37, 1)
     """
-    part = next((part for part in range(min(length, most), 0, -1) if length % part == 0), length)
-    return part if part >= at_least or part == length else length
+    return next((part for part in range(min(length, most), 0, -1) if length % part == 0), 1)
+
+
+@cache
+def multiplies_in_place() -> bool:
+    """Whether the BLAS that NumPy uses leaves small factors where they are."""
+    return any(library.get("architecture") in _ARCHITECTURES for library in threadpool_info())
