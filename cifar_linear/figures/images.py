@@ -21,17 +21,17 @@ def template_figure(
     from the smallest to the largest of the run: then one sees which of its classes are strong.
     """
     figure = new_figure(max(4.5, 0.9 * len(class_names)), 0.3 + 0.9 * len(weights))
-    grid = figure.subplots(len(weights), len(class_names), squeeze=False)
-    for line, (run, W) in zip(grid, weights.items(), strict=True):
+    axes = _sheet(figure, len(class_names), len(weights))
+    for line, W in enumerate(weights.values()):
         templates = as_pictures(W, image_shape)
         low, high = (f(templates, axis=None if common_scale else (1, 2, 3), keepdims=True) for f in (np.min, np.max))
         span = np.where(high > low, high - low, 1)
-        for axes, picture, name in zip(line, (templates - low) / span, class_names, strict=True):
-            _show(axes, picture)
-            if axes in grid[0]:
-                axes.set_title(name, fontsize=8)
-        if len(weights) > 1:
-            line[0].set_ylabel(run.replace(", ", "\n"), rotation=0, ha="right", va="center", fontsize=8)
+        for column, picture in enumerate((templates - low) / span):
+            _show(axes, picture, column, line)
+    axes.xaxis.tick_top()
+    axes.set_xticks(range(len(class_names)), class_names)
+    if len(weights) > 1:
+        axes.set_yticks(range(len(weights)), [run.replace(", ", "\n") for run in weights])
     return figure
 
 
@@ -42,16 +42,14 @@ def image_figure(
     """Images (d,) of 0 to 255 in rows of up to ``columns``, each below its title; None leaves a place empty."""
     columns = min(columns, len(pictures))
     lines = -(-len(pictures) // columns)
-    figure = new_figure(0.95 * columns, (0.85 + 0.16 * (1 + titles[0].count("\n"))) * lines)
-    grid = figure.subplots(lines, columns, squeeze=False).ravel()
-    for axes in grid[len(pictures) :]:
-        axes.set_axis_off()
-    for axes, picture, title in zip(grid, pictures, titles, strict=False):
-        if picture is None:
-            axes.set_axis_off()
-            continue
-        _show(axes, as_pictures(picture[None], image_shape)[0] / 255)
-        axes.set_title(title, fontsize=7, pad=2)
+    pitch = 1 + 0.19 * (1 + titles[0].count("\n"))
+    figure = new_figure(0.95 * columns, 0.97 * pitch * lines)
+    axes = _sheet(figure, columns, lines, pitch)
+    for place, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
+        if picture is not None:
+            line, column = divmod(place, columns)
+            _show(axes, as_pictures(picture[None], image_shape)[0] / 255, column, line * pitch)
+            axes.text(column, line * pitch - 0.5, title, ha="center", va="bottom", fontsize=7, in_layout=False)
     return figure
 
 
@@ -61,10 +59,29 @@ def as_pictures(rows: Floats | Images, image_shape: tuple[int, ...]) -> Doubles:
     return rows.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).astype(np.float64)
 
 
-def _show(axes: Axes, picture: Any) -> None:
-    """A picture (height, width, channels) with values from 0 to 1; one channel is grey."""
-    axes.imshow(picture if picture.shape[-1] == 3 else picture[..., 0], cmap="gray", vmin=0, vmax=1)
-    axes.set_xticks([])
-    axes.set_yticks([])
+def _sheet(figure: Figure, columns: int, lines: int, pitch: float = 1) -> Axes:
+    """Axes with a place of size 1 for each image, those of a line ``pitch`` below those of the line above.
+
+    One for all images: axes of their own would take most of the time that a figure takes.
+    """
+    axes = figure.subplots()
+    axes.set(aspect="equal", xlim=(-0.5, columns - 0.5), ylim=(lines * pitch - pitch + 0.5, 0.5 - pitch), yticks=[])
+    axes.set(xticks=[])
+    axes.set_autoscale_on(False)
+    axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
+    return axes
+
+
+def _show(axes: Axes, picture: Any, x: float, y: float) -> None:
+    """A picture (height, width, channels) with values from 0 to 1 around a point; one channel is grey."""
+    height, width, channels = picture.shape
+    right, down = (0.46 * size / max(height, width) for size in (width, height))
+    axes.imshow(
+        picture if channels == 3 else picture[..., 0],
+        extent=(x - right, x + right, y + down, y - down),
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+    )

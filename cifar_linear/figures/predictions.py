@@ -65,7 +65,8 @@ def confusion_figure(confusion: Integers, class_names: Sequence[str]) -> Figure:
     for row, column in np.ndindex(confusion.shape):
         count = int(confusion[row, column])
         ink = "white" if count > dark else "black"
-        axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=ink)
+        # The layout need not ask a hundred numbers whether they stay within their squares.
+        axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=ink, in_layout=False)
     precision, recall = precision_and_recall(confusion)
     for k in range(classes):
         axes.text(classes - 0.3, k, _percent(recall[k]), va="center", fontsize=8)
