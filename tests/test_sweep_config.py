@@ -40,6 +40,42 @@ def test_a_grid_that_cannot_be_run_is_refused_with_its_line(sweep_file, grid, me
     assert message in str(caught.value)
 
 
+def test_listed_cells_each_meet_the_whole_grid(sweep_file):
+    listed = [{"lambda": 0, "eta": 0.1}, {"lambda": 1, "eta": 0.001}]
+    sweep = read_sweep(sweep_file({"seed": [1, 2]}, cells=listed))
+    found = [(cell.config.lam, cell.config.eta, cell.config.seed) for cell in sweep.cells]
+    assert found == [(0, 0.1, 1), (0, 0.1, 2), (1, 0.001, 1), (1, 0.001, 2)]
+    assert sweep.cells[0].name == "lambda-0_eta-0.1_seed-1"
+    again = sweep_file({})
+    again.write_text(sweep.text)
+    assert read_sweep(again).cells == sweep.cells
+
+
+@pytest.mark.parametrize(
+    ("cells", "grid", "message"),
+    [
+        ([{"lamda": 1}], {}, "lamda: unknown key; did you mean 'lambda'?"),
+        ([{"eta": 0.1}, {"eta": -1}], {}, "eta: must be greater than 0, found -1"),
+        ([{"eta": 0.1}, {"lambda": 1}], {}, "cells.1: has the keys lambda, the first of the cells eta"),
+        ([{"eta": 0.1}], {"eta": [1]}, "cells.0.eta: is in the grid as well; leave out one"),
+        ([{"eta": 0.1}, {"eta": 0.1}], {}, "cells: two cells come to the same config: eta 0.1; and eta 0.1"),
+        ([{"eta.x": 1}], {}, "cells.0.eta.x: eta has no keys of its own"),
+        ({"eta": 0.1}, {}, "cells: must be a list, found"),
+    ],
+)
+def test_listed_cells_that_cannot_be_run_are_refused(sweep_file, cells, grid, message):
+    with pytest.raises(ConfigError) as caught:
+        read_sweep(sweep_file(grid, cells=cells))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [["--set", "eta=0.5"], ["--set", "eta=0.5", "--seeds", 2]])
+def test_an_override_of_what_the_cells_decide_is_refused(sweep, sweep_file, options):
+    result = sweep(sweep_file({}, cells=[{"eta": 0.1}]), *options)
+    assert result.exit_code == 2
+    assert "--set eta=0.5: eta: is in the cells, which decide; leave out one" in result.stderr
+
+
 def test_every_problem_of_file_and_cells_is_told_once(sweep_file):
     with pytest.raises(ConfigError) as caught:
         read_sweep(sweep_file({"eta": [-1, 0.1], "lambda": [0, 1], "epochs": [0]}))

@@ -1,15 +1,15 @@
-"""From a YAML file with a base config and a grid to the configs of all its cells, or to every problem at once."""
+"""From a YAML file with a base config and what varies to the configs of all cells, or to every problem at once."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,12 +33,15 @@ class SweepFile(BaseModel):
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(
         default={}, description="keys of the config, with dots between levels, each with the list of its values"
     )
+    cells: list[dict[str, Any]] = Field(
+        default=[], description="settings that belong together, each time the same keys; every one meets the whole grid"
+    )
     select_by: SelectBy = Field("validation_accuracy", description="the figure that chooses among the cells")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination of the grid's values, and the config that it gives."""
+    """One combination of values, and the config that it gives."""
 
     settings: Mapping[str, Any]
     config: Config
@@ -52,7 +55,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All cells of a grid, in its order: the last key changes fastest.
+    """All cells, those of the list before the grid's, whose last key changes fastest.
 
     Attributes:
         cells: at least one.
@@ -94,32 +97,87 @@ def _sweep(
     base: Tree, tree: Tree, file: SweepFile, problems: list[Problem], overrides: Sequence[str], seeds: int | None
 ) -> Sweep:
     grid = dict(file.grid)
+    listed_keys = set().union(*file.cells)
     for override in overrides:
         key = override.partition("=")[0].strip()
-        if key in grid:
-            problems.append(Problem(Place(f"--set {override}"), (key,), "is in the grid, which decides; leave out one"))
+        for what, keys in (("grid, which decides", grid), ("cells, which decide", listed_keys)):
+            if key in keys:
+                message = f"is in the {what}; leave out one"
+                problems.append(Problem(Place(f"--set {override}"), (key,), message))
         problems += parse_override(base, override)
     if seeds is not None:
-        if "seed" in grid:
-            problems.append(
-                Problem(tree.place(("grid", "seed")), ("grid", "seed"), "is what --seeds sets; leave out one")
-            )
+        for path in (("grid", "seed"), ("cells", 0, "seed")):
+            if "seed" in (grid if path[0] == "grid" else listed_keys):
+                problems.append(Problem(tree.place(path), path, "is what --seeds sets; leave out one"))
         first = base.values.get("seed", Config.model_fields["seed"].default)
         grid["seed"] = [first + i for i in range(seeds)] if isinstance(first, int) else [first]
-    problems += _problems_of_grid(grid, tree, file.select_by)
-    few = prod(map(len, grid.values())) <= _MOST_CELLS
-    cells, more = _cells(base, grid, tree) if few else ([], [])
+    axes = _axes(file.cells, grid, tree)
+    problems += [*_problems_of_grid(grid, tree), *_problems_of_cells(file.cells, grid, tree)]
+    problems += _problems_of_choice(axes, tree, file.select_by)
+    few = prod(map(len, axes)) <= _MOST_CELLS
+    cells, more = _cells(base, axes, tree) if few else ([], [])
     if problems or more:
         raise ConfigError(listed(problems + more))
-    text = yaml.safe_dump({"base": base.values, "grid": grid, "select_by": file.select_by}, sort_keys=False)
+    varied = {name: what for name, what in (("cells", file.cells), ("grid", grid)) if what}
+    text = yaml.safe_dump({"base": base.values, **varied, "select_by": file.select_by}, sort_keys=False)
     return Sweep(cells, file.select_by, text)
 
 
-def _problems_of_grid(grid: Mapping[str, list[Any]], tree: Tree, select_by: SelectBy) -> list[Problem]:
+class _Setting(NamedTuple):
+    """A value for a key, and where it stands."""
+
+    key: str
+    value: Any
+    path: tuple[str | int, ...]
+    place: Place
+
+
+_Axes = list[list[list[_Setting]]]
+"""A cell has one of the choices of each axis; a choice is settings that belong together."""
+
+
+def _axes(cells: Sequence[Mapping[str, Any]], grid: Mapping[str, list[Any]], tree: Tree) -> _Axes:
+    axes: _Axes = []
+    if cells:
+        together = []
+        for i, cell in enumerate(cells):
+            paths = [("cells", i, key) for key in cell]
+            together.append([_Setting(path[2], cell[path[2]], path, tree.place(path)) for path in paths])
+        axes.append(together)
+    for key, values in grid.items():
+        path = ("grid", key)
+        axes.append([[_Setting(key, value, path, tree.place((*path, i)))] for i, value in enumerate(values)])
+    return axes
+
+
+def _problems_of_choice(axes: _Axes, tree: Tree, select_by: SelectBy) -> list[Problem]:
     problems = []
-    if select_by == "validation_loss" and len(grid.get("loss", ())) > 1:
+    losses = {str(setting.value) for axis in axes for choice in axis for setting in choice if setting.key == "loss"}
+    if select_by == "validation_loss" and len(losses) > 1:
         message = "validation_loss cannot choose among losses of different scales; select by validation_accuracy"
         problems.append(Problem(tree.place(("select_by",)), ("select_by",), message))
+    if (count := prod(map(len, axes))) > _MOST_CELLS:
+        problems.append(Problem(tree.place(("grid",)), ("grid",), f"has {count} cells; at most {_MOST_CELLS} are run"))
+    return problems
+
+
+def _problems_of_cells(
+    cells: Sequence[Mapping[str, Any]], grid: Mapping[str, list[Any]], tree: Tree
+) -> Iterator[Problem]:
+    for i, cell in enumerate(cells):
+        path = ("cells", i)
+        if cell.keys() != cells[0].keys():
+            message = (
+                f"has the keys {', '.join(cell) or 'none'}, the first of the cells {', '.join(cells[0]) or 'none'}"
+            )
+            yield Problem(tree.place(path), path, message)
+        for key in cell:
+            if key in grid:
+                yield Problem(tree.place((*path, key)), (*path, key), "is in the grid as well; leave out one")
+
+
+def _problems_of_grid(grid: Mapping[str, list[Any]], tree: Tree) -> list[Problem]:
+    problems = []
     for key, values in grid.items():
         path = ("grid", key)
         problems += [
@@ -130,26 +188,25 @@ def _problems_of_grid(grid: Mapping[str, list[Any]], tree: Tree, select_by: Sele
         for i, value in enumerate(values):
             if any(value == other and type(value) is type(other) for other in values[:i]):
                 problems.append(Problem(tree.place((*path, i)), path, f"{as_text(value)} stands there twice"))
-    if (count := prod(map(len, grid.values()))) > _MOST_CELLS:
-        problems.append(Problem(tree.place(("grid",)), ("grid",), f"has {count} cells; at most {_MOST_CELLS} are run"))
     return problems
 
 
-def _cells(base: Tree, grid: Mapping[str, list[Any]], tree: Tree) -> tuple[list[Cell], list[Problem]]:
+def _cells(base: Tree, axes: _Axes, tree: Tree) -> tuple[list[Cell], list[Problem]]:
     """Every cell; where there are problems, each of them once, though many cells may have it."""
     cells, problems = list[Cell](), dict[str, Problem]()
     known: dict[Config | None, Mapping[str, Any]] = {}
-    for choice in product(*(range(len(values)) for values in grid.values())):
+    first = axes[0][0][0].path[0] if axes and axes[0][0] else "base"
+    for choices in product(*axes):
         of_cell = base.copy()
-        settings = {key: grid[key][i] for key, i in zip(grid, choice, strict=True)}
-        for (key, value), i in zip(settings.items(), choice, strict=True):
-            path, place = tuple(key.split(".")), tree.place(("grid", key, i))
-            for message in of_cell.set(path, value, place):
-                problems.setdefault(key, Problem(place, ("grid", key), message))
+        chosen = [setting for choice in choices for setting in choice]
+        settings = {setting.key: setting.value for setting in chosen}
+        for setting in chosen:
+            for message in of_cell.set(tuple(setting.key.split(".")), setting.value, setting.place):
+                problems.setdefault(setting.key, Problem(setting.place, setting.path, message))
         config, more = validated(Config, of_cell)
         if config in known:
             message = f"two cells come to the same config: {as_text(known[config])}; and {as_text(settings)}"
-            problems.setdefault("same", Problem(tree.place(("grid",)), ("grid",), message))
+            problems.setdefault("same", Problem(tree.place((first,)), (first,), message))
         if config:
             known[config] = settings
             cells.append(Cell(settings, config))
