@@ -1,0 +1,195 @@
+"""Where the time of workload (a) goes, and how near that is to what the processor can do."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from processes import measured
+from threadpoolctl import threadpool_limits
+from work import ONE, Work
+
+import cifar_linear
+from cifar_linear import evaluation, training
+from cifar_linear.config.models import Config
+from cifar_linear.data.batches import Batches
+from cifar_linear.nn import linear, objective, products
+from cifar_linear.nn.standardization import Standardization
+from cifar_linear.unpacking import Group, blas_threads, load_dataset
+
+_FIRST_STEP = """
+import os, time
+from cifar_linear import training
+from cifar_linear.__main__ import main
+def first_step(*_):
+    print("after", time.time() - {started}, flush=True)
+    os._exit(0)
+training._update = first_step
+main()
+"""
+
+
+def gemm_peak(threads: int) -> float:
+    """Multiplications and additions per second of a large float32 product."""
+    A = np.ones((2048, 2048), np.float32)
+    with threadpool_limits(threads, user_api="blas"):
+        return 2 * 2048**3 / fastest(lambda: A @ A, 5)
+
+
+def bandwidth() -> float:
+    """Bytes per second, read and written, of a copy that fits in no cache."""
+    source = np.ones(2**26, np.float32)
+    target = np.empty_like(source)
+    return 2 * source.nbytes / fastest(lambda: np.copyto(target, source), 5)
+
+
+def products_alone(runs: int = 1) -> dict[str, float]:
+    """Seconds that the two products of a step take on their own: as NumPy does them, and in blocks."""
+    rng = np.random.default_rng(0)
+    X, V, G = (rng.random(shape, np.float32) for shape in ((100, 3072), (10 * runs, 3072), (100, 10 * runs)))
+    out = np.empty_like(V)
+
+    def plain() -> None:
+        np.matmul(X, V.T)
+        np.matmul(G.T, X, out=out)
+
+    def in_blocks() -> None:
+        products.rows_times_rows(X, V)
+        products.columns_times_columns(G, X, out)
+
+    found = {}
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found[f"plain, {threads} thread{'s' * (threads > 1)}"] = usual(plain, 1000)
+    with threadpool_limits(1, user_api="blas"):
+        found["in blocks, 1 thread"] = usual(in_blocks, 1000)
+    return found
+
+
+def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
+    """Median seconds of each part of a training step, and of one evaluation and of a step while nothing is timed."""
+    config = Config.model_validate(work.config())
+    dataset = load_dataset(config, data)
+    group = Group.of([config], dataset)
+    batches = Batches(dataset.train, n_batch=config.n_batch, shuffle=True, seed=config.seed, dtype=config.dtype)
+    state, found = group.first_state(), defaultdict[str, list[float]](list)
+    room, eta = np.empty((2, *state.weights.W.shape), np.float32), np.array([config.eta])
+
+    def epochs(count: int) -> None:
+        for epoch in range(1, count + 1):
+            coming = iter(batches(epoch))
+            while True:
+                started = perf_counter()
+                batch = next(coming, None)
+                gathered = perf_counter()
+                if batch is None:
+                    break
+                training._update(state, group.objective, *batch, eta, room)
+                found["gather and cast"].append(gathered - started)
+                found["whole step"].append(perf_counter() - started)
+
+    with blas_threads(config):
+        epochs(5)
+        whole = median(found.pop("whole step"))
+        gather = median(found.pop("gather and cast"))
+        with (
+            _timed(Standardization, "fold", found["standardisation into the weights"]),
+            _timed(linear, "rows_times_rows", found["forward product"]),
+            _timed(objective, "gradients", found["forward, loss, backward"]),
+            _timed(linear, "columns_times_columns", found["backward product"]),
+            _timed(Standardization, "unfold_gradient", found["standardisation out of the gradient"]),
+            _timed(training, "descend", found["update"]),
+        ):
+            epochs(5)
+        parts = {name: median(times) for name, times in found.items() if name not in ("whole step", "gather and cast")}
+        splits = dataset.train, dataset.validation
+        figures = [usual(lambda split=split: evaluation.evaluate(state.weights, split, group.objective), 10) for split in splits]  # type: ignore[misc]
+    both = parts.pop("forward, loss, backward")
+    parts["loss and its gradient"] = both - parts["forward product"] - parts["backward product"]
+    parts = {"gather and cast": gather, **parts}
+    parts["the rest, Python itself"] = whole - sum(parts.values())
+    return {**parts, "whole step": whole, "evaluation": sum(figures)}
+
+
+def around_the_loop(command: list[str], data: Path) -> dict[str, float]:
+    """Seconds of what a process does besides: imports, reading the images."""
+    python = [sys.executable, "-c"]
+    bare = usual_cost([*python, "pass"])
+    config = Config.model_validate(ONE.config())
+    return {
+        "Python itself": bare,
+        "import": usual_cost([*python, "import cifar_linear.cli.train, cifar_linear.experiment"]) - bare,
+        "load": usual(lambda: load_dataset(config, data), 5),
+        "--help": usual_cost([sys.executable, "-m", "cifar_linear", "--help"]),
+        "first step": median(_until_first_step(command) for _ in range(7)),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of ours and the others, as far as they are installed."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # only here
+
+    found = {"cifar-linear": cifar_linear.__version__}
+    for name in ("numpy", "torch", "jax", "scikit-learn"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def usual_cost(command: list[str]) -> float:
+    """Median seconds of a process."""
+    return median(measured(command).wall for _ in range(7))
+
+
+def usual(function: Callable[[], Any], times: int) -> float:
+    """Median seconds of a call."""
+    function()
+    return median(_seconds(function) for _ in range(times))
+
+
+def fastest(function: Callable[[], Any], times: int) -> float:
+    """Seconds of the fastest of several calls."""
+    return min(_seconds(function) for _ in range(times))
+
+
+def _seconds(function: Callable[[], Any]) -> float:
+    started = perf_counter()
+    function()
+    return perf_counter() - started
+
+
+def _until_first_step(command: list[str]) -> float:
+    """Seconds from the call of a training to its first update, on images that were read before."""
+    import subprocess  # noqa: PLC0415  # only here
+    import time  # noqa: PLC0415
+
+    words = [sys.executable, "-c", _FIRST_STEP.format(started=time.time()), *command[3:]]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout  # noqa: S603  # our own words
+    return float(said.split()[-1])
+
+
+@contextmanager
+def _timed(where: Any, name: str, times: list[float]) -> Iterator[None]:
+    """Let every call of a function note how long it took."""
+    function = getattr(where, name)
+
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        started = perf_counter()
+        result = function(*args, **kwargs)
+        times.append(perf_counter() - started)
+        return result
+
+    setattr(where, name, noting)
+    try:
+        yield
+    finally:
+        setattr(where, name, function)

@@ -1,0 +1,164 @@
+"""The same work by ours and by what a user would take instead; writes docs/performance.md.
+
+Whole processes, one after another in turns, so that a slow moment of the machine meets all of them. Needs CIFAR-10 in
+the folder that CIFAR_LINEAR_DATA names, and the extra ``bench``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import anatomy
+import page
+from processes import Cost, measured
+from work import (
+    EVERYTHING,
+    FOUR,
+    GROWTH,
+    LOGISTIC,
+    NINE,
+    ONE,
+    Work,
+    disagreements,
+    our_command,
+    our_figures,
+    peer_command,
+    peer_figures,
+)
+
+HERE = Path(__file__).parent
+PEERS: Mapping[str, Sequence[str]] = {
+    "a": ("pytorch_tensors", "pytorch_dataloader", "jax_jit"),
+    "b": ("pytorch_tensors", "pytorch_dataloader", "jax_jit", "jax_vmap"),
+    "c": ("pytorch_tensors", "jax_jit", "jax_vmap"),
+    "d": ("pytorch_tensors", "pytorch_dataloader", "jax_jit"),
+    "e": ("sklearn_sgd",),
+}
+GROWING = ("ours", "pytorch_tensors", "jax_vmap")
+OURS, WITH_FIGURES = "ours", "ours, with figures"
+
+
+@dataclass
+class Row:
+    """What one program needed for one workload, time after time, and where its results differ from ours."""
+
+    work: str
+    program: str
+    costs: list[Cost]
+    disagreements: Sequence[str] = ()
+
+    def to_tree(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self) | {"costs": [cost._asdict() for cost in self.costs]}
+
+
+def main() -> None:
+    """Measure and write, or only write."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--repeat", type=int, default=5, help="how often each program does each work (default: 5)")
+    parser.add_argument("--only", nargs="*", choices=[*PEERS, "growth", "anatomy"], help="measure these anew")
+    parser.add_argument("--epochs", type=int, help="other than 40; for trying this out")
+    parser.add_argument("--results", type=Path, default=HERE / "results.json", help="where what was measured is kept")
+    parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "performance.md", help="what is written")
+    options = parser.parse_args()
+    wanted = [*PEERS, "growth", "anatomy"] if options.only is None else options.only
+    known = json.loads(options.results.read_text()) if options.only is not None and options.results.exists() else {}
+    with tempfile.TemporaryDirectory() as scratch:
+        data = Path(os.environ["CIFAR_LINEAR_DATA"]) if wanted else Path()
+        for work in (ONE, FOUR, NINE, EVERYTHING, LOGISTIC):
+            if work.name in wanted:
+                shorter = replace(work, epochs=options.epochs or work.epochs)
+                known[work.name] = [row.to_tree() for row in _compared(shorter, data, Path(scratch), options.repeat)]
+                _keep(known, options.results)
+        if "growth" in wanted:
+            known["growth"] = _growth(data, Path(scratch), options.repeat)
+        if "anatomy" in wanted:
+            known["anatomy"] = _anatomy(data, Path(scratch))
+    _keep(known, options.results)
+    page.write(known, options.page)
+
+
+def _keep(known: dict[str, Any], results: Path) -> None:
+    machine = {"system": f"{platform.system()} {platform.release()}", "processor": _processor()}
+    known["about"] = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": machine | {"cores": os.cpu_count()},
+        "versions": {"Python": platform.python_version(), **anatomy.versions()},
+    }
+    results.write_text(json.dumps(known, indent=1) + "\n")
+
+
+def _processor() -> str:
+    """Its name, as far as the system tells."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
+
+
+def _compared(work: Work, data: Path, scratch: Path, repeat: int) -> list[Row]:
+    """One workload by everybody, in turns."""
+    programs = [OURS, *([WITH_FIGURES] if work.name == "a" else []), *PEERS[work.name]]
+    rows = {program: Row(work.name, program, []) for program in programs}
+    for turn in range(repeat):
+        ours: list[dict[str, float]] = []
+        for program in programs:
+            with tempfile.TemporaryDirectory(dir=scratch) as folder:
+                command, figures = _program(program, work, data, Path(folder))
+                rows[program].costs.append(measured(command))
+                theirs = figures()
+            ours = ours or theirs
+            rows[program].disagreements = disagreements(work, ours, theirs)
+            print(f"({work.name}) {program}, {turn + 1} of {repeat}: {rows[program].costs[-1].wall:.2f} s", flush=True)
+    return list(rows.values())
+
+
+def _program(
+    program: str, work: Work, data: Path, folder: Path
+) -> tuple[list[str], Callable[[], list[dict[str, float]]]]:
+    """The command, and how to read what came of it."""
+    if program in (OURS, WITH_FIGURES):
+        command = our_command(work, data, folder, figures=program == WITH_FIGURES)
+        return command, lambda: our_figures(folder)
+    return peer_command(program, work, data, folder), lambda: peer_figures(work, folder)
+
+
+def _growth(data: Path, scratch: Path, repeat: int) -> dict[str, Any]:
+    """Median seconds by what grows, its size and the program."""
+    found: dict[str, Any] = {}
+    for what, works in GROWTH.items():
+        for size, work in works.items():
+            seconds: dict[str, list[float]] = {program: [] for program in GROWING}
+            for _ in range(repeat):
+                for program, times in seconds.items():
+                    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+                        times.append(measured(_program(program, work, data, Path(folder))[0]).wall)
+            of_size = {program: median(times) for program, times in seconds.items()}
+            found.setdefault(what, {})[size] = of_size
+            print(f"{what} {size}: {of_size}", flush=True)
+    return found
+
+
+def _anatomy(data: Path, scratch: Path) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        around = anatomy.around_the_loop(our_command(ONE, data, Path(folder)), data)
+    return {
+        "parts": anatomy.parts_of_a_step(ONE, data),
+        "products": anatomy.products_alone(),
+        "around": around,
+        "gemm": {threads: anatomy.gemm_peak(threads) for threads in (1, 2)},
+        "bandwidth": anatomy.bandwidth(),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What every peer reads and writes: the work, the images of the published files, and the results.
+
+The work is a JSON file: ``data`` (folder), ``train``, ``validation`` and ``test`` (batch names), ``held_out`` (a file
+with the rows of the training batches that are the validation images instead, or null), ``settings`` (a list of
+``lambda`` and ``eta``), ``loss``, ``n_batch``, ``epochs``, ``flip`` and ``seed``.
+"""
+
+import csv
+import json
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+
+COLUMNS = ("train_loss", "train_cost", "train_accuracy", "validation_loss", "validation_cost", "validation_accuracy")
+
+
+def work():
+    """The work that the command line names, and the folder for its results."""
+    path, results = map(Path, sys.argv[1:])
+    results.mkdir(parents=True, exist_ok=True)
+    return json.loads(path.read_text()), results
+
+
+def images(work):
+    """Training, validation and test images (n, 3072), uint8, each with labels (n,)."""
+    training, validation, test = (_batches(work["data"], work[name]) for name in ("train", "validation", "test"))
+    if work["held_out"]:
+        chosen = np.zeros(len(training[1]), bool)
+        chosen[np.load(work["held_out"])] = True
+        training, validation = [part[~chosen] for part in training], [part[chosen] for part in training]
+    return training, validation, test
+
+
+def _batches(folder, names):
+    if not names:
+        return None
+    read = [
+        pickle.loads(Path(folder, "cifar-10-batches-py", name).read_bytes(), encoding="bytes")  # noqa: S301  # as one does
+        for name in names
+    ]
+    return [np.concatenate([batch[b"data"] for batch in read]), np.concatenate([batch[b"labels"] for batch in read])]
+
+
+def write(results, setting, rows, test_accuracy, W, b):
+    """The results of one setting: a row for each epoch, the test accuracy, and the weights W (10, 3072) and b (10,)."""
+    with (results / f"{setting}.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(COLUMNS)
+        table.writerows(rows)
+    np.savez(results / f"{setting}.npz", W=W, b=b)
+    figures = dict(zip(COLUMNS, map(float, rows[-1]), strict=True))
+    (results / f"{setting}.json").write_text(json.dumps({**figures, "test_accuracy": float(test_accuracy)}))

@@ -1,0 +1,48 @@
+"""scikit-learn's `SGDClassifier`: one logistic loss for each class, a step for each image.
+
+Steps of eta / n_batch for each of n_batch images are in the mean the step of size eta for all of them; our loss is the
+mean over the classes and theirs the sum, so eta and lambda are scaled by the number of classes.
+"""
+
+import common
+import numpy as np
+from sklearn.linear_model import SGDClassifier
+
+CLASSES = np.arange(10)
+
+
+def main():
+    """Do the work."""
+    work, results = common.work()
+    splits = [(images / np.float32(255), labels) for images, labels in common.images(work)]
+    mean, std = splits[0][0].mean(axis=0), splits[0][0].std(axis=0)
+    training, validation, test = (((images - mean) / std, labels) for images, labels in splits)
+    for number, setting in enumerate(work["settings"]):
+        lam = setting["lambda"]
+        model = SGDClassifier(
+            loss="log_loss",
+            penalty="l2",
+            alpha=2 * lam * len(CLASSES),
+            learning_rate="constant",
+            eta0=setting["eta"] / work["n_batch"] / len(CLASSES),
+            random_state=work["seed"],
+            n_jobs=2,
+        )
+        rows = []
+        for _ in range(work["epochs"]):
+            model.partial_fit(*training, classes=CLASSES)
+            rows.append([*evaluate(model, *training, lam), *evaluate(model, *validation, lam)])
+        _, _, accuracy = evaluate(model, *test, lam)
+        common.write(results, number, rows, accuracy, model.coef_, model.intercept_)
+
+
+def evaluate(model, images, labels, lam):
+    """Loss, cost and accuracy, as ours are defined."""
+    scores = model.decision_function(images)
+    signs = np.where(labels[:, None] == CLASSES, -1, 1)
+    loss = np.logaddexp(0, signs * scores).mean()
+    return loss, loss + lam * np.square(model.coef_).sum(), np.mean(scores.argmax(axis=1) == labels)
+
+
+if __name__ == "__main__":
+    main()
