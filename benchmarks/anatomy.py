@@ -110,7 +110,10 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
             epochs(5)
         parts = {name: median(times) for name, times in found.items() if name not in ("whole step", "gather and cast")}
         splits = dataset.train, dataset.validation
-        figures = [usual(lambda split=split: evaluation.evaluate(state.weights, split, group.objective), 10) for split in splits]  # type: ignore[misc]
+        figures = [
+            usual(lambda split=split: evaluation.evaluate(state.weights, split, group.objective), 10)
+            for split in splits
+        ]  # type: ignore[misc]
     both = parts.pop("forward, loss, backward")
     parts["loss and its gradient"] = both - parts["forward product"] - parts["backward product"]
     parts = {"gather and cast": gather, **parts}

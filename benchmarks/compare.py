@@ -81,7 +81,7 @@ def main() -> None:
                 known[work.name] = [row.to_tree() for row in _compared(shorter, data, Path(scratch), options.repeat)]
                 _keep(known, options.results)
         if "growth" in wanted:
-            known["growth"] = _growth(data, Path(scratch), options.repeat)
+            known["growth"] = _growth(data, Path(scratch), (options.repeat + 1) // 2)
         if "anatomy" in wanted:
             known["anatomy"] = _anatomy(data, Path(scratch))
     _keep(known, options.results)
@@ -128,7 +128,7 @@ def _program(
     """The command, and how to read what came of it."""
     if program in (OURS, WITH_FIGURES):
         command = our_command(work, data, folder, figures=program == WITH_FIGURES)
-        return command, lambda: our_figures(folder)
+        return command, lambda: our_figures(work, folder)
     return peer_command(program, work, data, folder), lambda: peer_figures(work, folder)
 
 

@@ -78,9 +78,11 @@ def _table(work: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     wall = {row["program"]: median(cost["wall"] for cost in row["costs"]) for row in rows}
     ours = [name for name in ("ours", "ours, with figures") if name in wall]
     titles = {"ours": "ratio", "ours, with figures": "ratio with figures"}
-    yield f"| program | seconds (least to most of {len(rows[0]['costs'])}) | CPU seconds | peak memory | " + " | ".join(
-        titles[name] for name in ours
-    ) + " |"
+    yield (
+        f"| program | seconds (least to most of {len(rows[0]['costs'])}) | CPU seconds | peak memory | "
+        + " | ".join(titles[name] for name in ours)
+        + " |"
+    )
     yield "| --- | ---: | ---: | ---: |" + " ---: |" * len(ours)
     for row in rows:
         program, times = row["program"], [cost["wall"] for cost in row["costs"]]
@@ -97,9 +99,7 @@ def _table(work: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
-def _ratio(
-    work: str, ours: str, theirs: str, wall: Mapping[str, float], disagreements: Sequence[str]
-) -> str:
+def _ratio(work: str, ours: str, theirs: str, wall: Mapping[str, float], disagreements: Sequence[str]) -> str:
     if theirs in ("ours", "ours, with figures"):
         return ""
     if disagreements:
@@ -120,7 +120,9 @@ def _growth(growth: Mapping[str, Any]) -> Iterator[str]:
     yield f"| --- |{' ---: |' * len(programs)}"
     for what, sizes in growth.items():
         for size, seconds in sizes.items():
-            yield f"| {what} {int(size):,} | {' | '.join(f'{seconds[program]:.2f} s' for program in programs)} |".replace(",", " ")
+            yield f"| {what} {int(size):,} | {' | '.join(f'{seconds[program]:.2f} s' for program in programs)} |".replace(
+                ",", " "
+            )
 
 
 def _growth_figure(growth: Mapping[str, Any]) -> Figure:
