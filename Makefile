@@ -36,8 +36,8 @@ test: $(VENV)/dev.stamp  ## run the test suite; warnings are errors
 fuzz: $(VENV)/dev.stamp  ## feed the parsers with new strange inputs for about ten minutes
 	$(BIN)/python -m pytest --hypothesis-profile campaign $(ARGS) tests/test_fuzz.py
 
-bench: $(VENV)/run.stamp  ## time a sweep against its runs one after another: a minute or three
-	$(BIN)/python benchmarks/sweep.py $(ARGS)
+bench: $(VENV)/bench.stamp  ## the same work with PyTorch, JAX and scikit-learn, on CIFAR-10: about 40 minutes
+	$(BIN)/python benchmarks/compare.py $(ARGS)
 
 check: format-check lint types test  ## everything that must pass before a change lands
 
@@ -74,6 +74,10 @@ $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/run.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/bench.stamp: pyproject.toml $(VENV)/run.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp

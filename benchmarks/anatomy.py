@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import numpy as np
@@ -109,16 +112,15 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
         ):
             epochs(5)
         parts = {name: median(times) for name, times in found.items() if name not in ("whole step", "gather and cast")}
-        splits = dataset.train, dataset.validation
-        figures = [
-            usual(lambda split=split: evaluation.evaluate(state.weights, split, group.objective), 10)
-            for split in splits
-        ]  # type: ignore[misc]
+        evaluated = sum(
+            usual(partial(evaluation.evaluate, state.weights, split, group.objective), 10)
+            for split in (dataset.train, dataset.validation)
+        )
     both = parts.pop("forward, loss, backward")
     parts["loss and its gradient"] = both - parts["forward product"] - parts["backward product"]
     parts = {"gather and cast": gather, **parts}
-    parts["the rest, Python itself"] = whole - sum(parts.values())
-    return {**parts, "whole step": whole, "evaluation": sum(figures)}
+    parts["penalty, and Python itself"] = whole - sum(parts.values())
+    return {**parts, "whole step": whole, "evaluation": evaluated}
 
 
 def around_the_loop(command: list[str], data: Path) -> dict[str, float]:
@@ -137,8 +139,6 @@ def around_the_loop(command: list[str], data: Path) -> dict[str, float]:
 
 def versions() -> dict[str, str]:
     """Of ours and the others, as far as they are installed."""
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # only here
-
     found = {"cifar-linear": cifar_linear.__version__}
     for name in ("numpy", "torch", "jax", "scikit-learn"):
         try:
@@ -172,10 +172,7 @@ def _seconds(function: Callable[[], Any]) -> float:
 
 def _until_first_step(command: list[str]) -> float:
     """Seconds from the call of a training to its first update, on images that were read before."""
-    import subprocess  # noqa: PLC0415  # only here
-    import time  # noqa: PLC0415
-
-    words = [sys.executable, "-c", _FIRST_STEP.format(started=time.time()), *command[3:]]
+    words = [sys.executable, "-c", _FIRST_STEP.format(started=time()), *command[3:]]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout  # noqa: S603  # our own words
     return float(said.split()[-1])
 

@@ -85,7 +85,7 @@ def main() -> None:
         if "anatomy" in wanted:
             known["anatomy"] = _anatomy(data, Path(scratch))
     _keep(known, options.results)
-    page.write(known, options.page)
+    print(page.write(known, options.page))
 
 
 def _keep(known: dict[str, Any], results: Path) -> None:

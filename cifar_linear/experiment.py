@@ -89,7 +89,7 @@ def _facts(configs: Sequence[Config], dataset: Dataset) -> list[dict[str, Any]]:
     """What is known of each run before it starts."""
     data, environment = data_record(dataset, configs[0].data.dataset), environment_record()
     shared = {"data": data, "environment": environment, "runs_in_pass": len(configs)}
-    return [{"config": config, **shared} for config in configs]
+    return [{"config": config, **shared, "place_in_pass": place} for place, config in enumerate(configs)]
 
 
 def _advice(configs: Sequence[Config], state: State) -> dict[int, str]:

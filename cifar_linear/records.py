@@ -85,6 +85,7 @@ class Record(_Part):
     best: Best | None = None
     error: str | None
     runs_in_pass: int = Field(1, ge=1, description="trained together, in one pass over the data")
+    place_in_pass: int = Field(0, ge=0, description="which of them this run was, counted from 0")
     config: Config
     data: DataRecord
     environment: EnvironmentRecord

@@ -83,7 +83,8 @@ def train(
         for epoch in range(state.step // batches.steps + 1, epochs + 1):
             begin = (epoch - 1) * batches.steps
             # Only a training that goes on within an epoch knows more than it did at the epoch's beginning.
-            rates = eta(epoch, [known for known in evaluator.past if known.step <= begin])
+            past = evaluator.past
+            rates = eta(epoch, past if state.step == begin else [known for known in past if known.step <= begin])
             averaging = average_from is not None and epoch >= average_from
             for pixels, labels in batches(epoch, state.step - begin):
                 yield from evaluator.glance()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -146,12 +147,12 @@ def make_objective(configs: Sequence[Config], standardization: Standardization) 
 def blas_threads(config: Config) -> AbstractContextManager[object]:
     """As many threads for matrix products as a config asks for, until the end of the block.
 
-    One is left out for the evaluation that goes on beside the training.
+    One core is left to the evaluation that goes on beside the training; a smaller limit that is set already stays.
     """
-    threads = max((library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"), default=1)
-    limits: AbstractContextManager[object] = threadpool_limits(
-        1 if config.repro == "strict" else max(1, threads - 1), user_api="blas"
-    )
+    threads = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    most = 1 if config.repro == "strict" else max(1, min([cores - 1, *threads]))
+    limits: AbstractContextManager[object] = threadpool_limits(most, user_api="blas")
     return limits
 
 

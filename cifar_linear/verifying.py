@@ -17,6 +17,7 @@ from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import CheckError, RunError
 from cifar_linear.evaluation import Evaluation
 from cifar_linear.experiment import Watch, run_group
+from cifar_linear.judging import judge
 from cifar_linear.provenance import changes_since, other_images
 from cifar_linear.records import Record
 from cifar_linear.runs import RunFolder
@@ -65,17 +66,20 @@ def claim_of(folder: RunFolder) -> Claim:
 def verify_run(claim: Claim, dataset: Dataset, watch: Watch, check: Callable[[], None]) -> Verdict:
     """Train a run anew, up to the same evaluation, and compare weights and figures.
 
-    As many BLAS threads compute as the first time. A run that was trained in one pass with others is trained alone.
+    As many BLAS threads compute as the first time. For a run that was trained in one pass with others there are as many
+    copies of it: products of another shape may add in another order.
     Raises `CheckError`, before anything is computed, if the images are others.
     """
     if other := other_images(claim.record.data, dataset):
         raise CheckError(f"{claim.folder.path}: was trained with other {' and '.join(other)} images than these")
     threads = max((library.num_threads for library in claim.record.environment.blas), default=None)
     with TemporaryDirectory() as path, threadpool_limits(threads, user_api="blas"):
-        again = RunFolder(Path(path))
+        copies = [RunFolder.create(Path(path), "again") for _ in range(claim.record.runs_in_pass)]
+        again = copies[claim.record.place_in_pass]
         try:
-            judged = "test" in claim.record.metrics
-            run_group([claim.config], [again], dataset, _until(claim, watch), check, test=judged)
+            run_group([claim.config] * len(copies), copies, dataset, _until(claim, watch), check, test=False)
+            if "test" in claim.record.metrics and dataset.test:
+                judge(again, dataset.test)
         except _FarEnoughError:
             pass
         # Of a killed run only the checkpoint counts: its other files may be of other moments.
@@ -84,8 +88,6 @@ def verify_run(claim: Claim, dataset: Dataset, watch: Watch, check: Callable[[],
     changes += [
         f"{key} was {was}, config.yaml has {now}" for key, was, now in differing(claim.record.config, claim.config)
     ]
-    if claim.record.runs_in_pass > 1:
-        changes.append(f"trained in one pass with {claim.record.runs_in_pass - 1} other runs then, alone now")
     return Verdict(claim.checkpoint.rows[-1]["epoch"], comparisons, changes)
 
 
@@ -114,8 +116,11 @@ def _comparisons(folder: RunFolder, again: RunFolder, whole: bool) -> list[Compa
 def _parts(folder: RunFolder, whole: bool) -> dict[str, Mapping[str, Any]]:
     """Numbers by part and name: what the checkpoint holds and, of the ``whole`` folder, what the other files hold."""
     checkpoint = folder.read_checkpoint() or Checkpoint({}, [], [])
+    # Where the pass ended is not the run's: the others may have gone on. The figures tell where it ended itself.
+    of_pass = ("step", "end_diverged", "end_stopped")
+    state = {name: array for name, array in checkpoint.arrays.items() if name not in of_pass}
     parts: dict[str, Mapping[str, Any]] = {
-        "state of the training": checkpoint.arrays,
+        "state of the training": state,
         "figures of all evaluations": _columns(checkpoint.rows),
         "losses of all batches": {"loss": checkpoint.steps},
     }

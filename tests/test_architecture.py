@@ -74,11 +74,13 @@ def test_the_network_is_known_in_one_place():
         assert not roots & {"socket", "http", "urllib", "ftplib", "ssl", "asyncio"}, module
 
 
-def test_numerics_know_nothing_but_numpy():
+def test_numerics_know_nothing_but_numpy_and_its_blas():
     for module in (PACKAGE / "nn").glob("*.py"):
         for name in imported(module):
             root = name.split(".")[0]
-            assert root in {"numpy", "cifar_linear"} or root in sys.stdlib_module_names, f"{module} imports {name}"
+            assert root in {"numpy", "threadpoolctl", "cifar_linear"} or root in sys.stdlib_module_names, (
+                f"{module} imports {name}"
+            )
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["gradcheck", "--help"]])
