@@ -72,6 +72,8 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "performance.md", help="what is written")
     options = parser.parse_args()
     wanted = [*PEERS, "growth", "anatomy"] if options.only is None else options.only
+    if wanted and "CIFAR_LINEAR_DATA" not in os.environ:
+        parser.error("needs CIFAR-10: let CIFAR_LINEAR_DATA name the folder that holds cifar-10-batches-py")
     known = json.loads(options.results.read_text()) if options.only is not None and options.results.exists() else {}
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(os.environ["CIFAR_LINEAR_DATA"]) if wanted else Path()

@@ -60,7 +60,9 @@ def write(known: Mapping[str, Any], path: Path) -> str:
         lines += ["", "## Where the time goes", "", *_anatomy(known["anatomy"])]
         lines += ["", "## What is missed, and why", "", *_missed(known)]
     if "growth" in known:
-        _growth_figure(known["growth"]).savefig(path.parent / "figures" / "performance.png", dpi=160)
+        figures = path.parent / "figures"
+        figures.mkdir(parents=True, exist_ok=True)
+        _growth_figure(known["growth"]).savefig(figures / "performance.png", dpi=160)
         lines += ["", "## How the cost grows", "", *_growth(known["growth"])]
     text = "\n".join(lines) + "\n"
     path.write_text(text)
