@@ -66,7 +66,12 @@ def main() -> None:
     """Measure and write, or only write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeat", type=int, default=5, help="how often each program does each work (default: 5)")
-    parser.add_argument("--only", nargs="*", choices=[*PEERS, "growth", "anatomy"], help="measure these anew")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        choices=[*PEERS, "growth", "anatomy"],
+        help="measure these anew; nothing at all only writes",
+    )
     parser.add_argument("--epochs", type=int, help="other than 40; for trying this out")
     parser.add_argument("--results", type=Path, default=HERE / "results.json", help="where what was measured is kept")
     parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "performance.md", help="what is written")
@@ -86,7 +91,8 @@ def main() -> None:
             known["growth"] = _growth(data, Path(scratch), (options.repeat + 1) // 2)
         if "anatomy" in wanted:
             known["anatomy"] = _anatomy(data, Path(scratch))
-    _keep(known, options.results)
+    if wanted:
+        _keep(known, options.results)
     print(page.write(known, options.page))
 
 

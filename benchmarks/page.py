@@ -52,6 +52,8 @@ WORK = {
 
 def write(known: Mapping[str, Any], path: Path) -> str:
     """Write the page, and beside it the figure in ``figures/``; returns the page."""
+    figures = path.parent / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
     lines = [*_head(known["about"])]
     for work, title in WORKS.items():
         if work in known:
@@ -60,8 +62,6 @@ def write(known: Mapping[str, Any], path: Path) -> str:
         lines += ["", "## Where the time goes", "", *_anatomy(known["anatomy"])]
         lines += ["", "## What is missed, and why", "", *_missed(known)]
     if "growth" in known:
-        figures = path.parent / "figures"
-        figures.mkdir(parents=True, exist_ok=True)
         _growth_figure(known["growth"]).savefig(figures / "performance.png", dpi=160)
         lines += ["", "## How the cost grows", "", *_growth(known["growth"])]
     text = "\n".join(lines) + "\n"
