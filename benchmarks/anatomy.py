@@ -7,7 +7,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
@@ -77,7 +76,7 @@ def products_alone(runs: int = 1) -> dict[str, float]:
 
 
 def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
-    """Median seconds of each part of a training step, and of one evaluation and of a step while nothing is timed."""
+    """Median seconds of each part of a training step, and of a step while nothing within it is timed."""
     config = Config.model_validate(work.config())
     dataset = load_dataset(config, data)
     group = Group.of([config], dataset)
@@ -112,15 +111,41 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
         ):
             epochs(5)
         parts = {name: median(times) for name, times in found.items() if name not in ("whole step", "gather and cast")}
-        evaluated = sum(
-            usual(partial(evaluation.evaluate, state.weights, split, group.objective), 10)
-            for split in (dataset.train, dataset.validation)
-        )
     both = parts.pop("forward, loss, backward")
     parts["loss and its gradient"] = both - parts["forward product"] - parts["backward product"]
     parts = {"gather and cast": gather, **parts}
     parts["penalty, and Python itself"] = whole - sum(parts.values())
-    return {**parts, "whole step": whole, "evaluation": evaluated}
+    return {**parts, "whole step": whole}
+
+
+def side_by_side(work: Work, data: Path) -> dict[str, float]:
+    """Seconds that an epoch takes without evaluation, its evaluation, and both at once, as training has it."""
+    epochs = 10
+    configs = [
+        Config.model_validate(work.config() | {"lambda": lam, "eta": eta, "epochs": epochs})
+        for lam, eta in work.settings
+    ]
+    dataset = load_dataset(configs[0], data)
+    group = Group.of(configs, dataset)
+    batches = Batches(dataset.train, n_batch=work.n_batch, shuffle=True, seed=configs[0].seed, dtype="float32")
+    state = group.first_state()
+    room = np.empty((2, *state.weights.W.shape), np.float32)
+    eta = np.array([config.eta for config in configs])
+
+    def epoch() -> None:
+        for batch in batches(1):
+            training._update(state, group.objective, *batch, eta, room)
+
+    def evaluate() -> None:
+        for split in (dataset.train, dataset.validation):
+            evaluation.evaluate(state.weights, split, group.objective)
+
+    with blas_threads(configs[0]):
+        return {
+            "training": usual(epoch, 5),
+            "evaluation": usual(evaluate, 5),
+            "both at once": usual(lambda: list(group.evaluations(group.first_state())), 3) / epochs,
+        }
 
 
 def around_the_loop(command: list[str], data: Path) -> dict[str, float]:

@@ -162,6 +162,7 @@ def _anatomy(data: Path, scratch: Path) -> dict[str, Any]:
     return {
         "parts": anatomy.parts_of_a_step(ONE, data),
         "products": anatomy.products_alone(),
+        "side by side": {work.name: anatomy.side_by_side(work, data) for work in (ONE, FOUR, NINE)},
         "around": around,
         "gemm": {threads: anatomy.gemm_peak(threads) for threads in (1, 2)},
         "bandwidth": anatomy.bandwidth(),
