@@ -158,6 +158,7 @@ def _growth_figure(growth: Mapping[str, Any]) -> Figure:
             seconds = [of_size[program] for of_size in sizes.values()]
             axes.plot(at, seconds, marker="o", color=COLOURS[program], label=NAMES[program])
         axes.set(xlabel=what, ylim=(0, None))
+        axes.margins(x=0.1)
         if what == "n_batch":
             axes.set_xscale("log")
         axes.set_xticks(at, [_thousands(size) for size in at])
@@ -254,6 +255,7 @@ def _missed(known: Mapping[str, Any]) -> Iterator[str]:
         f"{around['first step']:.2f} s have passed, {around['import']:.2f} of them imports. With several settings the "
         "weights, their gradients and the folded weights of all of them no longer fit in a core's own cache, and the "
         "two threads, training and evaluation, share what is behind it: both at once take longer than the longer of "
-        f"them alone; of two threads that only multiply, this machine makes {peak / one:.1f} times the work of one. NumPy "
+        f"them alone; with two threads that only multiply, this machine does {peak / one:.1f} times the work of one. "
+        "NumPy "
         "passes over the weights once for each operation, where a compiler such as JAX's joins them."
     )
