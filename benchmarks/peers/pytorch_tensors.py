@@ -2,51 +2,31 @@
 
 import common
 import torch
+from pytorch_common import first_model, standardized, step, write
 from torch.nn.functional import cross_entropy
-
-torch.set_num_threads(2)
 
 
 def main():
     """Do the work."""
     work, results = common.work()
-    training, validation, test = [_tensors(*part) for part in common.images(work)]
-    mean, std = training[0].mean(0), training[0].std(0)
-    for images, _ in (training, validation, test):
-        images.sub_(mean).div_(std)
+    training, validation, test = standardized(work)
     for number, setting in enumerate(work["settings"]):
-        torch.manual_seed(work["seed"])
-        model, rows = train(work, setting["lambda"], setting["eta"], training, validation)
-        _, _, accuracy = evaluate(model, *test, setting["lambda"])
-        common.write(results, number, rows, accuracy, model.weight.detach().numpy(), model.bias.detach().numpy())
+        lam, model = setting["lambda"], first_model(work)
+        rows = train(model, work, lam, setting["eta"], training, validation)
+        write(results, number, rows, evaluate(model, *test, lam)[2], model)
 
 
-def _tensors(images, labels):
-    return torch.from_numpy(images).float().div_(255), torch.from_numpy(labels)
-
-
-def train(work, lam, eta, training, validation):
-    """A trained model, and a row of figures for each epoch."""
-    model = torch.nn.Linear(3072, 10)
-    torch.nn.init.normal_(model.weight, std=0.01)
-    torch.nn.init.normal_(model.bias, std=0.01)
+def train(model, work, lam, eta, training, validation):
+    """A row of figures for each epoch."""
     optimizer = torch.optim.SGD(model.parameters(), lr=eta)
     images, labels = training
     rows = []
     for _ in range(work["epochs"]):
         for chosen in torch.randperm(len(labels)).split(work["n_batch"]):
-            batch = images.index_select(0, chosen)
-            if work["flip"]:
-                flipped = torch.rand(len(batch), 1, 1, 1) < work["flip"]
-                pictures = batch.view(-1, 3, 32, 32)
-                batch = torch.where(flipped, pictures.flip(-1), pictures).flatten(1)
-            loss = cross_entropy(model(batch), labels.index_select(0, chosen))
-            cost = loss + lam * model.weight.square().sum() if lam else loss
-            optimizer.zero_grad()
-            cost.backward()
-            optimizer.step()
+            batch = images.index_select(0, chosen), labels.index_select(0, chosen)
+            step(model, optimizer, *batch, lam, work["flip"])
         rows.append([*evaluate(model, *training, lam), *evaluate(model, *validation, lam)])
-    return model, rows
+    return rows
 
 
 @torch.inference_mode()
