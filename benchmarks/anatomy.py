@@ -21,7 +21,6 @@ from work import ONE, Work
 import cifar_linear
 from cifar_linear import evaluation, training
 from cifar_linear.config.models import Config
-from cifar_linear.data.batches import Batches
 from cifar_linear.nn import linear, objective, products
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.unpacking import Group, blas_threads, load_dataset
@@ -52,10 +51,10 @@ def bandwidth() -> float:
     return 2 * source.nbytes / fastest(lambda: np.copyto(target, source), 5)
 
 
-def products_alone(runs: int = 1) -> dict[str, float]:
+def products_alone() -> dict[str, float]:
     """Seconds that the two products of a step take on their own: as NumPy does them, and in blocks."""
     rng = np.random.default_rng(0)
-    X, V, G = (rng.random(shape, np.float32) for shape in ((100, 3072), (10 * runs, 3072), (100, 10 * runs)))
+    X, V, G = (rng.random(shape, np.float32) for shape in ((100, 3072), (10, 3072), (100, 10)))
     out = np.empty_like(V)
 
     def plain() -> None:
@@ -78,10 +77,8 @@ def products_alone(runs: int = 1) -> dict[str, float]:
 def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
     """Median seconds of each part of a training step, and of a step while nothing within it is timed."""
     config = Config.model_validate(work.config())
-    dataset = load_dataset(config, data)
-    group = Group.of([config], dataset)
-    batches = Batches(dataset.train, n_batch=config.n_batch, shuffle=True, seed=config.seed, dtype=config.dtype)
-    state, found = group.first_state(), defaultdict[str, list[float]](list)
+    group = Group.of([config], load_dataset(config, data))
+    batches, state, found = group.batches(), group.first_state(), defaultdict[str, list[float]](list)
     room, eta = np.empty((2, *state.weights.W.shape), np.float32), np.array([config.eta])
 
     def epochs(count: int) -> None:
@@ -127,8 +124,7 @@ def side_by_side(work: Work, data: Path) -> dict[str, float]:
     ]
     dataset = load_dataset(configs[0], data)
     group = Group.of(configs, dataset)
-    batches = Batches(dataset.train, n_batch=work.n_batch, shuffle=True, seed=configs[0].seed, dtype="float32")
-    state = group.first_state()
+    batches, state = group.batches(), group.first_state()
     room = np.empty((2, *state.weights.W.shape), np.float32)
     eta = np.array([config.eta for config in configs])
 

@@ -125,17 +125,13 @@ class State:
     def retire(self, runs: Bools, kept: State) -> None:
         """Give up on ``runs`` (R,): mark them as diverged at this step and put back their weights from ``kept``."""
         self.end.diverged[runs & self.alive] = self.step
-        _put(self.weights, runs, kept.weights)
-        if self.mean is not None and kept.mean is not None:
-            _put(self.mean, runs, kept.mean)
+        self._put_back(runs, kept)
 
     def follow(self, other: State, runs: Bools) -> None:
         """Let what ``other``, a copy of before, has come to count here too; of ``runs`` (R,) the weights as well."""
         self.end = _copied(other.end)
         self.best = _copied(other.best) if other.best else None
-        _put(self.weights, runs, other.weights)
-        if self.mean is not None and other.mean is not None:
-            _put(self.mean, runs, other.mean)
+        self._put_back(runs, other)
 
     def stop(self, runs: Bools) -> None:
         """Let ``runs`` (R,) stay as they are from now on."""
@@ -166,6 +162,12 @@ class State:
             stacked("mean", Mean) if "mean_W" in runs[0] else None,
             stacked("best", Best) if "best_W" in runs[0] else None,
         )
+
+    def _put_back(self, runs: Bools, source: State) -> None:
+        """Give ``runs`` (R,) the weights, and the mean, that they have in another state."""
+        _put(self.weights, runs, source.weights)
+        if self.mean is not None and source.mean is not None:
+            _put(self.mean, runs, source.mean)
 
     def _parts(self) -> dict[str, Any]:
         parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "step"}

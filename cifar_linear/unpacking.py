@@ -186,16 +186,11 @@ class Group:
         weights = [draw_weights(config, self.dataset) for config in self.configs]
         return State.first(weights, self.shared.dtype)
 
-    def evaluations(
-        self, state: State, check: Callable[[], None] = lambda: None, past: Sequence[Past] = ()
-    ) -> Iterator[Evaluation]:
-        """Train ``state``; ``check`` is called before every update and may raise to stop there.
-
-        A training that goes on is given all evaluations that it has behind it.
-        """
-        train_split, shared = self.dataset.train, self.shared
-        batches = Batches(
-            train_split,
+    def batches(self) -> Batches:
+        """What the runs see, epoch by epoch."""
+        shared = self.shared
+        return Batches(
+            self.dataset.train,
             n_batch=shared.n_batch,
             shuffle=shared.shuffle,
             seed=shared.seed,
@@ -203,11 +198,20 @@ class Group:
             drop_last=shared.drop_last,
             augmentation=make_augmentation(shared, self.dataset),
         )
+
+    def evaluations(
+        self, state: State, check: Callable[[], None] = lambda: None, past: Sequence[Past] = ()
+    ) -> Iterator[Evaluation]:
+        """Train ``state``; ``check`` is called before every update and may raise to stop there.
+
+        A training that goes on is given all evaluations that it has behind it.
+        """
+        batches, shared = self.batches(), self.shared
         return train(
             state,
             self.objective,
             batches,
-            train_split,
+            self.dataset.train,
             self.dataset.validation,
             eta=self._rates,
             epochs=shared.epochs,

@@ -59,7 +59,8 @@ def test_cells_of_a_killed_process_are_shown_as_killed(sweep, sweep_file, runs_d
 
 
 GRID = {"n_batch": [10, 20], "eta": [0.001, 0.01, 1e6], "lambda": [0, 0.1]}
-LONG = BASE | {"epochs": 80, "data": {"dataset": "synthetic", "images_per_batch": 200}, "augmentation": {"flip": 0.5}}
+# Long enough that the first fifth of it is over only after Python has started, on a busy machine too.
+LONG = BASE | {"epochs": 240, "data": {"dataset": "synthetic", "images_per_batch": 200}, "augmentation": {"flip": 0.5}}
 
 
 @pytest.fixture(scope="module")
