@@ -19,20 +19,20 @@ from threadpoolctl import threadpool_limits
 from work import ONE, Work
 
 import cifar_linear
-from cifar_linear import evaluation, training
 from cifar_linear.config.models import Config
-from cifar_linear.nn import linear, objective, products
+from cifar_linear.experiments.assembly import Group, blas_threads, load_dataset
+from cifar_linear.nn import linear, matmul, objective
 from cifar_linear.nn.standardization import Standardization
-from cifar_linear.unpacking import Group, blas_threads, load_dataset
+from cifar_linear.training import evaluation, loop
 
 _FIRST_STEP = """
 import os, time
-from cifar_linear import training
+from cifar_linear.training import loop
 from cifar_linear.__main__ import main
 def first_step(*_):
     print("after", time.time() - {started}, flush=True)
     os._exit(0)
-training._update = first_step
+loop._update = first_step
 main()
 """
 
@@ -62,8 +62,8 @@ def products_alone() -> dict[str, float]:
         np.matmul(G.T, X, out=out)
 
     def in_blocks() -> None:
-        products.rows_times_rows(X, V)
-        products.columns_times_columns(G, X, out)
+        matmul.rows_times_rows(X, V)
+        matmul.columns_times_columns(G, X, out)
 
     found = {}
     for threads in (1, 2):
@@ -90,7 +90,7 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
                 gathered = perf_counter()
                 if batch is None:
                     break
-                training._update(state, group.objective, *batch, eta, room)
+                loop._update(state, group.objective, *batch, eta, room)
                 found["gather and cast"].append(gathered - started)
                 found["whole step"].append(perf_counter() - started)
 
@@ -104,7 +104,7 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
             _timed(objective, "gradients", found["forward, loss, backward"]),
             _timed(linear, "columns_times_columns", found["backward product"]),
             _timed(Standardization, "unfold_gradient", found["standardisation out of the gradient"]),
-            _timed(training, "descend", found["update"]),
+            _timed(loop, "descend", found["update"]),
         ):
             epochs(5)
         parts = {name: median(times) for name, times in found.items() if name not in ("whole step", "gather and cast")}
@@ -130,7 +130,7 @@ def side_by_side(work: Work, data: Path) -> dict[str, float]:
 
     def epoch() -> None:
         for batch in batches(1):
-            training._update(state, group.objective, *batch, eta, room)
+            loop._update(state, group.objective, *batch, eta, room)
 
     def evaluate() -> None:
         for split in (dataset.train, dataset.validation):
@@ -151,7 +151,7 @@ def around_the_loop(command: list[str], data: Path) -> dict[str, float]:
     config = Config.model_validate(ONE.config())
     return {
         "Python itself": bare,
-        "import": usual_cost([*python, "import cifar_linear.cli.train, cifar_linear.experiment"]) - bare,
+        "import": usual_cost([*python, "import cifar_linear.cli.train, cifar_linear.experiments.run"]) - bare,
         "load": usual(lambda: load_dataset(config, data), 5),
         "--help": usual_cost([sys.executable, "-m", "cifar_linear", "--help"]),
         "first step": median(_until_first_step(command) for _ in range(7)),

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs.folder import RunFolder
 
 CONFIG = """\
 data: {dataset: synthetic, images_per_batch: 1000}

@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from cifar_files import python2_batch
 from mnist_files import idx
 
-from cifar_linear.data import published
+from cifar_linear.data import registry
 from cifar_linear.data.cifar10 import BATCHES
-from cifar_linear.data.published import Archive, Member, Publication
+from cifar_linear.data.registry import Archive, Member, Publication
 
 BATCH_IMAGES = 20
 TAR = "cifar-10-python.tar.gz"
@@ -69,8 +69,8 @@ def publish(monkeypatch, rng):
     for name, content in small_mnist(rng).items():
         files[f"{name}.gz"] = gzip.compress(content)
         mnist.append(archive_of(f"{name}.gz", files[f"{name}.gz"], {name: content}))
-    monkeypatch.setitem(published.PUBLICATIONS, "cifar10", Publication("cifar-10-batches-py", (cifar10,), ()))
-    monkeypatch.setitem(published.PUBLICATIONS, "mnist", Publication("MNIST/raw", tuple(mnist), ()))
+    monkeypatch.setitem(registry.PUBLICATIONS, "cifar10", Publication("cifar-10-batches-py", (cifar10,), ()))
+    monkeypatch.setitem(registry.PUBLICATIONS, "mnist", Publication("MNIST/raw", tuple(mnist), ()))
     monkeypatch.setattr("cifar_linear.data.cifar10.IMAGES_PER_BATCH", BATCH_IMAGES)
     monkeypatch.setattr("cifar_linear.data.mnist.IMAGES", {"train": BATCH_IMAGES, "t10k": BATCH_IMAGES})
     return files

@@ -14,9 +14,9 @@ from hypothesis import settings
 from cifar_linear.cli import cli
 from cifar_linear.config.models import Config
 from cifar_linear.data import download
-from cifar_linear.experiment import run_group
-from cifar_linear.runs import RunFolder
-from cifar_linear.unpacking import load_dataset
+from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.run import run_group
+from cifar_linear.runs.folder import RunFolder
 
 # The same examples in every run, however slow the machine.
 settings.register_profile("suite", derandomize=True, database=None, deadline=None)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from cifar_linear.config.models import Config
-from cifar_linear.experiment import run_group
-from cifar_linear.resuming import resume_run, resumed_config
-from cifar_linear.runs import RunFolder
-from cifar_linear.unpacking import load_dataset
+from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.resume import resume_run, resumed_config
+from cifar_linear.experiments.run import run_group
+from cifar_linear.runs.folder import RunFolder
 
 CONFIG = Config.model_validate(
     {
@@ -106,8 +106,8 @@ class _Writing:
 def saving_always():
     """Let a training save at each evaluation, not each second."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cifar_linear.recorder._SAVE_EVERY", 0.0)
-        patch.setattr("cifar_linear.recorder._SAVE_SHARE", 0.0)
+        patch.setattr("cifar_linear.runs.recorder._SAVE_EVERY", 0.0)
+        patch.setattr("cifar_linear.runs.recorder._SAVE_SHARE", 0.0)
         yield
 
 

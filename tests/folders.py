@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs.folder import RunFolder
 
 BASE = {"data": {"dataset": "synthetic", "images_per_batch": 60}, "lambda": 0, "eta": 0.01, "n_batch": 20, "epochs": 3}
 

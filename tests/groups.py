@@ -3,12 +3,12 @@
 import numpy as np
 
 from cifar_linear.data.batches import Batches
+from cifar_linear.experiments.assembly import draw_weights
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
-from cifar_linear.state import State
-from cifar_linear.training import train
-from cifar_linear.unpacking import draw_weights
+from cifar_linear.training.loop import train
+from cifar_linear.training.state import State
 
 EPOCHS = 3
 

@@ -17,11 +17,11 @@ import numpy as np
 from cifar_linear.config.reading import read_config
 from cifar_linear.data import cifar10, mnist
 from cifar_linear.data.archives import members_of
-from cifar_linear.data.pictures import read_picture
-from cifar_linear.data.published import PUBLICATIONS
+from cifar_linear.data.image_files import read_picture
+from cifar_linear.data.registry import PUBLICATIONS
 from cifar_linear.errors import CifarLinearError
-from cifar_linear.runs import RunFolder
-from cifar_linear.tables import COLUMNS
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.storage.csv_tables import COLUMNS
 
 MiB = 2**20
 

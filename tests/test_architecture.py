@@ -10,13 +10,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "cifar_linear"
-TABLE = re.findall(r"^\| `([\w./]+)` \| (\d+) \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+PAGE = (ROOT / "docs/architecture.md").read_text()
+TABLE = re.findall(r"^\| `([\w./]+)` \| (\d+) \|", PAGE, re.MULTILINE)
+LISTED = re.findall(r"^\| `(\w+/\w+\.py)` \| \w", PAGE, re.MULTILINE)
 FLOORS = {name.removesuffix(".py").removesuffix("/"): int(floor) for name, floor in TABLE}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ONLY_IN = {
     "click": "cli/",
     "jinja2": "report/",
-    "PIL": "data/pictures.py",
+    "PIL": "data/image_files.py",
     "tqdm": "cli/",
     "yaml": "config/",
     "matplotlib.axes": "figures/",
@@ -24,7 +26,7 @@ ONLY_IN = {
     "scipy": "data/cifar10.py",
     "pooch": "data/download.py",
     "requests": "data/download.py",
-    "subprocess": "provenance.py",
+    "subprocess": "runs/provenance.py",
 }
 
 
@@ -43,17 +45,49 @@ def imported(module):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def dotted(module):
+    """The name that a module is imported by."""
+    return ".".join(("cifar_linear", *module.relative_to(PACKAGE).with_suffix("").parts))
+
+
 def test_every_module_stands_on_a_floor():
     assert {room(module) for module in MODULES} == set(FLOORS)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
-def test_a_module_imports_from_lower_floors_only(module):
-    for name in imported(module):
-        if name.startswith("cifar_linear."):
-            other = name.split(".")[1]
-            if other in FLOORS and other != room(module):
-                assert FLOORS[other] < FLOORS[room(module)], f"{module} imports {name}"
+def test_every_module_of_a_wing_has_a_line():
+    """But for those of ``cli/``, which are named after their commands."""
+    modules = {str(module.relative_to(PACKAGE)) for module in MODULES if module.parent != PACKAGE}
+    assert set(LISTED) == {name for name in modules if not name.startswith("cli/") and "__init__" not in name}
+
+
+def test_a_wing_imports_from_lower_floors_only():
+    upwards = [
+        f"{module.relative_to(PACKAGE)} imports {name}"
+        for module in MODULES
+        for name in imported(module)
+        if name.startswith("cifar_linear.") and (other := name.split(".")[1]) in FLOORS and other != room(module)
+        if FLOORS[other] >= FLOORS[room(module)]
+    ]
+    assert not upwards
+
+
+def circles(arrows):
+    """What cannot be put in an order in which each name comes after those that it points to."""
+    left = dict(arrows)
+    while free := [name for name, others in left.items() if not others & set(left)]:
+        for name in free:
+            del left[name]
+    return set(left)
+
+
+def test_modules_of_a_wing_import_each_other_without_circles():
+    names = {dotted(module): module for module in MODULES if module.name != "__init__.py"}
+    arrows = {name: set(imported(module)) & set(names) - {name} for name, module in names.items()}
+    assert circles(arrows) == set()
+
+
+def test_a_circle_would_be_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == {"a", "b", "c"}
 
 
 @pytest.mark.parametrize(("library", "place"), ONLY_IN.items())

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cifar_linear.report.collecting import Run, collect, differences, factors, in_order, labelled
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs.folder import RunFolder
 
 
 def test_labels_are_what_sets_runs_apart_or_their_folders(four_runs):

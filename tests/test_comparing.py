@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from cifar_linear.config.models import Config
-from cifar_linear.experiment import run_group
-from cifar_linear.intervals import Interval, mcnemar
+from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.run import run_group
 from cifar_linear.report.collecting import collect, labelled
 from cifar_linear.report.comparing import changes, losses_compared, paired, repeated
 from cifar_linear.report.effects import effects
+from cifar_linear.report.statistics import Interval, mcnemar
 from cifar_linear.report.writing import write_report
-from cifar_linear.runs import RunFolder
-from cifar_linear.unpacking import load_dataset
+from cifar_linear.runs.folder import RunFolder
 
 
 def stub(lam, eta, test, gap, norm, **more):

@@ -11,7 +11,7 @@ import pytest_socket
 import requests
 from archives import TAR, content_of, serving
 
-from cifar_linear.data import arrival, cifar10, download
+from cifar_linear.data import cifar10, download, install
 
 BATCHES = sorted(f"cifar-10-batches-py/{name}" for name in cifar10.BATCHES)
 
@@ -26,7 +26,7 @@ def test_no_test_reaches_the_network():
 def test_downloaded_data_is_complete_and_published(run, fetch, tmp_path, dataset):
     result = fetch("good", dataset=dataset)
     assert result.exit_code == 0, result.stderr
-    batches = arrival.verify(dataset, tmp_path / "data")
+    batches = install.verify(dataset, tmp_path / "data")
     assert {batch.state for batch in batches} == {"as published"}
     assert [line.split()[0] for line in result.stdout.splitlines()[:-1]] == [batch.name for batch in batches]
     assert result.stdout.splitlines()[-1] == f"{dataset} is complete in {tmp_path / 'data'}"
@@ -167,7 +167,7 @@ def test_two_downloads_at_once_do_not_spoil_each_other(files, tmp_path):
             def get(archive, folder, listener=listener):
                 return download.fetch(archive, [server.address("good")], folder, listener)
 
-            thread = threading.Thread(target=arrival.bring, args=("cifar10", tmp_path, get, told.append))
+            thread = threading.Thread(target=install.bring, args=("cifar10", tmp_path, get, told.append))
             thread.start()
             threads.append(thread)
         for thread in threads:
@@ -195,7 +195,7 @@ def test_a_stopped_download_leaves_nothing_half(files, tmp_path, number):
         left = content_of(tmp_path / "data")
         assert all(path.startswith(".arriving/") for path in left) if number == signal.SIGKILL else left == []
         listener = download.Listener(lambda _: None, lambda *_: None)
-        arrival.bring(
+        install.bring(
             "mnist",
             tmp_path / "data",
             lambda archive, folder: download.fetch(archive, [server.address("good")], folder, listener),

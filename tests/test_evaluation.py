@@ -5,9 +5,9 @@ import pytest
 from groups import Training
 
 from cifar_linear.data.batches import Batches
-from cifar_linear.evaluation import evaluate
 from cifar_linear.nn.linear import cost
 from cifar_linear.nn.sgd import descend
+from cifar_linear.training.evaluation import evaluate
 
 
 def test_evaluation_is_the_textbook_figure_on_standardised_images(make_config, dataset):
@@ -52,7 +52,7 @@ def test_training_goes_on_while_a_point_is_evaluated(make_config, dataset, monke
     training.batches.__class__ = Telling
     evaluations = training.evaluations()
     first = next(evaluations).state.weights
-    monkeypatch.setattr("cifar_linear.evaluation.evaluate", held_up)
+    monkeypatch.setattr("cifar_linear.training.evaluation.evaluate", held_up)
     assert [row.step for row in evaluations] == [3, 6, 9]
 
 
@@ -67,7 +67,7 @@ def test_training_on_comes_to_what_waiting_comes_to(make_config, dataset, monkey
             figures.cost[2] = np.inf if len(costs) > 3 else figures.cost[2]
         return figures
 
-    monkeypatch.setattr("cifar_linear.evaluation.evaluate", without_end)
+    monkeypatch.setattr("cifar_linear.training.evaluation.evaluate", without_end)
     found = []
     for waits in (True, False):
         costs = {}

@@ -12,8 +12,8 @@ from faults import CONFIG, DATASET, Faults, brought_to_its_end
 from folders import same
 
 from cifar_linear.errors import RunError
-from cifar_linear.experiment import run_group
-from cifar_linear.runs import RunFolder
+from cifar_linear.experiments.run import run_group
+from cifar_linear.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ class OneSecond(datetime):
 
 def train_many(runs_dir, barrier, runs):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cifar_linear.runs.datetime", OneSecond)
+        patch.setattr("cifar_linear.runs.folder.datetime", OneSecond)
         barrier.wait()
         for _ in range(runs):
             run_group([CONFIG], [RunFolder.create(runs_dir, "run")], DATASET, lambda _: None)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cifar_linear.gradient_check import check_gradients
+from cifar_linear.experiments.gradient_check import check_gradients
 from cifar_linear.nn.objective import Objective
 
 
@@ -103,7 +103,7 @@ def test_command_prints_every_case_and_succeeds(run):
 
 
 def test_command_exits_with_5_when_a_gradient_is_wrong(run, monkeypatch):
-    monkeypatch.setattr("cifar_linear.gradient_check.check_gradients.__defaults__", (by_run(wrong_sign),))
+    monkeypatch.setattr("cifar_linear.experiments.gradient_check.check_gradients.__defaults__", (by_run(wrong_sign),))
     result = run("gradcheck", "--set", "data.images_per_batch=60")
     assert result.exit_code == 5
     assert "FAILED" in result.stdout

@@ -1,7 +1,13 @@
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
-from cifar_linear.metrics import confusion, hits, most_confident_mistakes, precision_and_recall, true_class_probability
+from cifar_linear.nn.metrics import (
+    confusion,
+    hits,
+    most_confident_mistakes,
+    precision_and_recall,
+    true_class_probability,
+)
 
 
 def random_predictions():

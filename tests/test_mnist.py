@@ -8,7 +8,7 @@ from mnist_files import idx, write_mnist
 from cifar_linear.config.models import MnistData, PartName
 from cifar_linear.data import mnist
 from cifar_linear.errors import DataError
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="session")

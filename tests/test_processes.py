@@ -13,9 +13,9 @@ from folders import only_run
 
 from cifar_linear.config.reading import read_config
 from cifar_linear.errors import RunError
-from cifar_linear.experiment import run_group
-from cifar_linear.runs import RunFolder
-from cifar_linear.unpacking import load_dataset
+from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.run import run_group
+from cifar_linear.runs.folder import RunFolder
 
 
 def wait_for(happened):

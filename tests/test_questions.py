@@ -3,8 +3,8 @@ import re
 import pytest
 
 from cifar_linear.errors import RunError
-from cifar_linear.finding import newest_runs
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs.discovery import newest_runs
+from cifar_linear.runs.folder import RunFolder
 
 
 def test_questions_are_answered_by_the_newest_runs_of_their_names(run, tmp_path):

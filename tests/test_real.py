@@ -10,11 +10,11 @@ import reference
 from cifar_linear.config.reading import read_config
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.data import cifar10
-from cifar_linear.experiment import run_group
-from cifar_linear.gradient_check import check_gradients
-from cifar_linear.provenance import fingerprint
-from cifar_linear.runs import RunFolder
-from cifar_linear.unpacking import load_dataset
+from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.gradient_check import check_gradients
+from cifar_linear.experiments.run import run_group
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.provenance import fingerprint
 
 pytestmark = pytest.mark.real
 

@@ -8,7 +8,7 @@ import pytest
 from cifar_linear.config.models import Cifar10Data
 from cifar_linear.report.collecting import collect
 from cifar_linear.report.writing import _markdown, write_report
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs.folder import RunFolder
 
 
 class Page(HTMLParser):

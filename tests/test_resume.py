@@ -11,11 +11,11 @@ from filelock import FileLock
 from folders import EVERYTHING, same, stopped_after
 
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.experiment import run_group
-from cifar_linear.locks import LOCK
-from cifar_linear.resuming import resume_run, resumed_config
-from cifar_linear.runs import RunFolder
-from cifar_linear.unpacking import load_dataset
+from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.resume import resume_run, resumed_config
+from cifar_linear.experiments.run import run_group
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.storage.locks import LOCK
 
 
 @pytest.mark.parametrize("evaluations", range(1, 15))

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from cifar_linear.contents import Model, Predictions
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.provenance import data_record, environment_record
-from cifar_linear.records import Figures, Record
-from cifar_linear.runs import RunFolder
-from cifar_linear.tables import COLUMNS
+from cifar_linear.runs.artifacts import Model, Predictions
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.provenance import data_record, environment_record
+from cifar_linear.runs.record import Figures, Record
+from cifar_linear.storage.csv_tables import COLUMNS
 
 HEAD = ",".join(COLUMNS).encode() + b"\n"
 

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from cifar_linear.experiment import run_group
+from cifar_linear.experiments.run import run_group
 from cifar_linear.nn.schedules import cosine, plateau, step
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs.folder import RunFolder
 
 
 def test_step_decay_never_comes_before_the_first_cut():

@@ -6,9 +6,9 @@ import pytest
 from folders import BASE, folders
 
 from cifar_linear.config.sweeps import read_sweep
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs.folder import RunFolder
 from cifar_linear.sweep.folder import SweepFolder
-from cifar_linear.sweep.running import Images, estimate, groups_of
+from cifar_linear.sweep.groups import Images, estimate, groups_of
 from cifar_linear.sweep.table import table_of
 
 

@@ -16,7 +16,7 @@ from folders import BASE, folders
 
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.sweep.folder import SweepFolder, begun
-from cifar_linear.sweep.running import Images, run_cells
+from cifar_linear.sweep.groups import Images, run_cells
 
 
 def start(path, runs_dir, *arguments):
@@ -52,7 +52,7 @@ def test_cells_of_a_killed_process_are_shown_as_killed(sweep, sweep_file, runs_d
     def killed(*_arguments, **_options):
         raise RuntimeError("planted")
 
-    monkeypatch.setattr("cifar_linear.sweep.sweeping.run_cells", killed)
+    monkeypatch.setattr("cifar_linear.sweep.run.run_cells", killed)
     result = sweep(sweep_file({"eta": [0.01, 0.001]}), "--json")
     assert result.exit_code == 1
     assert {row["status"] for row in json.loads(result.stdout)["rows"]} == {"killed"}
@@ -152,7 +152,7 @@ def test_interrupted_seeds_of_train_name_the_command_that_goes_on(run, small_con
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("cifar_linear.sweep.sweeping.run_cells", interrupt)
+        patched.setattr("cifar_linear.sweep.run.run_cells", interrupt)
         first = run("train", "--config", small_config, "--runs-dir", runs_dir, "--seeds", 2, "--no-figures")
     assert first.exit_code == 130
     (command,) = re.findall(r"To go on: cifar-linear (.+)", first.stderr)

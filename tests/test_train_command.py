@@ -7,8 +7,8 @@ import pytest
 from folders import only_run
 
 from cifar_linear.config.reading import parse_config, read_config
-from cifar_linear.provenance import fingerprint
-from cifar_linear.unpacking import load_dataset
+from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.runs.provenance import fingerprint
 
 COLUMNS = (
     "epoch,step,eta,train_loss,train_cost,train_accuracy,validation_loss,validation_cost,validation_accuracy,seconds"
@@ -183,7 +183,7 @@ def test_unexpected_error_is_a_line_and_with_debug_a_traceback(run, small_config
     def broken(*_):
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("cifar_linear.evaluation.evaluate", broken)
+    monkeypatch.setattr("cifar_linear.training.evaluation.evaluate", broken)
     result = train(run, small_config, runs_dir)
     assert result.exit_code == 1
     assert result.stderr == "error: unexpected ZeroDivisionError: planted; --debug shows where\n"
@@ -217,7 +217,7 @@ def test_full_disk_is_told_and_leaves_nothing_half(run, small_config, runs_dir):
             raise OSError(28, "No space left on device")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cifar_linear.files.os.fsync", fsync)
+        patch.setattr("cifar_linear.storage.atomic.os.fsync", fsync)
         result = train(run, small_config, runs_dir)
     folder = only_run(runs_dir)
     assert result.exit_code == 1

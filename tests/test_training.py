@@ -6,11 +6,11 @@ import reference
 from groups import EPOCHS, Training
 
 from cifar_linear.data.batches import Batches
-from cifar_linear.evaluation import evaluate
-from cifar_linear.history import Past
+from cifar_linear.experiments.assembly import Group, draw_weights, load_dataset
 from cifar_linear.nn.losses import LOSSES
-from cifar_linear.state import State, Weights
-from cifar_linear.unpacking import Group, draw_weights, load_dataset
+from cifar_linear.training.evaluation import evaluate
+from cifar_linear.training.history import Past
+from cifar_linear.training.state import State, Weights
 
 
 @pytest.mark.parametrize("loss", LOSSES)

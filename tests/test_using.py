@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from cifar_linear.config.models import Cifar10Data
-from cifar_linear.data.pictures import read_picture
+from cifar_linear.data.image_files import read_picture
 from cifar_linear.errors import DataError
-from cifar_linear.runs import RunFolder
-from cifar_linear.unpacking import load_dataset
+from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import pytest
 from folders import EVERYTHING, stopped_after
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from cifar_linear.experiment import run_group
-from cifar_linear.resuming import resume_run, resumed_config
-from cifar_linear.runs import RunFolder
-from cifar_linear.unpacking import load_dataset
+from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.resume import resume_run, resumed_config
+from cifar_linear.experiments.run import run_group
+from cifar_linear.runs.folder import RunFolder
 
 CONFIGS = {
     "plain": {},

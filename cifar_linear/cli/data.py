@@ -38,9 +38,9 @@ _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mni
 def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quiet: bool) -> None:
     """Download a data set, CIFAR-10 or MNIST, from the first of several mirrors that has it."""
     from cifar_linear.cli.progress import Progress
-    from cifar_linear.data.arrival import bring
     from cifar_linear.data.download import Listener, fetch
-    from cifar_linear.data.published import PUBLICATIONS
+    from cifar_linear.data.install import bring
+    from cifar_linear.data.registry import PUBLICATIONS
     from cifar_linear.data.sources import default_folder
 
     for mirror in mirrors:
@@ -72,7 +72,7 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
 @debug_option
 def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool) -> None:
     """Unpack the publisher's archives that came in another way: cifar-10-python.tar.gz, or the four of MNIST."""
-    from cifar_linear.data.arrival import archives_in, bring
+    from cifar_linear.data.install import archives_in, bring
     from cifar_linear.data.sources import default_folder
 
     dataset, archives = archives_in(files)
@@ -96,7 +96,7 @@ def verify(dataset: str, data_dir: Path | None) -> None:
 
 def _tell(dataset: str, folder: Path) -> None:
     """The batches that are there; raises `DataError` if one is damaged."""
-    from cifar_linear.data.arrival import verify as verified
+    from cifar_linear.data.install import verify as verified
     from cifar_linear.errors import DataError
 
     batches = verified(dataset, folder)
@@ -138,10 +138,10 @@ def show(
 ) -> None:
     """Draw images of a split with their classes, of a config or, without one, generated ones."""
     from cifar_linear.config.reading import config_or_default
-    from cifar_linear.data_figure import draw_images
+    from cifar_linear.experiments.assembly import load_dataset
+    from cifar_linear.experiments.samples import draw_images
     from cifar_linear.figures.style import format_of, rendered
-    from cifar_linear.files import write_whole
-    from cifar_linear.unpacking import load_dataset
+    from cifar_linear.storage.atomic import write_whole
 
     form = format_of(output)
     config = config_or_default(config_path, overrides)

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 @debug_option
 def evaluate(run: Path, split: SplitName, best: bool, data_dir: Path | None, as_json: bool) -> None:
     """Compute a run's metrics anew, and compare them with those that it recorded."""
-    from cifar_linear.classifier import Classifier, disagreements
     from cifar_linear.errors import CheckError
-    from cifar_linear.runs import RunFolder
-    from cifar_linear.unpacking import load_split
+    from cifar_linear.experiments.assembly import load_split
+    from cifar_linear.experiments.classifier import Classifier, disagreements
+    from cifar_linear.runs.folder import RunFolder
 
     folder = RunFolder(run)
     record = folder.read_record()

@@ -10,7 +10,7 @@ import click
 from cifar_linear.cli.options import config_option, data_dir_option, debug_option, set_option
 
 if TYPE_CHECKING:
-    from cifar_linear.gradient_check import Case
+    from cifar_linear.experiments.gradient_check import Case
 
 
 @click.command()
@@ -26,8 +26,8 @@ def gradcheck(config_path: Path | None, overrides: tuple[str, ...], data_dir: Pa
     """
     from cifar_linear.config.reading import config_or_default
     from cifar_linear.errors import CheckError
-    from cifar_linear.gradient_check import EPS, check_gradients
-    from cifar_linear.unpacking import load_dataset
+    from cifar_linear.experiments.assembly import load_dataset
+    from cifar_linear.experiments.gradient_check import EPS, check_gradients
 
     config = config_or_default(config_path, overrides)
     dataset = load_dataset(config, data_dir)

@@ -21,10 +21,10 @@ def predict(run: Path, images: tuple[Path, ...], best: bool, top: int, as_json: 
     Pictures are squeezed to the size that the run was trained on. One that cannot be read is an error line; the others
     are predicted all the same, and the exit code is 3.
     """
-    from cifar_linear.classifier import Classifier
-    from cifar_linear.data.pictures import read_picture
+    from cifar_linear.data.image_files import read_picture
     from cifar_linear.errors import DataError
-    from cifar_linear.runs import RunFolder
+    from cifar_linear.experiments.classifier import Classifier
+    from cifar_linear.runs.folder import RunFolder
 
     classifier = Classifier.of(RunFolder(run), best)
     failed = 0

@@ -51,10 +51,10 @@ def report(
     """
     from cifar_linear.config.questions import problem_of_limits, read_questions
     from cifar_linear.config.sweeps import read_sweep
-    from cifar_linear.finding import newest_runs
     from cifar_linear.report.collecting import collect
     from cifar_linear.report.writing import write_answers, write_report
-    from cifar_linear.runs import SWEEP_FILE
+    from cifar_linear.runs.discovery import newest_runs
+    from cifar_linear.runs.folder import SWEEP_FILE
     from cifar_linear.sweep.folder import SweepFolder
     from cifar_linear.sweep.reporting import report_on
 

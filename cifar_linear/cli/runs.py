@@ -23,7 +23,7 @@ _KEYS = ("name", "status", "loss", "lambda", "eta", "validation", "test", "secon
 @debug_option
 def runs(runs_dir: Path, sort: str, as_json: bool) -> None:
     """List the runs of a folder: status, settings, accuracies, time."""
-    from cifar_linear.listing import list_runs
+    from cifar_linear.runs.listing import list_runs
 
     table, notes = list_runs(runs_dir, sort)
     for note in notes:

@@ -25,10 +25,10 @@ from cifar_linear.signals import SafeStop
 if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress
     from cifar_linear.config.sweeps import Sweep
-    from cifar_linear.evaluation import Evaluation
     from cifar_linear.sweep.folder import SweepFolder
-    from cifar_linear.sweep.running import Cells, Images
+    from cifar_linear.sweep.groups import Cells, Images
     from cifar_linear.sweep.table import Row
+    from cifar_linear.training.evaluation import Evaluation
 
 
 @click.command()
@@ -62,9 +62,9 @@ def sweep(
     A second call runs only what is missing.
     """
     from cifar_linear.config.sweeps import read_sweep
-    from cifar_linear.runs import checked_name, name_from
+    from cifar_linear.runs.folder import checked_name, name_from
     from cifar_linear.sweep.folder import SweepFolder
-    from cifar_linear.sweep.running import Images
+    from cifar_linear.sweep.groups import Images
 
     wanted, images = read_sweep(config_path, overrides, seeds), Images(data_dir)
     path = runs_dir / (checked_name(name) if name is not None else name_from(config_path))
@@ -83,7 +83,7 @@ def sweep_and_tell(sweep: Sweep, path: Path, images: Images, output: Output, aga
     from cifar_linear.cli.progress import Progress
     from cifar_linear.errors import DivergedError, RunError
     from cifar_linear.sweep.folder import SweepFolder
-    from cifar_linear.sweep.sweeping import Listener, run_sweep
+    from cifar_linear.sweep.run import Listener, run_sweep
 
     retry = f"{again} --retry-failed"
     folder = SweepFolder(path)
@@ -152,9 +152,9 @@ class _Telling:
 
 
 def _tell_plan(sweep: Sweep, folder: SweepFolder, images: Images, retry_failed: bool, as_json: bool) -> None:
-    from cifar_linear.config.wording import as_text
+    from cifar_linear.config.formatting import as_text
     from cifar_linear.sweep.folder import missing
-    from cifar_linear.sweep.running import estimate, groups_of
+    from cifar_linear.sweep.groups import estimate, groups_of
 
     wanted = missing(sweep.cells, folder.runs(), retry_failed)
     there = len(sweep.cells) - len(wanted)
@@ -182,7 +182,7 @@ def _duration(seconds: float) -> str:
 
 def _table(rows: Sequence[Row], select_by: str) -> str:
     """Settings, figures and status, the selected row first."""
-    from cifar_linear.config.wording import as_text
+    from cifar_linear.config.formatting import as_text
 
     keys = list(rows[0].settings)
     lines = [[*keys, "validation accuracy", "validation loss", "test accuracy", "status"]]

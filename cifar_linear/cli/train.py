@@ -27,10 +27,10 @@ from cifar_linear.signals import SafeStop
 if TYPE_CHECKING:
     from cifar_linear.config.models import Config
     from cifar_linear.data.dataset import SplitName
-    from cifar_linear.evaluation import Evaluation
-    from cifar_linear.experiment import Watch
-    from cifar_linear.records import Figures, Record
-    from cifar_linear.runs import RunFolder
+    from cifar_linear.experiments.run import Watch
+    from cifar_linear.runs.folder import RunFolder
+    from cifar_linear.runs.record import Figures, Record
+    from cifar_linear.training.evaluation import Evaluation
 
 
 @click.command()
@@ -81,9 +81,9 @@ def _begin(
 ) -> None:
     """A new run."""
     from cifar_linear.config.reading import read_config
-    from cifar_linear.experiment import run_group
-    from cifar_linear.runs import RunFolder, checked_name, name_from
-    from cifar_linear.unpacking import load_dataset
+    from cifar_linear.experiments.assembly import load_dataset
+    from cifar_linear.experiments.run import run_group
+    from cifar_linear.runs.folder import RunFolder, checked_name, name_from
 
     config = read_config(config_path, overrides)
     name = checked_name(name) if name is not None else name_from(config_path)
@@ -98,9 +98,9 @@ def _begin(
 
 def _go_on(resume: Path, overrides: Sequence[str], data_dir: Path | None, output: Output) -> None:
     """A run that was stopped."""
-    from cifar_linear.resuming import resume_run, resumed_config
-    from cifar_linear.runs import RunFolder
-    from cifar_linear.unpacking import load_dataset
+    from cifar_linear.experiments.assembly import load_dataset
+    from cifar_linear.experiments.resume import resume_run, resumed_config
+    from cifar_linear.runs.folder import RunFolder
 
     folder = RunFolder(resume)
     folder.read_record()  # What is no run shall be told so before anything is written there.
@@ -125,8 +125,8 @@ def _repeat(
 ) -> None:
     """The same with several seeds: a sweep over nothing else."""
     from cifar_linear.config.sweeps import sweep_over_seeds
-    from cifar_linear.runs import SWEEP_FILE, RunFolder, checked_name, name_from
-    from cifar_linear.sweep.running import Images
+    from cifar_linear.runs.folder import SWEEP_FILE, RunFolder, checked_name, name_from
+    from cifar_linear.sweep.groups import Images
 
     sweep, images = sweep_over_seeds(config_path, overrides, seeds), Images(data_dir)
     images.of(sweep.cells[0].config)  # Without images there shall be no folder.

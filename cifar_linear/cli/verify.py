@@ -12,7 +12,7 @@ from cifar_linear.cli.options import PATH, data_dir_option, debug_option
 from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:
-    from cifar_linear.evaluation import Evaluation
+    from cifar_linear.training.evaluation import Evaluation
 
 
 @click.command()
@@ -25,9 +25,9 @@ def verify(run: Path, data_dir: Path | None, as_json: bool, quiet: bool) -> None
     """Train a run again from its folder, compare weights and figures bit for bit, and say what differs."""
     from cifar_linear.cli.progress import Progress
     from cifar_linear.errors import CheckError
-    from cifar_linear.runs import RunFolder
-    from cifar_linear.unpacking import load_dataset
-    from cifar_linear.verifying import claim_of, verify_run
+    from cifar_linear.experiments.assembly import load_dataset
+    from cifar_linear.experiments.verify import claim_of, verify_run
+    from cifar_linear.runs.folder import RunFolder
 
     claim = claim_of(RunFolder(run))
     if claim.record.status == "running":

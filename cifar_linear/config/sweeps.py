@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from cifar_linear.config.formatting import as_text
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import listed, read_file, validated
-from cifar_linear.config.wording import as_text
 from cifar_linear.config.yaml_tree import Place, Problem, Tree, parse_override, parse_yaml
 from cifar_linear.errors import ConfigError
 

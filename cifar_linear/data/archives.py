@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from cifar_linear.data.published import Archive, Member
+from cifar_linear.data.registry import Archive, Member
 from cifar_linear.errors import DataError
 
 _SLACK = 4 * 2**20

@@ -13,7 +13,7 @@ import pooch
 import requests
 
 import cifar_linear
-from cifar_linear.data.published import Archive
+from cifar_linear.data.registry import Archive
 from cifar_linear.errors import DataError, RunError
 
 _ATTEMPTS = 3

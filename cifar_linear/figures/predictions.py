@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Bools, Floats, Integers
 from cifar_linear.figures.style import COLOURS, FAR_APART, new_figure, styled
-from cifar_linear.metrics import precision_and_recall
+from cifar_linear.nn.metrics import precision_and_recall
 
 BINS = np.linspace(0, 1, 41)
 

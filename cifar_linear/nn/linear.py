@@ -10,7 +10,7 @@ import numpy as np
 
 from cifar_linear.arrays import Doubles, Floats, Labels
 from cifar_linear.nn.losses import Loss
-from cifar_linear.nn.products import columns_times_columns, rows_times_rows
+from cifar_linear.nn.matmul import columns_times_columns, rows_times_rows
 
 
 def initial_weights(rng: np.random.Generator, classes: int, features: int, std: float) -> tuple[Doubles, Doubles]:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cifar_linear.config.wording import flat
-from cifar_linear.contents import Model, Predictions
+from cifar_linear.config.formatting import flat
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
-from cifar_linear.finding import run_folders, sweeps
-from cifar_linear.records import Record
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs.artifacts import Model, Predictions
+from cifar_linear.runs.discovery import run_folders, sweeps
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.record import Record
 
 _LONGEST_LABEL = 60
 _WHOLES = ("data", "decay", "early_stopping", "averaging")

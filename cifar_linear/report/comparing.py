@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from cifar_linear.data.dataset import SplitName
-from cifar_linear.intervals import CONFIDENCE, Interval, holm, mcnemar
-from cifar_linear.metrics import hits, true_class_probability
+from cifar_linear.nn.metrics import hits, true_class_probability
 from cifar_linear.report.collecting import Run, factors, in_order
+from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar
 
 Setting = tuple[tuple[str, str], ...]
 """Keys with their values as text."""

@@ -16,7 +16,7 @@ from cifar_linear.figures.curves import accuracy_figure, cost_figure, norm_figur
 from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.predictions import confusion_figure, histogram_figure
-from cifar_linear.metrics import confusion, hits, true_class_probability
+from cifar_linear.nn.metrics import confusion, hits, true_class_probability
 from cifar_linear.report.collecting import Run, factors, in_order
 
 MOST_DRAWN = 8

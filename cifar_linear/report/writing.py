@@ -12,11 +12,11 @@ from cifar_linear import __version__
 from cifar_linear.config.questions import Question, Questions
 from cifar_linear.errors import RunError
 from cifar_linear.figures.style import Format, rendered
-from cifar_linear.files import write_whole
 from cifar_linear.report.collecting import Collection, Run, collect, differences, labelled, settings_label
 from cifar_linear.report.comparing import changes, losses_compared, paired, repeated
 from cifar_linear.report.drawing import MOST_DRAWN, NO_LIMITS, Drawing, Limits, draw
 from cifar_linear.report.effects import effects
+from cifar_linear.storage.atomic import write_whole
 
 _DRAWN = re.compile(
     r"(grid|norms|cost|accuracy|templates(-common-scale)?(-\d+)?|probabilities|confusion|mistakes)\.(png|pdf|svg)"

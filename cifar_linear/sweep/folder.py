@@ -9,10 +9,10 @@ from pathlib import Path
 from cifar_linear.config.models import Config, SyntheticData
 from cifar_linear.config.sweeps import Cell, Sweep
 from cifar_linear.errors import RunError
-from cifar_linear.files import is_unfinished, write_whole
-from cifar_linear.locks import LOCK, locked
-from cifar_linear.records import Record
-from cifar_linear.runs import SWEEP_FILE, RunFolder
+from cifar_linear.runs.folder import SWEEP_FILE, RunFolder
+from cifar_linear.runs.record import Record
+from cifar_linear.storage.atomic import is_unfinished, write_whole
+from cifar_linear.storage.locks import LOCK, locked
 
 Runs = Mapping[Config, tuple[RunFolder, Record]]
 """What there is of each config, by `key_of` it."""

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from cifar_linear.config.formatting import as_text
 from cifar_linear.config.sweeps import Sweep
-from cifar_linear.config.wording import as_text
 from cifar_linear.figures.style import Format
 from cifar_linear.report.collecting import collect
 from cifar_linear.report.drawing import NO_LIMITS, Limits

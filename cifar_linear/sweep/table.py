@@ -10,12 +10,12 @@ from typing import Any
 
 from cifar_linear.config.sweeps import Cell, Sweep
 from cifar_linear.data.dataset import Split
-from cifar_linear.intervals import Interval
-from cifar_linear.judging import judge
-from cifar_linear.records import Record
-from cifar_linear.runs import RunFolder
+from cifar_linear.experiments.assembly import load_split
+from cifar_linear.experiments.final_evaluation import judge
+from cifar_linear.report.statistics import Interval
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.record import Record
 from cifar_linear.sweep.folder import Runs, key_of
-from cifar_linear.unpacking import load_split
 
 
 @dataclass(frozen=True)

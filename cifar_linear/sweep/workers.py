@@ -14,10 +14,10 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs.folder import RunFolder
 from cifar_linear.signals import Interrupted, SafeStop
 from cifar_linear.sweep.folder import Runs, begun
-from cifar_linear.sweep.running import Cells, Images, run_cells
+from cifar_linear.sweep.groups import Cells, Images, run_cells
 
 _LOOK_UP = 0.1
 """Seconds between two looks at whether the work shall stop."""

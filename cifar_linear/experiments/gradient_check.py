@@ -9,8 +9,9 @@ import numpy as np
 from cifar_linear.arrays import Doubles, Floats, Labels
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
+from cifar_linear.experiments.assembly import draw_weights, make_standardization
 from cifar_linear.nn import linear
-from cifar_linear.nn.gradcheck import (
+from cifar_linear.nn.finite_differences import (
     Deviation,
     Directions,
     analytic_slopes,
@@ -23,7 +24,6 @@ from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
-from cifar_linear.unpacking import draw_weights, make_standardization
 
 Gradients = Callable[[Objective, Floats, Labels, Floats, Floats], Iterator[tuple[Floats, Floats]]]
 """What is checked: `Objective.gradients`, or a version of it with a mistake."""

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
-from cifar_linear.contents import Checkpoint, Model
-from cifar_linear.evaluation import Evaluation
-from cifar_linear.history import History
-from cifar_linear.records import Best, Figures, Record, Status
-from cifar_linear.runs import RunFolder
-from cifar_linear.state import State, Weights
+from cifar_linear.runs.artifacts import Checkpoint, Model
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.record import Best, Figures, Record, Status
+from cifar_linear.training.evaluation import Evaluation
+from cifar_linear.training.history import History
+from cifar_linear.training.state import State, Weights
 
 _SAVE_EVERY = 1.0
 """Seconds between two savings of a group under way: the most that a killed process loses..."""

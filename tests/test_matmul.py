@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cifar_linear.nn.products import columns_times_columns, rows_times_rows
+from cifar_linear.nn.matmul import columns_times_columns, rows_times_rows
 
 SHAPES = [
     (100, 10, 3072),

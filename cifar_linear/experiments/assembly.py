@@ -21,7 +21,6 @@ from cifar_linear.config.models import (
     StepDecay,
     SyntheticData,
 )
-from cifar_linear.contents import Model
 from cifar_linear.data import synthetic
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches
@@ -37,16 +36,17 @@ from cifar_linear.data.dataset import (
 )
 from cifar_linear.data.sources import SOURCES, default_folder
 from cifar_linear.errors import ConfigError
-from cifar_linear.evaluation import Evaluation
-from cifar_linear.history import Past
 from cifar_linear.nn.linear import initial_weights
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.schedules import Schedule, constant, cosine, plateau, step
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
-from cifar_linear.state import State, Weights
-from cifar_linear.training import train
+from cifar_linear.runs.artifacts import Model
+from cifar_linear.training.evaluation import Evaluation
+from cifar_linear.training.history import Past
+from cifar_linear.training.loop import train
+from cifar_linear.training.state import State, Weights
 
 
 def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:

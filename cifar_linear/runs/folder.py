@@ -15,13 +15,13 @@ from pydantic import ValidationError
 
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
-from cifar_linear.contents import Checkpoint, Model, Predictions
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.files import is_unfinished, write_whole
-from cifar_linear.locks import LOCK, is_locked, locked
-from cifar_linear.npz import packed, unpacked
-from cifar_linear.records import FORMAT, Record
-from cifar_linear.tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
+from cifar_linear.runs.artifacts import Checkpoint, Model, Predictions
+from cifar_linear.runs.record import FORMAT, Record
+from cifar_linear.storage.atomic import is_unfinished, write_whole
+from cifar_linear.storage.csv_tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
+from cifar_linear.storage.locks import LOCK, is_locked, locked
+from cifar_linear.storage.npz import packed, unpacked
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MODEL = {False: "model.npz", True: "best_model.npz"}

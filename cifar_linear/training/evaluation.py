@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike
 from cifar_linear.arrays import Bools, Doubles, Floats, Integers
 from cifar_linear.data.batches import parts, pixel_chunks
 from cifar_linear.data.dataset import Split
-from cifar_linear.history import Past
-from cifar_linear.metrics import Metrics, correct
 from cifar_linear.nn.linear import scores_of_parts
+from cifar_linear.nn.metrics import Metrics, correct
 from cifar_linear.nn.objective import Objective
-from cifar_linear.state import State, Weights
+from cifar_linear.training.history import Past
+from cifar_linear.training.state import State, Weights
 
 overflow_is_looked_for = np.errstate(over="ignore", invalid="ignore")
 """Overflow is what a diverging run does; training looks for it, so NumPy need not warn of it."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cifar_linear.config.sweeps import Sweep
-from cifar_linear.experiment import Watch
+from cifar_linear.experiments.run import Watch
 from cifar_linear.sweep.folder import Runs, SweepFolder, begun, missing
-from cifar_linear.sweep.running import Cells, Images, groups_of, run_cells
+from cifar_linear.sweep.groups import Cells, Images, groups_of, run_cells
 from cifar_linear.sweep.table import Row, judge_rows, table_of
 from cifar_linear.sweep.workers import run_in_workers
 

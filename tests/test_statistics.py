@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from cifar_linear.intervals import Interval, holm, mcnemar, t_quantile
+from cifar_linear.report.statistics import Interval, holm, mcnemar, t_quantile
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 9, 30, 99, 999])

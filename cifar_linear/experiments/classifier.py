@@ -9,13 +9,13 @@ import numpy as np
 from cifar_linear.arrays import Floats, Images
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Split
-from cifar_linear.evaluation import evaluate, predict
+from cifar_linear.experiments.assembly import make_objective
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
-from cifar_linear.records import Figures
-from cifar_linear.runs import RunFolder
-from cifar_linear.state import Weights
-from cifar_linear.unpacking import make_objective
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.record import Figures
+from cifar_linear.training.evaluation import evaluate, predict
+from cifar_linear.training.state import Weights
 
 _ROUNDING = 1e-6
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from cifar_linear.arrays import Bools, Doubles, Floats, Labels
 from cifar_linear.data.dataset import Split
-from cifar_linear.evaluation import Evaluation, Evaluator, overflow_is_looked_for
-from cifar_linear.history import Past
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.sgd import descend
-from cifar_linear.state import State
+from cifar_linear.training.evaluation import Evaluation, Evaluator, overflow_is_looked_for
+from cifar_linear.training.history import Past
+from cifar_linear.training.state import State
 
 Rates = Callable[[int, Sequence[Past]], Doubles]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cifar_linear.errors import RunError
-from cifar_linear.runs import SWEEP_FILE, RunFolder
+from cifar_linear.runs.folder import SWEEP_FILE, RunFolder
 
 
 def run_folders(path: Path) -> Iterator[Path]:

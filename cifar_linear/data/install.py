@@ -13,11 +13,11 @@ from typing import Literal, NamedTuple
 
 from cifar_linear.data.archives import members_of
 from cifar_linear.data.dataset import Source
-from cifar_linear.data.published import PUBLICATIONS, Archive, Publication, published_file
+from cifar_linear.data.registry import PUBLICATIONS, Archive, Publication, published_file
 from cifar_linear.data.sources import SOURCES
 from cifar_linear.errors import ConfigError, DataError, RunError
-from cifar_linear.files import write_whole
-from cifar_linear.locks import locked
+from cifar_linear.storage.atomic import write_whole
+from cifar_linear.storage.locks import locked
 
 Say = Callable[[str], None]
 Get = Callable[[Archive, Path], Path]

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
-from cifar_linear.finding import run_folders, sweeps
-from cifar_linear.runs import RunFolder
+from cifar_linear.runs.discovery import run_folders, sweeps
+from cifar_linear.runs.folder import RunFolder
 
 
 class Line(NamedTuple):

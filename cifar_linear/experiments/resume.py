@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from cifar_linear.config.formatting import differing
 from cifar_linear.config.models import Config
-from cifar_linear.config.wording import differing
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import ConfigError, DataError, RunError
-from cifar_linear.experiment import Watch, run_group
-from cifar_linear.provenance import other_images
-from cifar_linear.records import Record
-from cifar_linear.runs import RunFolder
+from cifar_linear.experiments.run import Watch, run_group
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.provenance import other_images
+from cifar_linear.runs.record import Record
 
 
 def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:

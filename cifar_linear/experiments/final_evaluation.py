@@ -1,12 +1,12 @@
 """The one look at the test images: after training, never to choose anything."""
 
-from cifar_linear.classifier import Classifier
-from cifar_linear.contents import Predictions
 from cifar_linear.data.dataset import Split
-from cifar_linear.metrics import most_confident_mistakes
-from cifar_linear.records import Record
-from cifar_linear.runs import RunFolder
-from cifar_linear.unpacking import blas_threads
+from cifar_linear.experiments.assembly import blas_threads
+from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.nn.metrics import most_confident_mistakes
+from cifar_linear.runs.artifacts import Predictions
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.record import Record
 
 _MISTAKES = 25
 """How many of a run's most confident mistakes are kept as images."""

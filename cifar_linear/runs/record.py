@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import SplitName
-from cifar_linear.metrics import Metrics
+from cifar_linear.nn.metrics import Metrics
 
 FORMAT: Literal[1] = 1
 """Version of the run folder's layout, noted in every record."""

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from archives import TAR, archive_of, content_of, publish, small_cifar10, tar_of
 
-from cifar_linear.data import arrival, cifar10, published
+from cifar_linear.data import cifar10, install, registry
 from cifar_linear.data.archives import members_of
-from cifar_linear.data.published import PUBLICATIONS
+from cifar_linear.data.registry import PUBLICATIONS
 from cifar_linear.errors import DataError
 
 BATCHES = sorted(f"cifar-10-batches-py/{name}" for name in cifar10.BATCHES)
@@ -153,13 +153,13 @@ def test_what_is_published_is_what_the_configs_name():
     """Every batch that a config can name is a member of an archive."""
     names = {path.rpartition("/")[2] for a in PUBLICATIONS["cifar10"].archives for path in a.members}
     assert names == set(cifar10.BATCHES)
-    assert published.published_file("train-images-idx3-ubyte").size == 16 + 60_000 * 28 * 28
-    assert published.published_file("nothing") is None
+    assert registry.published_file("train-images-idx3-ubyte").size == 16 + 60_000 * 28 * 28
+    assert registry.published_file("nothing") is None
     assert json.dumps([list(p.mirrors) for p in PUBLICATIONS.values()]).count("https://") == 5
 
 
 @pytest.mark.real
 def test_real_digits_are_the_published_ones(real_digits):
     """So the published sums in the package are right."""
-    assert [batch.state for batch in arrival.verify("mnist", real_digits)] == ["as published"] * 2
-    assert {batch.state for batch in arrival.verify("cifar10", real_digits)} <= {"as published", "readable"}
+    assert [batch.state for batch in install.verify("mnist", real_digits)] == ["as published"] * 2
+    assert {batch.state for batch in install.verify("cifar10", real_digits)} <= {"as published", "readable"}

@@ -10,13 +10,13 @@ from time import perf_counter
 
 from cifar_linear.config.models import Config, HeldOut
 from cifar_linear.config.sweeps import Cell
-from cifar_linear.contents import Checkpoint
 from cifar_linear.data.dataset import Dataset, Split
 from cifar_linear.errors import RunError
-from cifar_linear.experiment import Watch, run_group
-from cifar_linear.records import Record
-from cifar_linear.runs import RunFolder, all_locked
-from cifar_linear.unpacking import Group, load_dataset, shared_part
+from cifar_linear.experiments.assembly import Group, load_dataset, shared_part
+from cifar_linear.experiments.run import Watch, run_group
+from cifar_linear.runs.artifacts import Checkpoint
+from cifar_linear.runs.folder import RunFolder, all_locked
+from cifar_linear.runs.record import Record
 
 _MOST_RUNS = 32
 """Runs that share a pass; more of them do not make it cheaper."""

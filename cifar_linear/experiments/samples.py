@@ -7,9 +7,9 @@ from cifar_linear.arrays import Bools, Images, Integers
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset, SplitName
 from cifar_linear.errors import ConfigError
+from cifar_linear.experiments.assembly import make_augmentation
 from cifar_linear.figures.images import image_figure
 from cifar_linear.randomness import Purpose, rng_for
-from cifar_linear.unpacking import make_augmentation
 
 _COLUMNS = 10
 

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 
 from cifar_linear.config.models import Config
-from cifar_linear.contents import Checkpoint
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import RunError
-from cifar_linear.evaluation import Evaluation
-from cifar_linear.history import History
-from cifar_linear.judging import judge
-from cifar_linear.provenance import data_record, environment_record
-from cifar_linear.recorder import Recorder
-from cifar_linear.records import Record
-from cifar_linear.runs import RunFolder, all_locked
-from cifar_linear.state import State
-from cifar_linear.unpacking import Group, blas_threads
+from cifar_linear.experiments.assembly import Group, blas_threads
+from cifar_linear.experiments.final_evaluation import judge
+from cifar_linear.runs.artifacts import Checkpoint
+from cifar_linear.runs.folder import RunFolder, all_locked
+from cifar_linear.runs.provenance import data_record, environment_record
+from cifar_linear.runs.record import Record
+from cifar_linear.runs.recorder import Recorder
+from cifar_linear.training.evaluation import Evaluation
+from cifar_linear.training.history import History
+from cifar_linear.training.state import State
 
 Watch = Callable[[Evaluation], None]
 """Is told of each evaluation point as it is reached."""

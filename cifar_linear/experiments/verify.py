@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from cifar_linear.config.formatting import differing
 from cifar_linear.config.models import Config
-from cifar_linear.config.wording import differing
-from cifar_linear.contents import Checkpoint
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import CheckError, RunError
-from cifar_linear.evaluation import Evaluation
-from cifar_linear.experiment import Watch, run_group
-from cifar_linear.judging import judge
-from cifar_linear.provenance import changes_since, other_images
-from cifar_linear.records import Record
-from cifar_linear.runs import RunFolder
+from cifar_linear.experiments.final_evaluation import judge
+from cifar_linear.experiments.run import Watch, run_group
+from cifar_linear.runs.artifacts import Checkpoint
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.provenance import changes_since, other_images
+from cifar_linear.runs.record import Record
+from cifar_linear.training.evaluation import Evaluation
 
 
 class Comparison(NamedTuple):

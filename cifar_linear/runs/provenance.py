@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info
 
 import cifar_linear
 from cifar_linear.data.dataset import Dataset, Split
-from cifar_linear.records import Blas, DataRecord, EnvironmentRecord
+from cifar_linear.runs.record import Blas, DataRecord, EnvironmentRecord
 
 _LIBRARIES = ("numpy", "pydantic", "PyYAML", "matplotlib", "pillow")
 

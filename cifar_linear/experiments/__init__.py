@@ -1,0 +1,1 @@
+"""From configs to finished run folders, and back: train, resume, evaluate, verify, check gradients."""

@@ -1,0 +1,1 @@
+"""What a run folder holds, and which run folders there are."""
