@@ -79,7 +79,7 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
     config = Config.model_validate(work.config())
     group = Group.of([config], load_dataset(config, data))
     batches, state, found = group.batches(), group.first_state(), defaultdict[str, list[float]](list)
-    room, eta = np.empty((2, *state.weights.W.shape), np.float32), np.array([config.eta])
+    workspace, eta = np.empty((2, *state.weights.W.shape), np.float32), np.array([config.eta])
 
     def epochs(count: int) -> None:
         for epoch in range(1, count + 1):
@@ -90,7 +90,7 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
                 gathered = perf_counter()
                 if batch is None:
                     break
-                loop._update(state, group.objective, *batch, eta, room)
+                loop._update(state, group.objective, *batch, eta, workspace)
                 found["gather and cast"].append(gathered - started)
                 found["whole step"].append(perf_counter() - started)
 
@@ -125,12 +125,12 @@ def side_by_side(work: Work, data: Path) -> dict[str, float]:
     dataset = load_dataset(configs[0], data)
     group = Group.of(configs, dataset)
     batches, state = group.batches(), group.first_state()
-    room = np.empty((2, *state.weights.W.shape), np.float32)
+    workspace = np.empty((2, *state.weights.W.shape), np.float32)
     eta = np.array([config.eta for config in configs])
 
     def epoch() -> None:
         for batch in batches(1):
-            loop._update(state, group.objective, *batch, eta, room)
+            loop._update(state, group.objective, *batch, eta, workspace)
 
     def evaluate() -> None:
         for split in (dataset.train, dataset.validation):

@@ -162,7 +162,7 @@ def test_two_downloads_at_once_do_not_spoil_each_other(files, tmp_path):
     with serving(files) as server:
         told, threads = [], []
         for _ in range(2):
-            listener = download.Listener(told.append, lambda _name, _size: time.sleep(0.05))
+            listener = download.DownloadListener(told.append, lambda _name, _size: time.sleep(0.05))
 
             def get(archive, folder, listener=listener):
                 return download.fetch(archive, [server.address("good")], folder, listener)
@@ -194,7 +194,7 @@ def test_a_stopped_download_leaves_nothing_half(files, tmp_path, number):
         assert "Traceback" not in stderr
         left = content_of(tmp_path / "data")
         assert all(path.startswith(".arriving/") for path in left) if number == signal.SIGKILL else left == []
-        listener = download.Listener(lambda _: None, lambda *_: None)
+        listener = download.DownloadListener(lambda _: None, lambda *_: None)
         install.bring(
             "mnist",
             tmp_path / "data",

@@ -69,11 +69,11 @@ def test_training_on_comes_to_what_waiting_comes_to(make_config, dataset, monkey
 
     monkeypatch.setattr("cifar_linear.training.evaluation.evaluate", without_end)
     found = []
-    for waits in (True, False):
+    for synchronous in (True, False):
         costs = {}
         training = Training(make_config(), dataset, lam=[0.1, 1, 0], eta=[0.02, 1e4, 0.02])
-        rows = list(training.evaluations(6, eta_follows=waits, average_from=3, record_steps=True))
-        figures = [[row.validation.loss, row.step_losses, row.further["averaged"]] for row in rows]
+        rows = list(training.evaluations(6, eta_follows=synchronous, average_from=3, record_steps=True))
+        figures = [[row.validation.loss, row.step_losses, row.extra["averaged"]] for row in rows]
         kept = [[array[:, row.valid] if array.ndim > 1 else array[row.valid] for array in of_row]
                 for row, of_row in zip(rows, figures, strict=True)]  # fmt: skip
         found.append((kept, [training.state.take(run) for run in range(3)], [row.state.take(2) for row in rows]))

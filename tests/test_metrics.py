@@ -3,7 +3,7 @@ from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
 from cifar_linear.nn.metrics import (
     confusion,
-    hits,
+    is_correct,
     most_confident_mistakes,
     precision_and_recall,
     true_class_probability,
@@ -34,10 +34,10 @@ def test_class_that_is_never_predicted_or_absent_has_no_figure():
 def test_most_confident_mistakes_are_the_surest_wrong_ones():
     probabilities, labels = random_predictions()
     found = most_confident_mistakes(probabilities, labels, 10)
-    assert not hits(probabilities, labels)[found].any()
+    assert not is_correct(probabilities, labels)[found].any()
     sure = probabilities.max(axis=1)
     assert (np.diff(sure[found]) <= 0).all()
-    wrong = np.flatnonzero(~hits(probabilities, labels))
+    wrong = np.flatnonzero(~is_correct(probabilities, labels))
     assert sure[found].min() >= np.sort(sure[wrong])[-10]
     assert most_confident_mistakes(np.eye(4), np.arange(4), 10).size == 0
 

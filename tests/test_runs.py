@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.runs.artifacts import Model, Predictions
+from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.provenance import data_record, environment_record
-from cifar_linear.runs.record import Figures, Record
+from cifar_linear.runs.record import Record, SplitMetrics
 from cifar_linear.storage.csv_tables import COLUMNS
 
 HEAD = ",".join(COLUMNS).encode() + b"\n"
@@ -26,7 +26,7 @@ def folder(tmp_path):
 def model():
     rng = np.random.default_rng(0)
     W, b = rng.normal(size=(3, 12)).astype(np.float32), rng.normal(size=3).astype(np.float32)
-    return Model(W, b, rng.random(12), rng.random(12), ("a", "b", "ü"), (3, 2, 2))
+    return StoredModel(W, b, rng.random(12), rng.random(12), ("a", "b", "ü"), (3, 2, 2))
 
 
 def test_folder_is_named_by_time_in_utc_and_name(folder):
@@ -93,7 +93,7 @@ def record(make_config, dataset):
         seconds=1.25,
         epoch=3,
         step=9,
-        metrics={"test": Figures(loss=1 / 3, cost=0.5, accuracy=0.9)},
+        metrics={"test": SplitMetrics(loss=1 / 3, cost=0.5, accuracy=0.9)},
         error=None,
         config=make_config(),
         data=data_record(dataset, "synthetic"),
@@ -108,7 +108,7 @@ def test_record_survives_the_round_trip(folder, record):
 
 def test_record_never_holds_nan():
     with pytest.raises(ValidationError, match="finite"):
-        Figures(loss=float("nan"), cost=0, accuracy=0)
+        SplitMetrics(loss=float("nan"), cost=0, accuracy=0)
 
 
 @pytest.mark.parametrize(

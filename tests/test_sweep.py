@@ -8,7 +8,7 @@ from folders import BASE, folders
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.sweep.folder import SweepFolder
-from cifar_linear.sweep.groups import Images, estimate, groups_of
+from cifar_linear.sweep.groups import DatasetCache, estimate, groups_of
 from cifar_linear.sweep.table import table_of
 
 
@@ -135,7 +135,7 @@ def test_plan_says_what_would_run_and_runs_nothing(sweep, sweep_file, runs_dir):
 
 def test_an_estimate_grows_with_the_epochs(sweep_file):
     (short,), (long,) = (groups_of(read_sweep(sweep_file({"epochs": [epochs]})).cells) for epochs in (10, 10_000))
-    images = Images(None).of(short[0].config)
+    images = DatasetCache(None).of(short[0].config)
     assert 0 < estimate(short, images) < estimate(long, images)
 
 

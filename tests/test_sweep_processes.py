@@ -15,8 +15,8 @@ from filelock import FileLock
 from folders import BASE, folders
 
 from cifar_linear.config.sweeps import read_sweep
-from cifar_linear.sweep.folder import SweepFolder, begun
-from cifar_linear.sweep.groups import Images, run_cells
+from cifar_linear.sweep.folder import SweepFolder, existing_folders
+from cifar_linear.sweep.groups import DatasetCache, run_cells
 
 
 def start(path, runs_dir, *arguments):
@@ -29,7 +29,7 @@ def start(path, runs_dir, *arguments):
 
 def run_in(folder, cells, images, watch, check):
     """Train cells in a sweep's folder, from where they are."""
-    run_cells(cells, begun(cells, folder.runs()), folder.path, images, watch, check)
+    run_cells(cells, existing_folders(cells, folder.runs()), folder.path, images, watch, check)
 
 
 def test_workers_find_what_one_process_finds(sweep_file, tmp_path):
@@ -105,7 +105,7 @@ def test_an_interrupted_group_goes_on_from_where_it_was(sweep_file, runs_dir):
         {"lambda": [0, 1], "decay": [{"kind": "plateau", "patience": 1, "factor": 0.5}, {"kind": "cosine"}]}, base
     )
     cells = read_sweep(path).cells
-    images = Images(None).of(cells[0].config)
+    images = DatasetCache(None).of(cells[0].config)
     whole, broken = (SweepFolder(runs_dir / name) for name in ("whole", "broken"))
     run_in(whole, cells, images, lambda _: None, lambda: None)
     seen = []
@@ -133,7 +133,7 @@ def test_an_interrupted_group_goes_on_from_where_it_was(sweep_file, runs_dir):
 def test_runs_of_a_group_that_were_saved_at_two_moments_begin_anew(sweep_file, runs_dir):
     """A kill between the savings of two runs leaves checkpoints of different epochs; going on would mix them."""
     cells = read_sweep(sweep_file({"lambda": [0, 1]})).cells
-    images = Images(None).of(cells[0].config)
+    images = DatasetCache(None).of(cells[0].config)
     folder = SweepFolder(runs_dir / "grid")
     run_in(folder, cells, images, lambda _: None, lambda: None)
     expected = [run.read_model().W for run in folders(runs_dir)]

@@ -9,7 +9,7 @@ from cifar_linear.data.batches import Batches
 from cifar_linear.experiments.assembly import Group, draw_weights, load_dataset
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.training.evaluation import evaluate
-from cifar_linear.training.history import Past
+from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.state import State, Weights
 
 
@@ -47,7 +47,7 @@ def test_stopping_and_going_on_is_the_same_as_not_stopping(make_config, dataset)
     list(at_once.evaluations())
     first = list(stopped.evaluations(1))
     stopped.state = stopped.state.copy()
-    list(stopped.evaluations(3, past=[Past(row.step, row.validation.loss) for row in first]))
+    list(stopped.evaluations(3, past=[EvaluatedPoint(row.step, row.validation.loss) for row in first]))
     np.testing.assert_array_equal(at_once.state.weights.W, stopped.state.weights.W)
     assert at_once.state.step == stopped.state.step
 
@@ -82,7 +82,7 @@ def test_a_diverging_run_keeps_its_last_finite_weights_and_leaves_the_others_alo
 def test_training_ends_when_no_run_is_left(make_config, dataset):
     training = Training(make_config(), dataset, lam=[1], eta=[1e4])
     assert len(list(training.evaluations(99))) == 2
-    assert not training.state.alive.any()
+    assert not training.state.finite.any()
 
 
 def test_a_rate_that_is_too_large_but_finite_is_no_divergence(make_config, dataset):
@@ -118,7 +118,7 @@ def test_averaged_weights_are_the_mean_of_all_iterates_from_the_first_epoch_name
     plain.batches.__class__ = Watched
     last = list(plain.evaluations())
     mean = list(averaged.evaluations(average_from=2))
-    assert [row.further["averaged"].tolist() for row in mean] == [[0], [0], [3], [6]]
+    assert [row.extra["averaged"].tolist() for row in mean] == [[0], [0], [3], [6]]
     np.testing.assert_array_equal(averaged.state.weights.W, plain.state.weights.W)
     # The generator of batches goes on after the update: what it has seen is each iterate.
     np.testing.assert_allclose(averaged.state.outcome().W[0], np.mean(iterates, axis=0), rtol=1e-6, atol=1e-9)
@@ -138,7 +138,7 @@ def test_each_run_of_a_group_stops_on_its_own_and_keeps_its_best_weights(make_co
     for run, end in enumerate(ends):
         best = int(losses[: end + 1, run].argmin())
         assert end == best + 3
-        assert [row.further["waited"][run] for row in rows[best : end + 1]] == [0, 1, 2, 3]
+        assert [row.extra["waited"][run] for row in rows[best : end + 1]] == [0, 1, 2, 3]
         assert state.end.stopped[run] == 3 * end
         assert state.best.loss[run] == losses[best, run]
     np.testing.assert_array_equal(losses[ends[0] :, 0], losses[ends[0], 0])
@@ -171,7 +171,7 @@ def test_a_state_taken_apart_and_restored_goes_on_as_if_nothing_had_happened(mak
     expected = list(whole.evaluations(8, **options))
     first = list(islice(broken.evaluations(8, **options), broken_after))
     broken.state = State.restore([broken.state.take(run) for run in range(3)])
-    past = [Past(row.step, row.validation.loss) for row in first]
+    past = [EvaluatedPoint(row.step, row.validation.loss) for row in first]
     rest = list(broken.evaluations(8, **options, past=past))
     assert len(first + rest) == len(expected)
     for ours, theirs in zip(first + rest, expected, strict=True):

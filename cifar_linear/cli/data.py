@@ -38,7 +38,7 @@ _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mni
 def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quiet: bool) -> None:
     """Download a data set, CIFAR-10 or MNIST, from the first of several mirrors that has it."""
     from cifar_linear.cli.progress import Progress
-    from cifar_linear.data.download import Listener, fetch
+    from cifar_linear.data.download import DownloadListener, fetch
     from cifar_linear.data.install import bring
     from cifar_linear.data.registry import PUBLICATIONS
     from cifar_linear.data.sources import default_folder
@@ -60,7 +60,7 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
             if not quiet:
                 progress.say(text)
 
-        listener = Listener(say, show)
+        listener = DownloadListener(say, show)
         bring(dataset, folder, lambda archive, to: fetch(archive, mirrors or publication.mirrors, to, listener), say)
     _tell(dataset, folder)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress
     from cifar_linear.config.sweeps import Sweep
     from cifar_linear.sweep.folder import SweepFolder
-    from cifar_linear.sweep.groups import Cells, Images
+    from cifar_linear.sweep.groups import Cells, DatasetCache
     from cifar_linear.sweep.table import Row
     from cifar_linear.training.evaluation import Evaluation
 
@@ -64,9 +64,9 @@ def sweep(
     from cifar_linear.config.sweeps import read_sweep
     from cifar_linear.runs.folder import checked_name, name_from
     from cifar_linear.sweep.folder import SweepFolder
-    from cifar_linear.sweep.groups import Images
+    from cifar_linear.sweep.groups import DatasetCache
 
-    wanted, images = read_sweep(config_path, overrides, seeds), Images(data_dir)
+    wanted, images = read_sweep(config_path, overrides, seeds), DatasetCache(data_dir)
     path = runs_dir / (checked_name(name) if name is not None else name_from(config_path))
     if plan:
         _tell_plan(wanted, SweepFolder(path), images, retry_failed, output.as_json)
@@ -75,7 +75,7 @@ def sweep(
         sweep_and_tell(wanted, path, images, output, again="the same command", **options)
 
 
-def sweep_and_tell(sweep: Sweep, path: Path, images: Images, output: Output, again: str, **options: Any) -> None:
+def sweep_and_tell(sweep: Sweep, path: Path, images: DatasetCache, output: Output, again: str, **options: Any) -> None:
     """Run a sweep, print its table and draw its report; ``options`` are those of `run_sweep`.
 
     ``again`` is the command that goes on with it, should it not come to its end.
@@ -83,14 +83,14 @@ def sweep_and_tell(sweep: Sweep, path: Path, images: Images, output: Output, aga
     from cifar_linear.cli.progress import Progress
     from cifar_linear.errors import DivergedError, RunError
     from cifar_linear.sweep.folder import SweepFolder
-    from cifar_linear.sweep.run import Listener, run_sweep
+    from cifar_linear.sweep.run import SweepListener, run_sweep
 
     retry = f"{again} --retry-failed"
     folder = SweepFolder(path)
     epochs = len(sweep.cells) * max(cell.config.epochs for cell in sweep.cells)
     with Progress(epochs, output.quiet) as progress, SafeStop() as stop:
         telling = _Telling(progress, output.quiet, len(sweep.cells))
-        listener = Listener(telling.planned, telling.watch, telling.ended, stop.check)
+        listener = SweepListener(telling.planned, telling.watch, telling.ended, stop.check)
         try:
             rows = run_sweep(sweep, folder, images, listener, **options)
         except KeyboardInterrupt:
@@ -151,7 +151,7 @@ class _Telling:
             self._progress.say(f"group {self._done}/{len(self._groups)}: {runs} done, {seconds:.1f} s since the start")
 
 
-def _tell_plan(sweep: Sweep, folder: SweepFolder, images: Images, retry_failed: bool, as_json: bool) -> None:
+def _tell_plan(sweep: Sweep, folder: SweepFolder, images: DatasetCache, retry_failed: bool, as_json: bool) -> None:
     from cifar_linear.config.formatting import as_text
     from cifar_linear.sweep.folder import missing
     from cifar_linear.sweep.groups import estimate, groups_of

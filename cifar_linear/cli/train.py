@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
     from cifar_linear.experiments.run import Watch
     from cifar_linear.runs.folder import RunFolder
-    from cifar_linear.runs.record import Figures, Record
+    from cifar_linear.runs.record import Record, SplitMetrics
     from cifar_linear.training.evaluation import Evaluation
 
 
@@ -126,9 +126,9 @@ def _repeat(
     """The same with several seeds: a sweep over nothing else."""
     from cifar_linear.config.sweeps import sweep_over_seeds
     from cifar_linear.runs.folder import SWEEP_FILE, RunFolder, checked_name, name_from
-    from cifar_linear.sweep.groups import Images
+    from cifar_linear.sweep.groups import DatasetCache
 
-    sweep, images = sweep_over_seeds(config_path, overrides, seeds), Images(data_dir)
+    sweep, images = sweep_over_seeds(config_path, overrides, seeds), DatasetCache(data_dir)
     images.of(sweep.cells[0].config)  # Without images there shall be no folder.
     path = RunFolder.create(runs_dir, checked_name(name) if name is not None else name_from(config_path)).path
     again = f"cifar-linear sweep --config {path / SWEEP_FILE} --runs-dir {runs_dir} --name {path.name} --with-test"
@@ -191,7 +191,7 @@ def _summary(record: Record) -> str:
     return "\n".join([*lines, f"{record.status} after {record.epoch} epochs in {record.seconds:.1f} s"])
 
 
-def _lines(record: Record, metrics: Mapping[SplitName, Figures]) -> Iterator[str]:
+def _lines(record: Record, metrics: Mapping[SplitName, SplitMetrics]) -> Iterator[str]:
     for split, of in metrics.items():
         figures = f"{_nats(of.loss):>9} {_nats(of.cost):>9} {100 * of.accuracy:8.2f} %"
         yield f"{split:10} {record.data.images[split]:9d} {figures}"

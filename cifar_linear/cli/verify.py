@@ -26,30 +26,30 @@ def verify(run: Path, data_dir: Path | None, as_json: bool, quiet: bool) -> None
     from cifar_linear.cli.progress import Progress
     from cifar_linear.errors import CheckError
     from cifar_linear.experiments.assembly import load_dataset
-    from cifar_linear.experiments.verify import claim_of, verify_run
+    from cifar_linear.experiments.verify import recorded_run, verify_run
     from cifar_linear.runs.folder import RunFolder
 
-    claim = claim_of(RunFolder(run))
-    if claim.record.status == "running":
+    recorded = recorded_run(RunFolder(run))
+    if recorded.record.status == "running":
         click.echo(
             "the run was killed; only its checkpoint is compared, --resume brings the other files to it", err=True
         )
-    dataset = load_dataset(claim.config, data_dir)
-    with Progress(claim.config.epochs, quiet) as progress, SafeStop() as stop:
+    dataset = load_dataset(recorded.config, data_dir)
+    with Progress(recorded.config.epochs, quiet) as progress, SafeStop() as stop:
 
         def watch(evaluation: Evaluation) -> None:
             progress.show(evaluation.epoch, "")
 
-        verdict = verify_run(claim, dataset, watch, stop.check)
+        verification = verify_run(recorded, dataset, watch, stop.check)
     if as_json:
-        told = {"confirmed": verdict.confirmed, "epoch": verdict.epoch, "changes": verdict.changes}
-        parts = {comparison.part: comparison.difference for comparison in verdict.comparisons}
+        told = {"confirmed": verification.confirmed, "epoch": verification.epoch, "changes": verification.changes}
+        parts = {comparison.part: comparison.difference for comparison in verification.comparisons}
         click.echo(json.dumps({"run": str(run), **told, "differences": parts}, indent=2))
     else:
-        for part, difference in verdict.comparisons:
+        for part, difference in verification.comparisons:
             click.echo(f"{part:28}{difference or 'the same, bit for bit'}")
-    if not verdict.confirmed:
-        changes = "; ".join(verdict.changes) or "data, versions, BLAS, its threads and the code are as they were"
-        raise CheckError(f"{run}: gives other numbers, up to epoch {verdict.epoch}. Then and now: {changes}")
+    if not verification.confirmed:
+        changes = "; ".join(verification.changes) or "data, versions, BLAS, its threads and the code are as they were"
+        raise CheckError(f"{run}: gives other numbers, up to epoch {verification.epoch}. Then and now: {changes}")
     if not as_json:
-        click.echo(f"confirmed up to epoch {verdict.epoch}")
+        click.echo(f"confirmed up to epoch {verification.epoch}")

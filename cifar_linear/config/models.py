@@ -15,13 +15,13 @@ PartName = Literal["train", "t10k"]
 _PartNames = Annotated[tuple[PartName, ...], Field(strict=False, min_length=1)]
 
 
-class _Part(BaseModel):
+class _Section(BaseModel):
     """A mapping of the file: nothing is converted, nothing unknown is let through, nothing changes later."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class HeldOut(_Part):
+class HeldOut(_Section):
     """Validation images drawn from the training images with the seed, class balance kept."""
 
     size: int = Field(ge=1, description="how many images are held out; the rest trains")
@@ -48,7 +48,7 @@ _VALIDATION = "batches to choose settings on, or {size: n} held out of the train
 _TEST = "batches for the final figures, looked at once; [] for none"
 
 
-class _BatchedData(_Part, ABC):
+class _BatchedData(_Section, ABC):
     """Splits that are made of published batches, which each data set names; what can be done with any of them."""
 
     dataset: str
@@ -152,20 +152,20 @@ class SyntheticData(_SixBatches):
         return self.images_per_batch
 
 
-class AugmentationConfig(_Part):
+class AugmentationConfig(_Section):
     """Changes to a training image, drawn afresh each time it is met; none by default."""
 
     flip: float = Field(0.0, ge=0, le=1, description="probability of a left-right flip")
     shift: int = Field(0, ge=0, le=8, description="the most pixels that an image moves each way; edges are repeated")
 
 
-class NoDecay(_Part):
+class NoDecay(_Section):
     """The same eta in every epoch."""
 
     kind: Literal["none"] = Field("none", description="how eta changes: none, step, plateau or cosine")
 
 
-class StepDecay(_Part):
+class StepDecay(_Section):
     """Eta times ``factor`` after each ``every`` epochs."""
 
     kind: Literal["step"]
@@ -173,7 +173,7 @@ class StepDecay(_Part):
     factor: float = Field(0.1, gt=0, lt=1, description="what eta is multiplied with at each cut")
 
 
-class PlateauDecay(_Part):
+class PlateauDecay(_Section):
     """Eta times ``factor`` each time the validation loss has not improved for ``patience`` evaluations."""
 
     kind: Literal["plateau"]
@@ -181,25 +181,25 @@ class PlateauDecay(_Part):
     factor: float = Field(0.1, gt=0, lt=1, description="what eta is multiplied with at each cut")
 
 
-class CosineDecay(_Part):
+class CosineDecay(_Section):
     """Eta along half a cosine, from its full value in the first epoch towards 0 after the last."""
 
     kind: Literal["cosine"]
 
 
-class EarlyStopping(_Part):
+class EarlyStopping(_Section):
     """An end before the last epoch, when the validation loss no longer falls. The best weights are kept as well."""
 
     patience: int = Field(ge=1, description="evaluations in a row without a new minimum after which training stops")
 
 
-class Averaging(_Part):
+class Averaging(_Section):
     """The mean of the weights after each update, in place of the last weights."""
 
     from_epoch: int = Field(ge=1, description="the epoch with whose first update the mean begins")
 
 
-class EvaluationConfig(_Part):
+class EvaluationConfig(_Section):
     """Evaluations within an epoch, instead of one after each."""
 
     per_epoch: int = Field(
@@ -207,7 +207,7 @@ class EvaluationConfig(_Part):
     )
 
 
-class Config(_Part):
+class Config(_Section):
     """One experiment, complete: every key that influences a number."""
 
     data: Annotated[

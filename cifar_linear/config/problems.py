@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cifar_linear.config.yaml_tree import Path, Problem, Tree
+from cifar_linear.config.yaml_tree import KeyPath, Problem, Tree
 
 _WORDING = {
     "Input should be": "must be",
@@ -62,9 +62,9 @@ def _problem_of(error: Any, tree: Tree, known: dict[str, str]) -> Problem:
     return Problem(tree.place(path), path, message)
 
 
-def _path_in_file(location: tuple[str | int, ...], values: Any, missing: bool) -> Path:
+def _path_in_file(location: tuple[str | int, ...], values: Any, missing: bool) -> KeyPath:
     """Pydantic's location without the names of union members, which no file contains."""
-    path: Path = ()
+    path: KeyPath = ()
     for i, part in enumerate(location):
         is_key = isinstance(values, dict) and part in values
         if is_key or (isinstance(values, list) and isinstance(part, int)):
@@ -87,7 +87,7 @@ def _known_keys(node: dict[str, Any], schema: dict[str, Any], prefix: str = "") 
         yield from _known_keys(value, schema, f"{prefix}{key}.")
 
 
-def _unknown_key(path: Path, known: dict[str, str]) -> str:
+def _unknown_key(path: KeyPath, known: dict[str, str]) -> str:
     """The nearest known key, looked for at every level; else the keys of this level."""
     if _dotted(path) in known:
         return "does not go with the other settings here; leave it out"
@@ -100,7 +100,7 @@ def _unknown_key(path: Path, known: dict[str, str]) -> str:
     return f"unknown key; known here: {', '.join(name for name in siblings if '.' not in name)}"
 
 
-def _dotted(path: Path) -> str:
+def _dotted(path: KeyPath) -> str:
     return ".".join(map(str, path))
 
 

@@ -26,11 +26,11 @@ def problem_of_limits(quantity: str, ends: tuple[float, float]) -> str | None:
     return None
 
 
-class _Part(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
-class Question(_Part):
+class Question(_Section):
     """One question, the runs that answer it, and what of them is shown."""
 
     question: str = Field(description="a heading")
@@ -54,7 +54,7 @@ class Question(_Part):
         return ylim
 
 
-class Questions(_Part):
+class Questions(_Section):
     """The file."""
 
     title: str = Field(description="heading of the report")

@@ -15,7 +15,7 @@ import yaml
 
 from cifar_linear.errors import ConfigError
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -37,7 +37,7 @@ class Problem(NamedTuple):
     """One thing that is wrong: where it stands, the key's path, what is the matter."""
 
     place: Place
-    path: Path
+    path: KeyPath
     message: str
 
     def __str__(self) -> str:
@@ -50,9 +50,9 @@ class Tree:
     """The values of a file, and the place of each of its keys."""
 
     values: dict[str, Any]
-    places: dict[Path, Place] = field(default_factory=dict)
+    places: dict[KeyPath, Place] = field(default_factory=dict)
 
-    def place(self, path: Path) -> Place:
+    def place(self, path: KeyPath) -> Place:
         """Where a key stands; of a key that is not there, where the mapping stands that lacks it."""
         while path not in self.places:
             path = path[:-1]
@@ -132,7 +132,7 @@ def parse_override(tree: Tree, override: str) -> list[Problem]:
     return [Problem(place, path, message) for message in messages]
 
 
-def _value(node: yaml.Node, path: Path, name: str, tree: Tree, problems: list[Problem]) -> Any:
+def _value(node: yaml.Node, path: KeyPath, name: str, tree: Tree, problems: list[Problem]) -> Any:
     """The plain value of a node; notes places in ``tree`` and repeated keys and tags in ``problems``."""
     place = _place(node, name)
     if node.tag not in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):

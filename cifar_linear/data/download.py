@@ -33,7 +33,7 @@ pooch.get_logger().setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
-class Listener:
+class DownloadListener:
     """Who is told of what happens.
 
     Attributes:
@@ -53,7 +53,7 @@ class _TransferError(Exception):
         self.again = again
 
 
-def fetch(archive: Archive, mirrors: Sequence[str], folder: Path, listener: Listener) -> Path:
+def fetch(archive: Archive, mirrors: Sequence[str], folder: Path, listener: DownloadListener) -> Path:
     """The archive as a file in ``folder``, with the SHA-256 sum that it should have.
 
     A mirror is the address of a folder, or of the file itself. Raises `DataError` if none of them has the archive,
@@ -75,7 +75,7 @@ def fetch(archive: Archive, mirrors: Sequence[str], folder: Path, listener: List
     )
 
 
-def _fetch_from(address: str, archive: Archive, folder: Path, listener: Listener) -> Path:
+def _fetch_from(address: str, archive: Archive, folder: Path, listener: DownloadListener) -> Path:
     """From one address, with as many attempts as make sense."""
     for attempt in range(1, _ATTEMPTS):
         try:
@@ -88,7 +88,7 @@ def _fetch_from(address: str, archive: Archive, folder: Path, listener: Listener
     return _transfer(address, archive, folder, listener)
 
 
-def _transfer(address: str, archive: Archive, folder: Path, listener: Listener) -> Path:
+def _transfer(address: str, archive: Archive, folder: Path, listener: DownloadListener) -> Path:
     downloader = pooch.HTTPDownloader(
         progressbar=_Watch(archive, listener),
         chunk_size=_CHUNK,
@@ -128,7 +128,7 @@ def _in_short(error: requests.RequestException) -> str:
 class _Watch:
     """What pooch takes for a progress bar: tells of a transfer, and ends it if it brings too much or takes too long."""
 
-    def __init__(self, archive: Archive, listener: Listener) -> None:
+    def __init__(self, archive: Archive, listener: DownloadListener) -> None:
         self.total = 0  # which pooch sets
         self._archive, self._listener = archive, listener
         self._received, self._started = 0, monotonic()

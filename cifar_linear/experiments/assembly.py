@@ -42,9 +42,9 @@ from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.schedules import Schedule, constant, cosine, plateau, step
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
-from cifar_linear.runs.artifacts import Model
+from cifar_linear.runs.artifacts import StoredModel
 from cifar_linear.training.evaluation import Evaluation
-from cifar_linear.training.history import Past
+from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.loop import train
 from cifar_linear.training.state import State, Weights
 
@@ -200,7 +200,7 @@ class Group:
         )
 
     def evaluations(
-        self, state: State, check: Callable[[], None] = lambda: None, past: Sequence[Past] = ()
+        self, state: State, check: Callable[[], None] = lambda: None, past: Sequence[EvaluatedPoint] = ()
     ) -> Iterator[Evaluation]:
         """Train ``state``; ``check`` is called before every update and may raise to stop there.
 
@@ -224,7 +224,7 @@ class Group:
             check=check,
         )
 
-    def _rates(self, epoch: int, past: Sequence[Past]) -> Doubles:
+    def _rates(self, epoch: int, past: Sequence[EvaluatedPoint]) -> Doubles:
         """The learning rate of each run in an epoch, (R,); that of epoch 0 is the first that will be used."""
         factors = [
             # Not a list: only a plateau looks at the losses, and long trainings have many.
@@ -233,7 +233,9 @@ class Group:
         ]
         return np.array([config.eta for config in self.configs]) * factors
 
-    def model(self, weights: Weights, run: int) -> Model:
+    def model(self, weights: Weights, run: int) -> StoredModel:
         """One run's weights with what is needed to use them."""
         seen, dataset = self.objective.standardization, self.dataset
-        return Model(weights.W[run], weights.b[run], seen.mean, seen.std, dataset.class_names, dataset.image_shape)
+        return StoredModel(
+            weights.W[run], weights.b[run], seen.mean, seen.std, dataset.class_names, dataset.image_shape
+        )

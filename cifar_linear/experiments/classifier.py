@@ -13,7 +13,7 @@ from cifar_linear.experiments.assembly import make_objective
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.record import Figures
+from cifar_linear.runs.record import SplitMetrics
 from cifar_linear.training.evaluation import evaluate, predict
 from cifar_linear.training.state import Weights
 
@@ -39,9 +39,9 @@ class Classifier:
         objective = make_objective([config], seen)
         return cls(config, Weights(model.W[None], model.b[None]), objective, model.class_names, model.image_shape)
 
-    def evaluate(self, split: Split) -> Figures:
+    def evaluate(self, split: Split) -> SplitMetrics:
         """Loss, cost and accuracy on images with labels."""
-        return Figures.of(evaluate(self.weights, split, self.objective), run=0)
+        return SplitMetrics.of(evaluate(self.weights, split, self.objective), run=0)
 
     def probabilities(self, images: Images) -> Floats:
         """Class probabilities (n, K) of images (n, d) of 0 to 255."""
@@ -49,7 +49,7 @@ class Classifier:
         return predict(self.weights, unlabelled, self.objective)[:, 0]
 
 
-def disagreements(found: Figures, recorded: Figures) -> dict[str, float]:
+def disagreements(found: SplitMetrics, recorded: SplitMetrics) -> dict[str, float]:
     """The recorded figures that a new evaluation does not confirm, to what rounding on another machine may change."""
     return {
         name: value

@@ -95,7 +95,7 @@ def _facts(configs: Sequence[Config], dataset: Dataset) -> list[dict[str, Any]]:
 def _advice(configs: Sequence[Config], state: State) -> dict[int, str]:
     """For each run that diverged: where, and what to try."""
     advice = {}
-    for run in np.flatnonzero(~state.alive).tolist():
+    for run in np.flatnonzero(~state.finite).tolist():
         eta, lam, step = configs[run].eta, configs[run].lam, int(state.end.diverged[run])
         message = f"training diverged at step {step} with eta {eta:g}: weights or cost are no longer finite; "
         if eta * lam > 1:

@@ -30,7 +30,7 @@ class Comparison(NamedTuple):
     difference: str | None
 
 
-class Verdict(NamedTuple):
+class Verification(NamedTuple):
     """What was compared, and where anything differs, what of data, versions, BLAS and code is not as it was."""
 
     epoch: float
@@ -43,7 +43,7 @@ class Verdict(NamedTuple):
         return all(comparison.difference is None for comparison in self.comparisons)
 
 
-class Claim(NamedTuple):
+class Recorded(NamedTuple):
     """What a run folder says of itself."""
 
     folder: RunFolder
@@ -52,7 +52,7 @@ class Claim(NamedTuple):
     checkpoint: Checkpoint
 
 
-def claim_of(folder: RunFolder) -> Claim:
+def recorded_run(folder: RunFolder) -> Recorded:
     """What there is to verify. Raises `RunError` for a run under way, or one that has not come to an evaluation."""
     record = folder.read_record()
     if folder.is_at_work():
@@ -60,45 +60,46 @@ def claim_of(folder: RunFolder) -> Claim:
     checkpoint = folder.read_checkpoint()
     if checkpoint is None or not checkpoint.rows:
         raise RunError(f"{folder.path}: ended before its first evaluation was saved; there is nothing to compare")
-    return Claim(folder, folder.config(), record, checkpoint)
+    return Recorded(folder, folder.config(), record, checkpoint)
 
 
-def verify_run(claim: Claim, dataset: Dataset, watch: Watch, check: Callable[[], None]) -> Verdict:
+def verify_run(recorded: Recorded, dataset: Dataset, watch: Watch, check: Callable[[], None]) -> Verification:
     """Train a run anew, up to the same evaluation, and compare weights and figures.
 
     As many BLAS threads compute as the first time. For a run that was trained in one pass with others there are as many
     copies of it: products of another shape may add in another order.
     Raises `CheckError`, before anything is computed, if the images are others.
     """
-    if other := other_images(claim.record.data, dataset):
-        raise CheckError(f"{claim.folder.path}: was trained with other {' and '.join(other)} images than these")
-    threads = max((library.num_threads for library in claim.record.environment.blas), default=None)
+    if other := other_images(recorded.record.data, dataset):
+        raise CheckError(f"{recorded.folder.path}: was trained with other {' and '.join(other)} images than these")
+    threads = max((library.num_threads for library in recorded.record.environment.blas), default=None)
     with TemporaryDirectory() as path, threadpool_limits(threads, user_api="blas"):
-        copies = [RunFolder.create(Path(path), "again") for _ in range(claim.record.runs_in_pass)]
-        again = copies[claim.record.place_in_pass]
+        copies = [RunFolder.create(Path(path), "again") for _ in range(recorded.record.runs_in_pass)]
+        again = copies[recorded.record.place_in_pass]
         try:
-            run_group([claim.config] * len(copies), copies, dataset, _until(claim, watch), check, test=False)
-            if "test" in claim.record.metrics and dataset.test:
+            run_group([recorded.config] * len(copies), copies, dataset, _until(recorded, watch), check, test=False)
+            if "test" in recorded.record.metrics and dataset.test:
                 judge(again, dataset.test)
         except _FarEnoughError:
             pass
         # Of a killed run only the checkpoint counts: its other files may be of other moments.
-        comparisons = _comparisons(claim.folder, again, whole=claim.record.status != "running")
-        changes = changes_since(claim.record.environment, again.read_record().environment)
+        comparisons = _comparisons(recorded.folder, again, whole=recorded.record.status != "running")
+        changes = changes_since(recorded.record.environment, again.read_record().environment)
     changes += [
-        f"{key} was {was}, config.yaml has {now}" for key, was, now in differing(claim.record.config, claim.config)
+        f"{key} was {was}, config.yaml has {now}"
+        for key, was, now in differing(recorded.record.config, recorded.config)
     ]
-    return Verdict(claim.checkpoint.rows[-1]["epoch"], comparisons, changes)
+    return Verification(recorded.checkpoint.rows[-1]["epoch"], comparisons, changes)
 
 
 class _FarEnoughError(Exception):
     """The evaluation at which the run ended is reached."""
 
 
-def _until(claim: Claim, watch: Watch) -> Watch:
+def _until(recorded: Recorded, watch: Watch) -> Watch:
     """Ends a training where the run has ended that did not come to an end of its own."""
-    ended = claim.record.status in ("finished", "diverged")
-    last = claim.checkpoint.rows[-1]["step"]
+    ended = recorded.record.status in ("finished", "diverged")
+    last = recorded.checkpoint.rows[-1]["step"]
 
     def told(evaluation: Evaluation) -> None:
         watch(evaluation)

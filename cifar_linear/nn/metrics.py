@@ -15,13 +15,13 @@ class Metrics(NamedTuple):
     accuracy: Doubles
 
 
-def correct(predicted: Labels, labels: Labels) -> Doubles:
+def count_correct(predicted: Labels, labels: Labels) -> Doubles:
     """How many images each run classifies correctly, (R,), from its predictions (n, R)."""
     counts: Doubles = (predicted == labels[:, None]).sum(axis=0, dtype=np.float64)
     return counts
 
 
-def hits(probabilities: Floats, labels: Labels) -> Bools:
+def is_correct(probabilities: Floats, labels: Labels) -> Bools:
     """Which images are classified correctly, (n,), from probabilities (n, K)."""
     found: Bools = probabilities.argmax(axis=1) == labels
     return found
@@ -53,6 +53,6 @@ def precision_and_recall(confusion: Integers) -> tuple[Doubles, Doubles]:
 
 def most_confident_mistakes(probabilities: Floats, labels: Labels, count: int) -> Labels:
     """Up to ``count`` wrongly classified images, (m,), the surest first; equally sure ones in their order."""
-    wrong = np.flatnonzero(~hits(probabilities, labels))
+    wrong = np.flatnonzero(~is_correct(probabilities, labels))
     surest: Labels = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")[:count]]
     return surest

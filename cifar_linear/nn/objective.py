@@ -28,15 +28,15 @@ class Objective:
     bias_is_weight: bool = False
 
     def gradients(
-        self, pixels: Floats, labels: Labels, W: Floats, b: Floats, room: Floats | None = None
+        self, pixels: Floats, labels: Labels, W: Floats, b: Floats, workspace: Floats | None = None
     ) -> Iterator[tuple[Floats, Floats]]:
         """Gradients of the cost on one batch with respect to W, (K, d), and b, (K,), of one run after another.
 
         ``pixels`` (n, d) are raw, 0 to 255, in the dtype of the weights. The penalty adds 2 lam W, and perhaps 2 lam b.
-        ``room`` (2, R, K, d) is overwritten; memory that is used again is faster than new. The weights of a run may be
+        ``workspace`` (2, R, K, d) is overwritten: used again, it is faster than new memory. The weights of a run may be
         changed as soon as its gradients are there: who uses them up at once finds all of them in the cache.
         """
-        folded, grad_W = np.empty((2, *W.shape), W.dtype) if room is None else room
+        folded, grad_W = np.empty((2, *W.shape), W.dtype) if workspace is None else workspace
         _, grad_b = gradients(pixels, labels, *self.standardization.fold(W, b, folded), self.loss, grad_W)
         for run, double in enumerate((2 * self.lam).astype(W.dtype)):
             self.standardization.unfold_gradient(grad_W[run], grad_b[run])

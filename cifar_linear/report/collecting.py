@@ -14,7 +14,7 @@ import numpy as np
 from cifar_linear.config.formatting import flat
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
-from cifar_linear.runs.artifacts import Model, Predictions
+from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.discovery import run_folders, sweeps
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Record
@@ -45,7 +45,7 @@ class Run:
     folder: RunFolder
     record: Record
     rows: Sequence[Mapping[str, float]]
-    model: Model
+    model: StoredModel
     predictions: Predictions | None
     steps: Sequence[float] = ()
 

@@ -16,7 +16,7 @@ from cifar_linear.figures.curves import accuracy_figure, cost_figure, norm_figur
 from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.predictions import confusion_figure, histogram_figure
-from cifar_linear.nn.metrics import confusion, hits, true_class_probability
+from cifar_linear.nn.metrics import confusion, is_correct, true_class_probability
 from cifar_linear.report.collecting import Run, factors, in_order
 
 MOST_DRAWN = 8
@@ -178,7 +178,7 @@ def _histograms(runs: Mapping[str, Run]) -> Drawing:
     for label, run in runs.items():
         if run.predictions is not None:
             probabilities, labels = run.predictions.probabilities, run.predictions.labels
-            parts[label] = true_class_probability(probabilities, labels), hits(probabilities, labels)
+            parts[label] = true_class_probability(probabilities, labels), is_correct(probabilities, labels)
             said.append(f"{label}: {parts[label][1].sum()} of {len(labels)} correct")
     alt = f"Histograms of the probability of the true class on test images. {'; '.join(said)}."
     return Drawing("probabilities", "Probability of the true class", alt, partial(histogram_figure, parts))

@@ -11,7 +11,7 @@ import numpy as np
 from cifar_linear.arrays import Doubles, Floats, Images, Labels
 
 
-class Model(NamedTuple):
+class StoredModel(NamedTuple):
     """A trained classifier and what is needed to use it: W (K, d), b (K,), mean and std (d,) on the [0, 1] scale.
 
     Two classes may do with one score, that of the first: W (1, d), b (1,).
@@ -60,7 +60,7 @@ class Predictions(NamedTuple):
     mistakes: Labels
     mistake_images: Images
 
-    def problem(self, model: Model) -> str | None:
+    def problem(self, model: StoredModel) -> str | None:
         """What is wrong with predictions that were read; None for those that such a model could make."""
         images, classes, features = len(self.labels), len(model.class_names), model.W.shape[1]
         shapes = (images, classes), (images,), (len(self.mistakes),), (len(self.mistakes), features)

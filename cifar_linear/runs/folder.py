@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.runs.artifacts import Checkpoint, Model, Predictions
+from cifar_linear.runs.artifacts import Checkpoint, Predictions, StoredModel
 from cifar_linear.runs.record import FORMAT, Record
 from cifar_linear.storage.atomic import is_unfinished, write_whole
 from cifar_linear.storage.csv_tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
@@ -152,20 +152,20 @@ class RunFolder:
         except ValueError as error:
             raise RunError(f"{self.path / 'steps.csv'}: damaged: {error}") from error
 
-    def write_model(self, model: Model, best: bool = False) -> None:
+    def write_model(self, model: StoredModel, best: bool = False) -> None:
         """The last or the best weights with what is needed to use them. The same model gives the same bytes."""
         self._write_arrays(_MODEL[best], model._asdict())
 
-    def read_model(self, best: bool = False) -> Model:
+    def read_model(self, best: bool = False) -> StoredModel:
         """What `write_model` wrote. Pickled content is refused."""
         name = _MODEL[best]
         if best and self.is_run() and not (self.path / name).exists():
             raise RunError(f"{self.path}: no best_model.npz: runs without early_stopping have none; leave out --best")
-        arrays = self._read_arrays(name, Model._fields)
+        arrays = self._read_arrays(name, StoredModel._fields)
         class_names, image_shape = arrays.pop("class_names"), arrays.pop("image_shape")
         if class_names.dtype.kind != "U" or image_shape.dtype.kind != "i":
             raise RunError(f"{self.path / name}: damaged: class names must be text, the image's shape integers")
-        model = Model(**arrays, class_names=tuple(class_names.flat), image_shape=tuple(image_shape.flat))
+        model = StoredModel(**arrays, class_names=tuple(class_names.flat), image_shape=tuple(image_shape.flat))
         if problem := model.problem():
             raise RunError(f"{self.path / name}: damaged: {problem}")
         return model
@@ -196,7 +196,7 @@ class RunFolder:
         """What the finished classifier makes of the test images."""
         self._write_arrays("predictions.npz", predictions._asdict())
 
-    def read_predictions(self, model: Model) -> Predictions | None:
+    def read_predictions(self, model: StoredModel) -> Predictions | None:
         """What `write_predictions` wrote for the run with this model; None for a run that did not finish."""
         if not (self.path / "predictions.npz").exists():
             return None

@@ -9,7 +9,7 @@ from cifar_linear.runs.discovery import run_folders, sweeps
 from cifar_linear.runs.folder import RunFolder
 
 
-class Line(NamedTuple):
+class RunSummary(NamedTuple):
     """What is told of a run; accuracies are None where the run did not get that far."""
 
     name: str
@@ -26,7 +26,7 @@ class Line(NamedTuple):
         return {"lambda" if name == "lam" else name: value for name, value in self._asdict().items()}
 
 
-def list_runs(runs_dir: Path, sort: str) -> tuple[list[Line], list[str]]:
+def list_runs(runs_dir: Path, sort: str) -> tuple[list[RunSummary], list[str]]:
     """The runs by the column ``sort``, and a note on each folder that is none.
 
     Accuracies and times are sorted from the highest, unknown ones
@@ -35,7 +35,7 @@ def list_runs(runs_dir: Path, sort: str) -> tuple[list[Line], list[str]]:
     lines, notes = [], []
     for path in run_folders(runs_dir):
         try:
-            lines.append(_line(RunFolder(path)))
+            lines.append(_summary(RunFolder(path)))
         except RunError as error:
             notes.append(f"left out: {error}")
     notes += [f"a sweep: list its runs with --runs-dir {path}" for path in sweeps(runs_dir)]
@@ -44,14 +44,14 @@ def list_runs(runs_dir: Path, sort: str) -> tuple[list[Line], list[str]]:
     return known + [line for line in lines if line.by_column()[sort] is None], notes
 
 
-def _line(folder: RunFolder) -> Line:
+def _summary(folder: RunFolder) -> RunSummary:
     record = folder.read_record()
     config = record.config
 
     def accuracy(split: SplitName) -> float | None:
         return record.metrics[split].accuracy if split in record.metrics else None
 
-    return Line(
+    return RunSummary(
         folder.path.name,
         folder.status(record),
         config.loss,

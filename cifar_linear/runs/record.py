@@ -16,13 +16,13 @@ FORMAT: Literal[1] = 1
 Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
 
 
-class _Part(BaseModel):
+class _Entry(BaseModel):
     """Keys of later versions are passed over; what is known must be as it says."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class Figures(_Part):
+class SplitMetrics(_Entry):
     """Final metrics of one split: nats, nats, a fraction."""
 
     loss: float
@@ -30,12 +30,12 @@ class Figures(_Part):
     accuracy: float = Field(ge=0, le=1)
 
     @classmethod
-    def of(cls, metrics: Metrics, run: int) -> Figures:
+    def of(cls, metrics: Metrics, run: int) -> SplitMetrics:
         """Those of one run of a group."""
         return cls(**{name: float(values[run]) for name, values in metrics._asdict().items()})
 
 
-class DataRecord(_Part):
+class DataRecord(_Entry):
     """Which images: the number in each split, and a fingerprint that is the same for every file layout."""
 
     dataset: str
@@ -44,7 +44,7 @@ class DataRecord(_Part):
     sha256: dict[SplitName, str]
 
 
-class Blas(_Part):
+class Blas(_Entry):
     """A linear-algebra library and its threads."""
 
     internal_api: str | None
@@ -53,7 +53,7 @@ class Blas(_Part):
     num_threads: int
 
 
-class EnvironmentRecord(_Part):
+class EnvironmentRecord(_Entry):
     """Versions, BLAS, commit of the code (None for an installed package), machine and process."""
 
     versions: dict[str, str]
@@ -65,14 +65,14 @@ class EnvironmentRecord(_Part):
     command: list[str]
 
 
-class Best(_Part):
+class BestEvaluation(_Entry):
     """The evaluation with the lowest validation loss, of whose weights a run with early stopping keeps a copy."""
 
     epoch: int
-    metrics: dict[SplitName, Figures]
+    metrics: dict[SplitName, SplitMetrics]
 
 
-class Record(_Part):
+class Record(_Entry):
     """One run: how it ended, what it reached, and what that depends on."""
 
     format: Literal[1] = FORMAT
@@ -81,8 +81,8 @@ class Record(_Part):
     seconds: float
     epoch: int | None
     step: int | None
-    metrics: dict[SplitName, Figures]
-    best: Best | None = None
+    metrics: dict[SplitName, SplitMetrics]
+    best: BestEvaluation | None = None
     error: str | None
     runs_in_pass: int = Field(1, ge=1, description="trained together, in one pass over the data")
     place_in_pass: int = Field(0, ge=0, description="which of them this run was, counted from 0")
@@ -96,7 +96,7 @@ class Record(_Part):
         return self.status == "finished" and self.epoch != self.config.epochs
 
     @property
-    def outcome(self) -> dict[SplitName, Figures]:
+    def outcome(self) -> dict[SplitName, SplitMetrics]:
         """What the run is judged by: the figures of its best weights, if it kept them, else of its last."""
         return self.best.metrics if self.best else self.metrics
 

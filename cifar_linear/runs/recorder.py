@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
-from cifar_linear.runs.artifacts import Checkpoint, Model
+from cifar_linear.runs.artifacts import Checkpoint, StoredModel
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.record import Best, Figures, Record, Status
+from cifar_linear.runs.record import BestEvaluation, Record, SplitMetrics, Status
 from cifar_linear.training.evaluation import Evaluation
 from cifar_linear.training.history import History
 from cifar_linear.training.state import State, Weights
@@ -19,7 +19,7 @@ _SAVE_EVERY = 1.0
 _SAVE_SHARE = 20
 """... unless saving takes longer than this part of the time."""
 
-ModelOf = Callable[[Weights, int], Model]
+ModelOf = Callable[[Weights, int], StoredModel]
 
 
 class Recorder:
@@ -33,7 +33,7 @@ class Recorder:
         model_of: ModelOf,
         facts: Sequence[Mapping[str, Any]],
     ) -> None:
-        """``model_of`` makes run r of the weights a `Model`; ``facts`` go into each run's record as they are."""
+        """``model_of`` makes run r of the weights a `StoredModel`; ``facts`` go into each run's record as they are."""
         self._folders, self._facts, self._model_of = folders, facts, model_of
         self._kept, self._history = state.copy(), history
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -46,7 +46,7 @@ class Recorder:
     def evaluated(self, evaluation: Evaluation) -> None:
         """Note an evaluation point with its weights; save them if the last saving is a while ago."""
         now = perf_counter()
-        figures = {**evaluation.figures(), "seconds": now - self._started}
+        figures = {**evaluation.columns(), "seconds": now - self._started}
         self._history.append(figures, evaluation.step_losses, evaluation.valid)
         self._kept = evaluation.state
         if now - self._saved > self._pause:
@@ -109,15 +109,15 @@ def _created(folder: RunFolder) -> str:
     return folder.read_record().created
 
 
-def _best_of(rows: Sequence[Mapping[str, Any]]) -> Best:
+def _best_of(rows: Sequence[Mapping[str, Any]]) -> BestEvaluation:
     """The evaluation whose weights the state has kept as the best: the first with the lowest validation loss."""
     best = min(rows, key=lambda row: row["validation_loss"])
-    return Best(epoch=best["epoch"], metrics=_metrics_of(best))
+    return BestEvaluation(epoch=best["epoch"], metrics=_metrics_of(best))
 
 
-def _metrics_of(row: Mapping[str, Any]) -> dict[Any, Figures]:
+def _metrics_of(row: Mapping[str, Any]) -> dict[Any, SplitMetrics]:
     """The figures of the two splits that a row of the history has."""
     return {
-        split: Figures(**{name: row[f"{split}_{name}"] for name in Figures.model_fields})
+        split: SplitMetrics(**{name: row[f"{split}_{name}"] for name in SplitMetrics.model_fields})
         for split in ("train", "validation")
     }

@@ -67,7 +67,7 @@ def missing(cells: Sequence[Cell], runs: Runs, retry_failed: bool) -> list[Cell]
     return [cell for cell in cells if not (run := runs.get(key_of(cell.config))) or run[1].status not in done]
 
 
-def begun(cells: Sequence[Cell], runs: Runs) -> list[RunFolder | None]:
+def existing_folders(cells: Sequence[Cell], runs: Runs) -> list[RunFolder | None]:
     """The folder of each cell, whatever has become of it; None where there is none."""
     return [run[0] if (run := runs.get(key_of(cell.config))) else None for cell in cells]
 

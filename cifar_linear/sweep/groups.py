@@ -33,7 +33,7 @@ def groups_of(cells: Cells) -> list[Cells]:
     return [group[start : start + _MOST_RUNS] for group in alike.values() for start in range(0, len(group), _MOST_RUNS)]
 
 
-class Images:
+class DatasetCache:
     """The images of one config after another; those of the last are kept, since the next may want them too."""
 
     def __init__(self, data_dir: Path | None) -> None:
@@ -51,7 +51,7 @@ class Images:
 
 def run_cells(
     cells: Cells,
-    begun: Sequence[RunFolder | None],
+    folders_before: Sequence[RunFolder | None],
     path: Path,
     dataset: Dataset,
     watch: Watch,
@@ -59,9 +59,10 @@ def run_cells(
 ) -> list[Record]:
     """Train cells that share a pass; none meets the test images.
 
-    ``begun`` are the folders that an earlier call has left of each, to go on from there; new ones are made in ``path``.
+    ``folders_before`` are the folders that an earlier call has left of each, to go on from there; others are made in
+    ``path``.
     """
-    folders = [folder or RunFolder.create(path, cell.name) for folder, cell in zip(begun, cells, strict=True)]
+    folders = [folder or RunFolder.create(path, cell.name) for folder, cell in zip(folders_before, cells, strict=True)]
     configs = [cell.config for cell in cells]
     with all_locked(folders):  # From before the checkpoints are read: nobody shall go on with a cell meanwhile.
         return run_group(configs, folders, dataset, watch, check, _checkpoints(folders), test=False)

@@ -8,7 +8,7 @@ from cifar_linear.figures.style import Format
 from cifar_linear.report.collecting import collect
 from cifar_linear.report.drawing import NO_LIMITS, Limits
 from cifar_linear.report.writing import write_report
-from cifar_linear.sweep.folder import SweepFolder, begun
+from cifar_linear.sweep.folder import SweepFolder, existing_folders
 from cifar_linear.sweep.table import table_of
 
 
@@ -20,7 +20,7 @@ def report_on(
     Raises `RunError` if there is no run to report.
     """
     runs = folder.runs()
-    known = [run.path for run in begun(sweep.cells, runs) if run]
+    known = [run.path for run in existing_folders(sweep.cells, runs) if run]
     found = collect(known or [folder.path])
     figure = sweep.select_by.replace("_", " ")
     first = table_of(sweep, runs)[0]

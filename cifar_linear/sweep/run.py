@@ -8,14 +8,14 @@ from pathlib import Path
 
 from cifar_linear.config.sweeps import Sweep
 from cifar_linear.experiments.run import Watch
-from cifar_linear.sweep.folder import Runs, SweepFolder, begun, missing
-from cifar_linear.sweep.groups import Cells, Images, groups_of, run_cells
+from cifar_linear.sweep.folder import Runs, SweepFolder, existing_folders, missing
+from cifar_linear.sweep.groups import Cells, DatasetCache, groups_of, run_cells
 from cifar_linear.sweep.table import Row, judge_rows, table_of
 from cifar_linear.sweep.workers import run_in_workers
 
 
 @dataclass(frozen=True)
-class Listener:
+class SweepListener:
     """Who is told of what happens.
 
     Attributes:
@@ -34,8 +34,8 @@ class Listener:
 def run_sweep(
     sweep: Sweep,
     folder: SweepFolder,
-    images: Images,
-    listener: Listener,
+    images: DatasetCache,
+    listener: SweepListener,
     *,
     workers: int = 1,
     retry_failed: bool = False,
@@ -66,11 +66,11 @@ def run_sweep(
         return table_of(sweep, folder.runs())
 
 
-def _run_here(groups: Sequence[Cells], runs: Runs, path: Path, images: Images, listener: Listener) -> None:
+def _run_here(groups: Sequence[Cells], runs: Runs, path: Path, images: DatasetCache, listener: SweepListener) -> None:
     for cells in groups:
         try:
             dataset = images.of(cells[0].config)
-            run_cells(cells, begun(cells, runs), path, dataset, listener.watch, listener.check)
+            run_cells(cells, existing_folders(cells, runs), path, dataset, listener.watch, listener.check)
         except Exception as error:
             listener.ended(cells, f"{type(error).__name__}: {error}")
         else:

@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_limits
 
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.signals import Interrupted, SafeStop
-from cifar_linear.sweep.folder import Runs, begun
-from cifar_linear.sweep.groups import Cells, Images, run_cells
+from cifar_linear.sweep.folder import Runs, existing_folders
+from cifar_linear.sweep.groups import Cells, DatasetCache, run_cells
 
 _LOOK_UP = 0.1
 """Seconds between two looks at whether the work shall stop."""
@@ -44,7 +44,7 @@ def run_in_workers(
         while waiting or running:
             while waiting and len(running) < workers:
                 cells = waiting.popleft()
-                work = cells, begun(cells, runs), path, data_dir, threads, os.getpid()
+                work = cells, existing_folders(cells, runs), path, data_dir, threads, os.getpid()
                 process = context.Process(target=_work, args=work)
                 process.start()
                 running[process.sentinel] = process, cells
@@ -63,7 +63,7 @@ def run_in_workers(
 
 def _work(
     cells: Cells,
-    begun_before: Sequence[RunFolder | None],
+    folders_before: Sequence[RunFolder | None],
     path: Path,
     data_dir: Path | None,
     threads: int,
@@ -79,8 +79,8 @@ def _work(
     with threadpool_limits(threads), SafeStop() as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            dataset = Images(data_dir).of(cells[0].config)
-            run_cells(cells, begun_before, path, dataset, lambda _: None, check)
+            dataset = DatasetCache(data_dir).of(cells[0].config)
+            run_cells(cells, folders_before, path, dataset, lambda _: None, check)
         except Interrupted as interrupted:
             sys.exit(interrupted.exit_code)
         except Exception as error:

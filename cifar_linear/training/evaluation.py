@@ -13,9 +13,9 @@ from cifar_linear.arrays import Bools, Doubles, Floats, Integers
 from cifar_linear.data.batches import parts, pixel_chunks
 from cifar_linear.data.dataset import Split
 from cifar_linear.nn.linear import scores_of_parts
-from cifar_linear.nn.metrics import Metrics, correct
+from cifar_linear.nn.metrics import Metrics, count_correct
 from cifar_linear.nn.objective import Objective
-from cifar_linear.training.history import Past
+from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.state import State, Weights
 
 overflow_is_looked_for = np.errstate(over="ignore", invalid="ignore")
@@ -30,7 +30,7 @@ def evaluate(weights: Weights, split: Split, objective: Objective) -> Metrics:
     for part in parts(split):
         scores = scores_of_parts(pixel_chunks(part, W.dtype), W, b)
         total_loss += objective.loss.values(scores, part.labels).sum(axis=0, dtype=np.float64)
-        total_correct += correct(objective.loss.predicted(scores), part.labels)
+        total_correct += count_correct(objective.loss.predicted(scores), part.labels)
     loss = total_loss / len(split)
     return Metrics(loss, loss + objective.lam * objective.penalized(*weights), total_correct / len(split))
 
@@ -46,7 +46,7 @@ class Evaluation(NamedTuple):
     """What is known of an evaluation point.
 
     ``valid`` tells which runs the figures are of, (R,): those that had neither diverged nor been stopped before.
-    ``further`` holds what belongs to options of the training, by the names of columns; ``step_losses`` (s, R) are the
+    ``extra`` holds what belongs to options of the training, by the names of columns; ``step_losses`` (s, R) are the
     losses of the batches since the last evaluation, if they are recorded. ``state`` is that of the point, which
     nobody changes any more.
     """
@@ -56,7 +56,7 @@ class Evaluation(NamedTuple):
     train: Metrics
     validation: Metrics
     valid: Bools
-    further: dict[str, Integers]
+    extra: dict[str, Integers]
     state: State
     step_losses: Doubles | None = None
 
@@ -65,12 +65,12 @@ class Evaluation(NamedTuple):
         """Updates made before."""
         return self.state.step
 
-    def figures(self) -> dict[str, ArrayLike]:
+    def columns(self) -> dict[str, ArrayLike]:
         """What ``metrics.csv`` tells of the point, by the names of its columns."""
         columns: dict[str, ArrayLike] = {"epoch": self.epoch, "step": self.step, "eta": self.eta}
         for split, metrics in (("train", self.train), ("validation", self.validation)):
             columns |= {f"{split}_{name}": figure for name, figure in metrics._asdict().items()}
-        return columns | self.further
+        return columns | self.extra
 
 
 class _Begun(NamedTuple):
@@ -95,12 +95,12 @@ class Evaluator:
         objective: Objective,
         training: Split,
         validation: Split,
-        past: Sequence[Past],
+        past: Sequence[EvaluatedPoint],
         average_from: int | None,
         patience: int | None,
-        waits: bool,
+        synchronous: bool,
     ) -> None:
-        """``past`` are the points before; ``waits`` lets each point be concluded where it is reached.
+        """``past`` are the points before; ``synchronous`` lets each point be concluded where it is reached.
 
         The other arguments are those of `train`.
         """
@@ -108,7 +108,7 @@ class Evaluator:
         self.kept = state.copy()
         """The runs at the last point, each with finite figures."""
         self._state, self._objective, self._splits = state, objective, (training, validation)
-        self._average_from, self._patience, self._waits = average_from, patience, waits
+        self._average_from, self._patience, self._waits = average_from, patience, synchronous
         self._thread = ThreadPoolExecutor(1, "evaluation")
         self._begun: _Begun | None = None
 
@@ -118,20 +118,20 @@ class Evaluator:
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
 
-    def reach(self, epoch: int, eta: Doubles, step_losses: Sequence[Doubles] | None) -> Iterator[Evaluation]:
+    def submit(self, epoch: int, eta: Doubles, step_losses: Sequence[Doubles] | None) -> Iterator[Evaluation]:
         """Begin to evaluate the state of this moment; tells of the point before, if nobody has yet."""
-        yield from self.conclude()
+        yield from self.collect()
         moment = self._state.copy()
         self._begun = _Begun(epoch, eta, moment, step_losses, self._thread.submit(self._figures, moment.outcome()))
         if self._waits:
-            yield from self.conclude()
+            yield from self.collect()
 
-    def glance(self) -> Iterator[Evaluation]:
+    def poll(self) -> Iterator[Evaluation]:
         """The point that was reached, if its figures are there by now."""
         if self._begun is not None and self._begun.figures.done():
-            yield from self.conclude()
+            yield from self.collect()
 
-    def conclude(self) -> Iterator[Evaluation]:
+    def collect(self) -> Iterator[Evaluation]:
         """The point that was reached, as soon as its figures are there; nothing if it was told or no run has any.
 
         Runs whose figures are not finite go back to the point before. So far the training went on with them; since
@@ -142,22 +142,22 @@ class Evaluator:
         (epoch, eta, moment, step_losses, figures), self._begun = self._begun, None
         on_training, on_validation = figures.result()
         diverged: Bools = ~(np.isfinite(on_training.cost) & np.isfinite(on_validation.cost))
-        moment.retire(diverged, self.kept)
-        valid = moment.learning
-        further = {}
+        moment.mark_diverged(diverged, self.kept)
+        valid = moment.active
+        extra = {}
         if self._average_from is not None:
             none_yet = np.zeros(len(valid), np.int64)
-            further["averaged"] = none_yet if moment.mean is None else moment.mean.summed
+            extra["averaged"] = none_yet if moment.mean is None else moment.mean.summed
         if self._patience is not None and valid.any():
             waited = moment.keep_best(on_validation.loss)
-            further["waited"] = waited.copy()
+            extra["waited"] = waited.copy()
             moment.stop(valid & (waited >= self._patience))
-        self._state.follow(moment, diverged)
+        self._state.adopt(moment, diverged)
         self.kept = moment
         if valid.any():
-            self.past.append(Past(moment.step, on_validation.loss))
+            self.past.append(EvaluatedPoint(moment.step, on_validation.loss))
             steps = np.array(step_losses).reshape(-1, len(valid)) if step_losses is not None else None
-            yield Evaluation(epoch, eta, on_training, on_validation, valid, further, moment, steps)
+            yield Evaluation(epoch, eta, on_training, on_validation, valid, extra, moment, steps)
 
     def _figures(self, weights: Weights) -> tuple[Metrics, Metrics]:
         training, validation = (evaluate(weights, split, self._objective) for split in self._splits)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from cifar_linear.arrays import Bools, Doubles
 
 
-class Past(NamedTuple):
+class EvaluatedPoint(NamedTuple):
     """An evaluation point that was: after how many steps, and the validation losses (R,)."""
 
     step: int
@@ -50,11 +50,11 @@ class History:
         """The time of the last evaluation point; 0 before the first."""
         return max((rows[-1]["seconds"] for rows in self._rows if rows), default=0.0)
 
-    def past(self) -> list[Past]:
+    def past(self) -> list[EvaluatedPoint]:
         """All evaluation points; infinite losses for runs that had ended."""
         longest = max(self._rows, key=len)
         return [
-            Past(
+            EvaluatedPoint(
                 row["step"],
                 np.array([rows[i]["validation_loss"] if i < len(rows) else np.inf for rows in self._rows]),
             )

@@ -10,10 +10,10 @@ from cifar_linear.data.dataset import Split
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.sgd import descend
 from cifar_linear.training.evaluation import Evaluation, Evaluator, overflow_is_looked_for
-from cifar_linear.training.history import Past
+from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.state import State
 
-Rates = Callable[[int, Sequence[Past]], Doubles]
+Rates = Callable[[int, Sequence[EvaluatedPoint]], Doubles]
 
 
 class BatchesOf(Protocol):
@@ -41,7 +41,7 @@ def train(
     average_from: int | None = None,
     patience: int | None = None,
     record_steps: bool = False,
-    past: Sequence[Past] = (),
+    past: Sequence[EvaluatedPoint] = (),
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Evaluation]:
     """Train R runs side by side, yielding each evaluation point: before the first update, then after each epoch's.
@@ -75,11 +75,11 @@ def train(
     last_step = epochs * batches.steps
     mean_loss = overflow_is_looked_for(objective.mean_loss)
     step_losses: list[Doubles] = []
-    room = np.empty((2, *state.weights.W.shape), state.weights.W.dtype)
-    waits = eta_follows or patience is not None
-    with Evaluator(state, objective, training, validation, past, average_from, patience, waits) as evaluator:
+    workspace = np.empty((2, *state.weights.W.shape), state.weights.W.dtype)
+    synchronous = eta_follows or patience is not None
+    with Evaluator(state, objective, training, validation, past, average_from, patience, synchronous) as evaluator:
         if not past:
-            yield from evaluator.reach(0, eta(1, ()), [] if record_steps else None)
+            yield from evaluator.submit(0, eta(1, ()), [] if record_steps else None)
         for epoch in range(state.step // batches.steps + 1, epochs + 1):
             begin = (epoch - 1) * batches.steps
             # Only a training that goes on within an epoch knows more than it did at the epoch's beginning.
@@ -87,21 +87,21 @@ def train(
             rates = eta(epoch, past if state.step == begin else [known for known in past if known.step <= begin])
             averaging = average_from is not None and epoch >= average_from
             for pixels, labels in batches(epoch, state.step - begin):
-                yield from evaluator.glance()
-                learning = state.learning
-                if not learning.any():
+                yield from evaluator.poll()
+                active = state.active
+                if not active.any():
                     return
                 try:
                     check()
                 except BaseException:
-                    yield from evaluator.conclude()
+                    yield from evaluator.collect()
                     raise
                 if record_steps:
                     step_losses.append(mean_loss(pixels, labels, *state.weights))
-                finite = _update(state, objective, pixels, labels, np.where(learning, rates, 0), room)
+                finite = _update(state, objective, pixels, labels, np.where(active, rates, 0), workspace)
                 if not finite.all():
-                    yield from evaluator.conclude()
-                    state.retire(~finite, evaluator.kept)
+                    yield from evaluator.collect()
+                    state.mark_diverged(~finite, evaluator.kept)
                 if averaging:
                     state.add_to_mean()
                 if evaluate_every is None:
@@ -109,15 +109,17 @@ def train(
                 else:
                     due = (state.step - 1) % evaluate_every == 0 or state.step == last_step
                 if due:
-                    yield from evaluator.reach(epoch, rates, step_losses if record_steps else None)
+                    yield from evaluator.submit(epoch, rates, step_losses if record_steps else None)
                     step_losses = []
-        yield from evaluator.conclude()
+        yield from evaluator.collect()
 
 
 @overflow_is_looked_for
-def _update(state: State, objective: Objective, pixels: Floats, labels: Labels, eta: Doubles, room: Floats) -> Bools:
+def _update(
+    state: State, objective: Objective, pixels: Floats, labels: Labels, eta: Doubles, workspace: Floats
+) -> Bools:
     """One update; returns which runs are still finite, (R,)."""
-    gradients = objective.gradients(pixels, labels, *state.weights, room)
+    gradients = objective.gradients(pixels, labels, *state.weights, workspace)
     runs = zip(*state.weights, gradients, eta, strict=True)
     finite = [descend(W, b, grad_W, grad_b, rate) for W, b, (grad_W, grad_b), rate in runs]
     state.step += 1

@@ -1,4 +1,4 @@
-"""Everything that a group of runs needs to go on learning: weights, their mean, the best of them, and who still learns.
+"""Everything that a group of runs needs to go on: weights, their mean, the best of them, and which runs are active.
 
 The first axis of every array is that of the runs, so that runs can be taken out of a group and put together again.
 """
@@ -76,16 +76,16 @@ class State:
         return cls(Weights(np.stack(W).astype(dtype), np.stack(b).astype(dtype)), End(nobody, nobody.copy()))
 
     @property
-    def alive(self) -> Bools:
+    def finite(self) -> Bools:
         """Which runs have not diverged, (R,)."""
-        alive: Bools = self.end.diverged == _NOT_YET
-        return alive
+        finite: Bools = self.end.diverged == _NOT_YET
+        return finite
 
     @property
-    def learning(self) -> Bools:
+    def active(self) -> Bools:
         """Which runs have neither diverged nor been stopped, (R,)."""
-        learning: Bools = self.alive & (self.end.stopped == _NOT_YET)
-        return learning
+        active: Bools = self.finite & (self.end.stopped == _NOT_YET)
+        return active
 
     def outcome(self) -> Weights:
         """The classifiers so far: the mean of the weights where it has begun, else the last weights; not a copy."""
@@ -106,7 +106,7 @@ class State:
             W, b = self.weights
             self.mean = Mean(np.zeros(W.shape), np.zeros(b.shape), np.zeros(len(W), np.int64))
         # Indexing by a mask copies; a group of which all learn, nearly every one, does without.
-        runs = slice(None) if self.learning.all() else self.learning
+        runs = slice(None) if self.active.all() else self.active
         self.mean.W[runs] += self.weights.W[runs]
         self.mean.b[runs] += self.weights.b[runs]
         self.mean.summed[runs] += 1
@@ -117,17 +117,17 @@ class State:
         if self.best is None:
             runs = len(loss)
             self.best = Best(*_copied(outcome), np.full(runs, np.inf), np.full(runs, 0, np.int64))
-        better = self.learning & (loss < self.best.loss)
-        self.best.waited[self.learning] += 1
+        better = self.active & (loss < self.best.loss)
+        self.best.waited[self.active] += 1
         _put(self.best, better, Best(*outcome, loss, np.zeros_like(self.best.waited)))
         return self.best.waited
 
-    def retire(self, runs: Bools, kept: State) -> None:
+    def mark_diverged(self, runs: Bools, kept: State) -> None:
         """Give up on ``runs`` (R,): mark them as diverged at this step and put back their weights from ``kept``."""
-        self.end.diverged[runs & self.alive] = self.step
+        self.end.diverged[runs & self.finite] = self.step
         self._put_back(runs, kept)
 
-    def follow(self, other: State, runs: Bools) -> None:
+    def adopt(self, other: State, runs: Bools) -> None:
         """Let what ``other``, a copy of before, has come to count here too; of ``runs`` (R,) the weights as well."""
         self.end = _copied(other.end)
         self.best = _copied(other.best) if other.best else None
@@ -135,7 +135,7 @@ class State:
 
     def stop(self, runs: Bools) -> None:
         """Let ``runs`` (R,) stay as they are from now on."""
-        self.end.stopped[runs & self.learning] = self.step
+        self.end.stopped[runs & self.active] = self.step
 
     def copy(self) -> State:
         """An independent copy."""
