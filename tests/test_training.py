@@ -162,6 +162,22 @@ def test_a_run_that_ends_before_the_mean_begins_keeps_its_own_weights(make_confi
     assert (outcome.W[1] != state.weights.W[1]).any()
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_the_weights_kept_of_each_run_are_those_of_its_last_evaluation(make_config, dataset, seed):
+    """Whenever a run diverges or stops, before, in or after the epoch in which the mean begins: same metrics again."""
+    rng = np.random.default_rng(seed)
+    lam, eta = np.append(rng.choice([0, 0.1, 1], 4), 1.0), np.append(rng.choice([0.01, 0.5, 1e3, 1e4], 4), 1e4)
+    training = Training(make_config(), dataset, lam, eta)
+    last = {}
+    for row in training.evaluations(6, average_from=int(rng.integers(1, 5)), patience=(None, 4)[seed % 2]):
+        last |= {run: (row.train.cost[run], row.validation.cost[run]) for run in np.flatnonzero(row.valid)}
+    kept = training.state.outcome()
+    found = [evaluate(kept, split, training.objective).cost for split in (dataset.train, dataset.validation)]
+    assert (training.state.end.diverged >= 0).any()
+    for run, costs in last.items():
+        assert (found[0][run], found[1][run]) == costs, run
+
+
 @pytest.mark.parametrize("every", [None, 2])
 @pytest.mark.parametrize("broken_after", range(1, 8))
 def test_a_state_taken_apart_and_restored_goes_on_as_if_nothing_had_happened(make_config, dataset, broken_after, every):

@@ -166,8 +166,9 @@ class State:
     def _put_back(self, runs: Bools, source: State) -> None:
         """Give ``runs`` (R,) the weights, and the mean, that they have in another state."""
         _put(self.weights, runs, source.weights)
-        if self.mean is not None and source.mean is not None:
-            _put(self.mean, runs, source.mean)
+        if self.mean is not None:
+            # Where the mean had not begun yet, it has not begun for these runs either.
+            _put(self.mean, runs, source.mean or Mean(*map(np.zeros_like, self.mean)))
 
     def _parts(self) -> dict[str, Any]:
         parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "step"}
