@@ -3,7 +3,6 @@ from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
 from cifar_linear.nn.metrics import (
     confusion,
-    is_correct,
     most_confident_mistakes,
     precision_and_recall,
     true_class_probability,
@@ -18,7 +17,7 @@ def random_predictions():
 def test_confusion_precision_and_recall_agree_with_scikit_learn():
     probabilities, labels = random_predictions()
     predicted = probabilities.argmax(axis=1)
-    counts = confusion(probabilities, labels)
+    counts = confusion(predicted, labels, 4)
     np.testing.assert_array_equal(counts, confusion_matrix(labels, predicted))
     precision, recall = precision_and_recall(counts)
     np.testing.assert_allclose(precision, precision_score(labels, predicted, average=None))
@@ -33,13 +32,14 @@ def test_class_that_is_never_predicted_or_absent_has_no_figure():
 
 def test_most_confident_mistakes_are_the_surest_wrong_ones():
     probabilities, labels = random_predictions()
-    found = most_confident_mistakes(probabilities, labels, 10)
-    assert not is_correct(probabilities, labels)[found].any()
+    predicted = probabilities.argmax(axis=1)
+    found = most_confident_mistakes(probabilities, predicted, labels, 10)
+    assert (predicted != labels)[found].all()
     sure = probabilities.max(axis=1)
     assert (np.diff(sure[found]) <= 0).all()
-    wrong = np.flatnonzero(~is_correct(probabilities, labels))
+    wrong = np.flatnonzero(predicted != labels)
     assert sure[found].min() >= np.sort(sure[wrong])[-10]
-    assert most_confident_mistakes(np.eye(4), np.arange(4), 10).size == 0
+    assert most_confident_mistakes(np.eye(4), np.arange(4), np.arange(4), 10).size == 0
 
 
 def test_true_class_probability_is_that_of_the_label():

@@ -163,13 +163,16 @@ def test_model_that_does_not_fit_together_is_refused(folder, model, change, said
         ({"probabilities": np.full((4, 2), 0.5)}, "do not fit 4 images of 3 classes"),
         ({"probabilities": np.full((4, 3), np.nan)}, "0 to 1"),
         ({"labels": np.array([0, 1, 2, 3])}, "integers from 0 to 2"),
+        ({"predicted": np.array([0, 1, 2, 3])}, "integers from 0 to 2"),
+        ({"predicted": np.zeros(5, int)}, "do not fit 4 images"),
         ({"labels": np.array([0.0, 1, 2, 2])}, "integers from 0 to 2"),
         ({"mistakes": np.array([-1])}, "integers from 0 to 3"),
         ({"mistake_images": np.zeros((1, 12))}, "must be uint8"),
     ],
 )
 def test_predictions_that_do_not_fit_the_model_are_refused(folder, model, change, said):
-    good = Predictions(np.full((4, 3), 0.3), np.array([0, 1, 2, 2]), np.array([2]), np.zeros((1, 12), np.uint8))
+    labels, mistakes = np.array([0, 1, 2, 2]), np.array([2])
+    good = Predictions(np.full((4, 3), 0.3), np.zeros(4, int), labels, mistakes, np.zeros((1, 12), np.uint8))
     folder.write_predictions(good)
     np.testing.assert_array_equal(folder.read_predictions(model).labels, good.labels)
     folder.write_predictions(good._replace(**change))

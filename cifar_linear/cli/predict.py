@@ -36,8 +36,10 @@ def predict(run: Path, images: tuple[Path, ...], best: bool, top: int, as_json: 
             click.echo(f"error: {error}", err=True)
             failed += 1
             continue
-        probabilities = classifier.probabilities(pixels[None])[0].tolist()
-        ranked = sorted(zip(classifier.class_names, probabilities, strict=True), key=lambda pair: -pair[1])
+        (probabilities,), (predicted,) = classifier.predict(pixels[None])
+        # Of classes with the same probability by rounding, the predicted one comes first.
+        order = sorted(range(len(probabilities)), key=lambda k: (-probabilities[k], k != predicted))
+        ranked = [(classifier.class_names[k], float(probabilities[k])) for k in order]
         document.append({"image": str(path), "probabilities": dict(ranked)})
         if not as_json:
             click.echo(f"{path}: " + ", ".join(f"{name} {100 * p:.1f} %" for name, p in ranked[:top]))

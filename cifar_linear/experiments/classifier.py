@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from cifar_linear.arrays import Floats, Images
+from cifar_linear.arrays import Floats, Images, Labels
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Split
 from cifar_linear.experiments.assembly import make_objective
@@ -18,6 +19,13 @@ from cifar_linear.training.evaluation import evaluate, predict
 from cifar_linear.training.state import Weights
 
 _ROUNDING = 1e-6
+
+
+class Predicted(NamedTuple):
+    """Class probabilities (n, K), and the class with the largest score (n,): probabilities may be equal by rounding."""
+
+    probabilities: Floats
+    predicted: Labels
 
 
 @dataclass(frozen=True)
@@ -43,10 +51,11 @@ class Classifier:
         """Loss, cost and accuracy on images with labels."""
         return SplitMetrics.of(evaluate(self.weights, split, self.objective), run=0)
 
-    def probabilities(self, images: Images) -> Floats:
-        """Class probabilities (n, K) of images (n, d) of 0 to 255."""
+    def predict(self, images: Images) -> Predicted:
+        """Probabilities and predicted classes of images (n, d) of 0 to 255."""
         unlabelled = Split(images, np.zeros(len(images), np.intp))
-        return predict(self.weights, unlabelled, self.objective)[:, 0]
+        probabilities, predicted = predict(self.weights, unlabelled, self.objective)
+        return Predicted(probabilities[:, 0], predicted[:, 0])
 
 
 def disagreements(found: SplitMetrics, recorded: SplitMetrics) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The one look at the test images: after training, never to choose anything."""
+"""The one evaluation on the test set: after training, never to choose anything."""
 
 from cifar_linear.data.dataset import Split
 from cifar_linear.experiments.assembly import blas_threads
@@ -13,9 +13,10 @@ _MISTAKES = 25
 
 
 def judge(folder: RunFolder, test: Split) -> Record:
-    """Put into a finished run's folder what its weights make of the test images; a run that did not finish stays as is.
+    """Evaluate a finished run on the test set, and store predictions and metrics in its folder.
 
-    With early stopping the predictions are those of the best weights; figures are those of the last as well.
+    A run that did not finish stays as it is. With early stopping the predictions are those of the best weights; there
+    are metrics of the last weights as well.
     """
     record = folder.read_record()
     if record.status != "finished":
@@ -26,9 +27,9 @@ def judge(folder: RunFolder, test: Split) -> Record:
 
 def _judge(folder: RunFolder, record: Record, test: Split) -> Record:
     chosen = Classifier.of(folder, best=record.best is not None)
-    probabilities = chosen.probabilities(test.images)
-    mistakes = most_confident_mistakes(probabilities, test.labels, _MISTAKES)
-    folder.write_predictions(Predictions(probabilities, test.labels, mistakes, test.images[mistakes]))
+    probabilities, predicted = chosen.predict(test.images)
+    mistakes = most_confident_mistakes(probabilities, predicted, test.labels, _MISTAKES)
+    folder.write_predictions(Predictions(probabilities, predicted, test.labels, mistakes, test.images[mistakes]))
     if record.best:
         metrics = {**record.best.metrics, "test": chosen.evaluate(test)}
         record = record.model_copy(update={"best": record.best.model_copy(update={"metrics": metrics})})

@@ -20,15 +20,23 @@ class Loss(NamedTuple):
         probabilities: of the classes, (..., K), from scores.
         values: of each image, from scores and labels.
         score_gradient: derivatives of the values with respect to the scores.
-        predicted: the class with the largest probability, from scores; the first of equals.
+        class_scores: one number for each class, (..., K), in the order of their probabilities, from scores.
         scores_for: how many scores K classes need.
     """
 
     probabilities: Callable[[Floats], Floats]
     values: Callable[[Floats, Labels], Floats]
     score_gradient: Callable[[Floats, Labels], Floats]
-    predicted: Callable[[Floats], Labels]
+    class_scores: Callable[[Floats], Floats]
     scores_for: Callable[[int], int]
+
+    def predicted(self, scores: Floats) -> Labels:
+        """The most probable class, (...), from scores (..., K); the first of equals.
+
+        It is taken from the scores: large ones differ where their probabilities have both been rounded to 1.
+        """
+        classes: Labels = self.class_scores(scores).argmax(axis=-1)
+        return classes
 
 
 def softmax(scores: Floats) -> Floats:
@@ -89,7 +97,7 @@ def sigmoid_bce_gradient(scores: Floats, labels: Labels) -> Floats:
 
 def logistic_probabilities(scores: Floats) -> Floats:
     """Of two classes, (..., 2), from the one score (..., 1) of the first: sigmoid(s) and sigmoid(-s)."""
-    return sigmoid(np.concatenate([scores, -scores], axis=-1))
+    return sigmoid(_both_ways(scores))
 
 
 def logistic(scores: Floats, labels: Labels) -> Floats:
@@ -118,16 +126,13 @@ def _turned(scores: Floats, labels: Labels) -> Floats:
     return turned
 
 
-def _largest(scores: Floats) -> Labels:
-    """The class with the largest score, (...), from (..., K)."""
-    largest: Labels = scores.argmax(axis=-1)
-    return largest
+def _as_they_are(scores: Floats) -> Floats:
+    return scores
 
 
-def _first_unless_negative(scores: Floats) -> Labels:
-    """Class 0 where p >= 1/2, else 1, (...), from (..., 1)."""
-    second: Labels = (scores[..., 0] < 0).astype(np.intp)
-    return second
+def _both_ways(scores: Floats) -> Floats:
+    """The one score (..., 1) of the first class, and its opposite for the second, (..., 2)."""
+    return np.concatenate([scores, -scores], axis=-1)
 
 
 def _true_class(labels: Labels) -> tuple[Labels, EllipsisType, Labels]:
@@ -136,7 +141,9 @@ def _true_class(labels: Labels) -> tuple[Labels, EllipsisType, Labels]:
 
 
 LOSSES = {
-    "softmax": Loss(softmax, softmax_cross_entropy, softmax_cross_entropy_gradient, _largest, lambda classes: classes),
-    "sigmoid_bce": Loss(sigmoid, sigmoid_bce, sigmoid_bce_gradient, _largest, lambda classes: classes),
-    "logistic": Loss(logistic_probabilities, logistic, logistic_gradient, _first_unless_negative, lambda _classes: 1),
+    "softmax": Loss(
+        softmax, softmax_cross_entropy, softmax_cross_entropy_gradient, _as_they_are, lambda classes: classes
+    ),
+    "sigmoid_bce": Loss(sigmoid, sigmoid_bce, sigmoid_bce_gradient, _as_they_are, lambda classes: classes),
+    "logistic": Loss(logistic_probabilities, logistic, logistic_gradient, _both_ways, lambda _classes: 1),
 }

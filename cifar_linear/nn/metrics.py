@@ -1,14 +1,14 @@
-"""What a classifier is judged by, computed from its scores or probabilities."""
+"""Metrics of a classifier, computed from its predictions and probabilities."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from cifar_linear.arrays import Bools, Doubles, Floats, Integers, Labels
+from cifar_linear.arrays import Doubles, Floats, Integers, Labels
 
 
 class Metrics(NamedTuple):
-    """Figures of R runs on one split, each (R,): loss and cost in nats, accuracy as a fraction."""
+    """Metrics of R runs on one split, each (R,): loss and cost in nats, accuracy as a fraction."""
 
     loss: Doubles
     cost: Doubles
@@ -21,21 +21,14 @@ def count_correct(predicted: Labels, labels: Labels) -> Doubles:
     return counts
 
 
-def is_correct(probabilities: Floats, labels: Labels) -> Bools:
-    """Which images are classified correctly, (n,), from probabilities (n, K)."""
-    found: Bools = probabilities.argmax(axis=1) == labels
-    return found
-
-
 def true_class_probability(probabilities: Floats, labels: Labels) -> Floats:
     """The probability that each image's true class gets, (n,), from probabilities (n, K)."""
     return probabilities[np.arange(len(labels)), labels]
 
 
-def confusion(probabilities: Floats, labels: Labels) -> Integers:
-    """How often each true class (row) is predicted as each class (column), (K, K)."""
-    classes = probabilities.shape[1]
-    pairs = labels * classes + probabilities.argmax(axis=1)
+def confusion(predicted: Labels, labels: Labels, classes: int) -> Integers:
+    """How often each true class (row) is predicted as each class (column), (K, K), from two arrays (n,)."""
+    pairs = labels * classes + predicted
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
@@ -51,8 +44,16 @@ def precision_and_recall(confusion: Integers) -> tuple[Doubles, Doubles]:
     return precision, np.divide(right, present, out=nothing.copy(), where=present > 0)
 
 
-def most_confident_mistakes(probabilities: Floats, labels: Labels, count: int) -> Labels:
-    """Up to ``count`` wrongly classified images, (m,), the surest first; equally sure ones in their order."""
-    wrong = np.flatnonzero(~is_correct(probabilities, labels))
-    surest: Labels = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")[:count]]
+def most_confident_mistakes(probabilities: Floats, predicted: Labels, labels: Labels, count: int) -> Labels:
+    """Indices of up to ``count`` wrongly classified images, (m,), the most confident first, equal ones in their order.
+
+    Args:
+        probabilities: of the classes, (n, K).
+        predicted: the predicted classes, (n,).
+        labels: the true classes, (n,).
+        count: how many indices to return at most.
+    """
+    wrong = np.flatnonzero(predicted != labels)
+    confidence = probabilities[wrong, predicted[wrong]]
+    surest: Labels = wrong[np.argsort(-confidence, kind="stable")[:count]]
     return surest

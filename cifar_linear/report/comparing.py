@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cifar_linear.data.dataset import SplitName
-from cifar_linear.nn.metrics import is_correct, true_class_probability
+from cifar_linear.nn.metrics import true_class_probability
 from cifar_linear.report.collecting import Run, factors, in_order
 from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar
 
@@ -122,7 +122,7 @@ def paired(runs: Mapping[str, Run]) -> Paired | None:
     reference = max(predicted, key=lambda label: predicted[label].outcome("validation") or 0.0)
     images = predicted[reference].record.data.sha256.get("test")
     right = {
-        label: is_correct(run.predictions.probabilities, run.predictions.labels)
+        label: run.predictions.predicted == run.predictions.labels
         for label, run in predicted.items()
         if run.predictions is not None and run.record.data.sha256.get("test") == images
     }
@@ -164,8 +164,8 @@ def _losses_compared(a: str, first: Run, b: str, second: Run) -> str:
             f"validation loss {last['validation_loss'] / last['train_loss']:.3f} times the training loss",
         ]
         if run.predictions is not None:
-            probabilities, labels = run.predictions.probabilities, run.predictions.labels
-            true, right = true_class_probability(probabilities, labels), is_correct(probabilities, labels)
+            probabilities, predicted, labels, *_ = run.predictions
+            true, right = true_class_probability(probabilities, labels), predicted == labels
             halves = {"right": true[right], "wrong": true[~right]}
             medians = [f"{np.median(values):.3f} where {name}" for name, values in halves.items() if values.size]
             parts.append(f"median probability of the true class {' and '.join(medians)}")

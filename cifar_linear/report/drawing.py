@@ -16,7 +16,7 @@ from cifar_linear.figures.curves import accuracy_figure, cost_figure, norm_figur
 from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.predictions import confusion_figure, histogram_figure
-from cifar_linear.nn.metrics import confusion, is_correct, true_class_probability
+from cifar_linear.nn.metrics import confusion, true_class_probability
 from cifar_linear.report.collecting import Run, factors, in_order
 
 MOST_DRAWN = 8
@@ -63,14 +63,14 @@ def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
     if run.predictions is None:
         return
     yield _histograms({run.name: run})
-    probabilities, labels, mistakes, images = run.predictions
-    counts = confusion(probabilities, labels)
+    probabilities, predicted, labels, mistakes, images = run.predictions
+    counts = confusion(predicted, labels, len(model.class_names))
     alt = f"Confusion matrix of {counts.sum()} test images, {counts.trace()} on the diagonal."
     yield Drawing("confusion", "What is taken for what", alt, partial(confusion_figure, counts, model.class_names))
     if mistakes.size:
-        said = [model.class_names[k] for k in probabilities[mistakes].argmax(axis=1)]
+        said = [model.class_names[k] for k in predicted[mistakes]]
         truly = [model.class_names[k] for k in labels[mistakes]]
-        sure = probabilities[mistakes].max(axis=1)
+        sure = probabilities[mistakes, predicted[mistakes]]
         titles = [f"{t}\nas {s} {p:.2f}" for t, s, p in zip(truly, said, sure, strict=True)]
         alt = f"The most confident mistakes, surest first: {'; '.join(titles)}.".replace("\n", " ")
         figure = partial(image_figure, list(images), titles, model.image_shape)
@@ -177,8 +177,8 @@ def _histograms(runs: Mapping[str, Run]) -> Drawing:
     said = []
     for label, run in runs.items():
         if run.predictions is not None:
-            probabilities, labels = run.predictions.probabilities, run.predictions.labels
-            parts[label] = true_class_probability(probabilities, labels), is_correct(probabilities, labels)
+            probabilities, predicted, labels, *_ = run.predictions
+            parts[label] = true_class_probability(probabilities, labels), predicted == labels
             said.append(f"{label}: {parts[label][1].sum()} of {len(labels)} correct")
     alt = f"Histograms of the probability of the true class on test images. {'; '.join(said)}."
     return Drawing("probabilities", "Probability of the true class", alt, partial(histogram_figure, parts))

@@ -49,13 +49,18 @@ class Checkpoint(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """What a classifier makes of the test images.
+    """The predictions of a classifier on the test set.
 
-    probabilities (n, K), labels (n,); ``mistakes`` (m,) are the indices of its most confident mistakes, surest first,
-    with their images (m, d) of 0 to 255: enough to show them without the data set.
+    Attributes:
+        probabilities: of the classes, (n, K).
+        predicted: the class with the largest score, (n,): by rounding, several classes may have the same probability.
+        labels: the true classes, (n,).
+        mistakes: indices of the most confident mistakes, the most confident first, (m,).
+        mistake_images: their images, (m, d) of 0 to 255, enough to show them without the data set.
     """
 
     probabilities: Floats
+    predicted: Labels
     labels: Labels
     mistakes: Labels
     mistake_images: Images
@@ -63,14 +68,14 @@ class Predictions(NamedTuple):
     def problem(self, model: StoredModel) -> str | None:
         """What is wrong with predictions that were read; None for those that such a model could make."""
         images, classes, features = len(self.labels), len(model.class_names), model.W.shape[1]
-        shapes = (images, classes), (images,), (len(self.mistakes),), (len(self.mistakes), features)
+        shapes = (images, classes), (images,), (images,), (len(self.mistakes),), (len(self.mistakes), features)
         if tuple(part.shape for part in self) != shapes:
             return f"arrays do not fit {images} images of {classes} classes"
         if self.mistake_images.dtype != np.uint8 or self.probabilities.dtype.kind != "f":
             return "images must be uint8 and probabilities floats"
         if not ((self.probabilities >= 0) & (self.probabilities <= 1)).all():
             return "probabilities must be 0 to 1"
-        for indices, limit in ((self.labels, classes), (self.mistakes, images)):
+        for indices, limit in ((self.predicted, classes), (self.labels, classes), (self.mistakes, images)):
             if indices.dtype.kind not in "iu" or ((indices < 0) | (indices >= limit)).any():
                 return f"labels and indices must be integers from 0 to {limit - 1}"
         return None

@@ -200,7 +200,13 @@ class RunFolder:
         """What `write_predictions` wrote for the run with this model; None for a run that did not finish."""
         if not (self.path / "predictions.npz").exists():
             return None
-        predictions = Predictions(**self._read_arrays("predictions.npz", Predictions._fields))
+        arrays = self._read_arrays("predictions.npz")
+        if "predicted" not in arrays and "probabilities" in arrays:  # as before version 0.2
+            arrays["predicted"] = arrays["probabilities"].argmax(axis=-1)
+        try:
+            predictions = Predictions(**arrays)
+        except TypeError as error:
+            raise RunError(f"{self.path / 'predictions.npz'}: damaged: wrong arrays in it") from error
         if problem := predictions.problem(model):
             raise RunError(f"{self.path / 'predictions.npz'}: damaged: {problem}")
         return predictions

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cifar_linear.arrays import Bools, Doubles, Floats, Integers
+from cifar_linear.arrays import Bools, Doubles, Floats, Integers, Labels
 from cifar_linear.data.batches import parts, pixel_chunks
 from cifar_linear.data.dataset import Split
 from cifar_linear.nn.linear import scores_of_parts
@@ -35,11 +35,12 @@ def evaluate(weights: Weights, split: Split, objective: Objective) -> Metrics:
     return Metrics(loss, loss + objective.lam * objective.penalized(*weights), total_correct / len(split))
 
 
-def predict(weights: Weights, split: Split, objective: Objective) -> Floats:
-    """Class probabilities of every image of a split for every run, (n, R, K)."""
+def predict(weights: Weights, split: Split, objective: Objective) -> tuple[Floats, Labels]:
+    """Class probabilities (n, R, K) and predicted classes (n, R) of every image of a split for every run."""
     W, b = objective.standardization.fold(*weights)
-    scores = (scores_of_parts(pixel_chunks(part, W.dtype), W, b) for part in parts(split))
-    return np.concatenate([objective.loss.probabilities(of_part) for of_part in scores])
+    loss = objective.loss
+    scores = [scores_of_parts(pixel_chunks(part, W.dtype), W, b) for part in parts(split)]
+    return np.concatenate(list(map(loss.probabilities, scores))), np.concatenate(list(map(loss.predicted, scores)))
 
 
 class Evaluation(NamedTuple):

@@ -168,7 +168,8 @@ class State:
         _put(self.weights, runs, source.weights)
         if self.mean is not None:
             # Where the mean had not begun yet, it has not begun for these runs either.
-            _put(self.mean, runs, source.mean or Mean(*map(np.zeros_like, self.mean)))
+            not_begun: Any = map(np.zeros_like, self.mean)
+            _put(self.mean, runs, source.mean or Mean(*not_begun))
 
     def _parts(self) -> dict[str, Any]:
         parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "step"}

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.run import run_group
+from cifar_linear.nn.losses import LOSSES
+from cifar_linear.nn.metrics import confusion
+from cifar_linear.runs.folder import RunFolder
+
+
+@pytest.fixture(params=LOSSES)
+def saturated(request, make_config, tmp_path):
+    """A run whose scores are so large that float32 probabilities of several classes are all 1."""
+    data = {"images_per_batch": 200} | ({"classes": [2, 3]} if request.param == "logistic" else {})
+    config = make_config(loss=request.param, eta=100, epochs=5, data=data)
+    folder, dataset = RunFolder.create(tmp_path, "run"), load_dataset(config)
+    run_group([config], [folder], dataset, lambda _: None)
+    return folder, dataset
+
+
+def test_stored_predictions_are_those_that_the_accuracy_counts(saturated):
+    """The class with the largest score, also where probabilities are equal after rounding."""
+    folder, dataset = saturated
+    predictions = folder.read_predictions(folder.read_model())
+    counts = confusion(predictions.predicted, predictions.labels, len(dataset.class_names))
+    assert counts.trace() / counts.sum() == folder.read_record().metrics["test"].accuracy
+    assert (predictions.predicted != predictions.labels)[predictions.mistakes].all()
+    again = Classifier.of(folder).predict(dataset.test.images)
+    np.testing.assert_array_equal(again.predicted, predictions.predicted)
+
+
+def test_probabilities_alone_would_not_tell(make_config, tmp_path):
+    """What the test above is about does occur: the first of equal probabilities is another class."""
+    config = make_config(loss="sigmoid_bce", eta=100, epochs=5, data={"images_per_batch": 200})
+    folder = RunFolder.create(tmp_path, "run")
+    run_group([config], [folder], load_dataset(config), lambda _: None)
+    predictions = folder.read_predictions(folder.read_model())
+    assert (predictions.probabilities.argmax(axis=1) != predictions.predicted).any()
+
+
+def test_predictions_of_earlier_versions_are_read(saturated):
+    """They hold probabilities alone: the class with the largest of them counts."""
+    folder, _ = saturated
+    stored = dict(np.load(folder.path / "predictions.npz"))
+    del stored["predicted"]
+    np.savez(folder.path / "predictions.npz", **stored)
+    found = folder.read_predictions(folder.read_model())
+    np.testing.assert_array_equal(found.predicted, stored["probabilities"].argmax(axis=1))
