@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 from filelock import FileLock
@@ -113,6 +114,44 @@ def test_a_cosine_is_not_lengthened(make_config, tmp_path):
     run_group([config], [folder], load_dataset(config), lambda _: None)
     with pytest.raises(ConfigError, match="epochs decides eta from the first epoch on, so it stays 3"):
         resumed_config(folder, ["epochs=5"])
+
+
+@pytest.mark.parametrize("per_epoch", [1, 2, 3])
+@pytest.mark.parametrize("stopped", [None, 4])
+def test_a_lengthened_run_is_the_longer_run_or_is_refused(make_config, tmp_path, per_epoch, stopped):
+    """With six updates in an epoch, the evaluation after the last update of a run is none of a longer run's.
+
+    A run that was stopped before it is lengthened like any other.
+    """
+    config = make_config(n_batch=10, evaluate={"per_epoch": per_epoch}, early_stopping={"patience": 5}, seed=1)
+    longer = config.model_copy(update={"epochs": 5})
+    dataset = load_dataset(config)
+    whole, folder = (RunFolder.create(tmp_path, name) for name in ("whole", "lengthened"))
+    run_group([longer], [whole], dataset, lambda _: None)
+    with suppress(KeyboardInterrupt):
+        run_group([config], [folder], dataset, stopped_after(stopped) if stopped else lambda _: None)
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    wanted = resumed_config(folder, ["epochs=5"])
+    if stopped is None:
+        with pytest.raises(
+            ConfigError, match="the evaluation after its last update would not be one of the longer run"
+        ):
+            resume_run(folder, wanted, dataset, lambda _: None, lambda: None)
+        assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
+    else:
+        resume_run(folder, wanted, dataset, lambda _: None, lambda: None)
+        same(folder, whole)
+
+
+def test_a_run_whose_last_evaluation_is_one_of_the_longer_run_is_lengthened(make_config, tmp_path):
+    """Evaluated after every update."""
+    config = make_config(evaluate={"per_epoch": 3}, early_stopping={"patience": 50})
+    dataset = load_dataset(config)
+    whole, folder = (RunFolder.create(tmp_path, name) for name in ("whole", "lengthened"))
+    run_group([config.model_copy(update={"epochs": 5})], [whole], dataset, lambda _: None)
+    run_group([config], [folder], dataset, lambda _: None)
+    resume_run(folder, resumed_config(folder, ["epochs=5"]), dataset, lambda _: None, lambda: None)
+    same(folder, whole)
 
 
 @pytest.mark.parametrize("arguments", [("--config", "a.yaml", "--resume", "b"), (), ("--resume", "b", "--seeds", "2")])

@@ -131,6 +131,11 @@ def make_schedule(config: Config) -> Schedule:
             return constant
 
 
+def evaluate_every(config: Config, steps: int) -> int | None:
+    """After how many updates to evaluate, where an epoch has ``steps`` of them; None for after each epoch."""
+    return max(1, steps // config.evaluate.per_epoch) if config.evaluate else None
+
+
 def draw_weights(config: Config, dataset: Dataset) -> tuple[Doubles, Doubles]:
     """The weights (K, d) and biases (K,) that a run starts from; of the logistic loss K is 1."""
     rng = rng_for(config.seed, Purpose.WEIGHTS)
@@ -216,7 +221,7 @@ class Group:
             eta=self._rates,
             epochs=shared.epochs,
             eta_follows=any(isinstance(config.decay, PlateauDecay) for config in self.configs),
-            evaluate_every=max(1, batches.steps // shared.evaluate.per_epoch) if shared.evaluate else None,
+            evaluate_every=evaluate_every(shared, batches.steps),
             average_from=shared.averaging.from_epoch if shared.averaging else None,
             patience=shared.early_stopping.patience if shared.early_stopping else None,
             record_steps=shared.record_steps,

@@ -8,7 +8,9 @@ from cifar_linear.config.formatting import differing
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import ConfigError, DataError, RunError
+from cifar_linear.experiments.assembly import Group, evaluate_every
 from cifar_linear.experiments.run import Watch, run_group
+from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.provenance import other_images
 from cifar_linear.runs.record import Record
@@ -41,6 +43,20 @@ def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
     return config
 
 
+def _check_last_evaluation(folder: RunFolder, config: Config, checkpoint: Checkpoint, steps: int) -> None:
+    """Raise `ConfigError` if a run that had evaluated after its last update would now have more of them.
+
+    With ``evaluate.per_epoch`` that evaluation is an additional one. Early stopping has counted it, and a run that
+    diverges returns to it, so that no longer run could be the same.
+    """
+    every, last = evaluate_every(config, steps), checkpoint.rows[-1]["step"] if checkpoint.rows else 0
+    if every and last and (last - 1) % every and last < config.epochs * steps:
+        raise ConfigError(
+            f"{folder.path}: with evaluate.per_epoch, the evaluation after its last update would not be one of the "
+            "longer run: train a new run instead"
+        )
+
+
 def resume_run(folder: RunFolder, config: Config, dataset: Dataset, watch: Watch, check: Callable[[], None]) -> Record:
     """Train the rest of a run.
 
@@ -50,5 +66,7 @@ def resume_run(folder: RunFolder, config: Config, dataset: Dataset, watch: Watch
     if other := other_images(folder.read_record().data, dataset):
         raise DataError(f"{folder.path}: began with other {' and '.join(other)} images; name their folder, --data-dir")
     checkpoint = folder.read_checkpoint()
+    if checkpoint:
+        _check_last_evaluation(folder, config, checkpoint, Group.of([config], dataset).batches().steps)
     (record,) = run_group([config], [folder], dataset, watch, check, [checkpoint] if checkpoint else [])
     return record
