@@ -36,9 +36,13 @@ class SafeStop:
         self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, *ENDING)}
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if kind is None:
+            self.check()  # A signal after the last safe point must not be lost.
 
     def check(self) -> None:
         """A safe point: raises `Interrupted` if a signal has come."""

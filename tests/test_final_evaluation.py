@@ -3,6 +3,7 @@ import pytest
 
 from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.metrics import confusion
@@ -47,3 +48,21 @@ def test_predictions_of_earlier_versions_are_read(saturated):
     np.savez(folder.path / "predictions.npz", **stored)
     found = folder.read_predictions(folder.read_model())
     np.testing.assert_array_equal(found.predicted, stored["probabilities"].argmax(axis=1))
+
+
+def test_a_failed_evaluation_on_the_test_set_is_recorded(make_config, tmp_path, monkeypatch):
+    """The run has finished; its record says what is missing and why, until going on has mended it."""
+    config = make_config()
+    folder, dataset = RunFolder.create(tmp_path, "run"), load_dataset(config)
+
+    def no_memory(*_):
+        raise MemoryError
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(Classifier, "predict", no_memory)
+        run_group([config], [folder], dataset, lambda _: None)
+    record = folder.read_record()
+    assert record.status == "finished"
+    assert record.error == "not evaluated on the test set: MemoryError; train --resume does it"
+    record = resume_run(folder, resumed_config(folder, ()), dataset, lambda _: None, lambda: None)
+    assert (record.error, "test" in record.metrics) == (None, True)

@@ -1,6 +1,9 @@
 """The one evaluation on the test set: after training, never to choose anything."""
 
+from contextlib import suppress
+
 from cifar_linear.data.dataset import Split
+from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import blas_threads
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.nn.metrics import most_confident_mistakes
@@ -21,8 +24,15 @@ def judge(folder: RunFolder, test: Split) -> Record:
     record = folder.read_record()
     if record.status != "finished":
         return record
-    with blas_threads(record.config):
-        return _judge(folder, record, test)
+    try:
+        with blas_threads(record.config):
+            return _judge(folder, record, test)
+    except Exception as error:
+        why = ": ".join(filter(None, (type(error).__name__, str(error))))
+        message = f"not evaluated on the test set: {why}; train --resume does it"
+        with suppress(RunError):  # a full disk, perhaps: the first failure says more
+            folder.write_record(record.model_copy(update={"error": message}))
+        raise
 
 
 def _judge(folder: RunFolder, record: Record, test: Split) -> Record:
@@ -34,6 +44,6 @@ def _judge(folder: RunFolder, record: Record, test: Split) -> Record:
         metrics = {**record.best.metrics, "test": chosen.evaluate(test)}
         record = record.model_copy(update={"best": record.best.model_copy(update={"metrics": metrics})})
     last = Classifier.of(folder).evaluate(test) if record.best else chosen.evaluate(test)
-    record = record.model_copy(update={"metrics": {**record.metrics, "test": last}})
+    record = record.model_copy(update={"metrics": {**record.metrics, "test": last}, "error": None})
     folder.write_record(record)
     return record

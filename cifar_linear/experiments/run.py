@@ -49,7 +49,10 @@ def run_group(
     """
     with all_locked(folders), blas_threads(configs[0]):
         records = _train(configs, folders, dataset, watch, check, checkpoints)
-        return [judge(folder, dataset.test) for folder in folders] if dataset.test and test else records
+        if not (dataset.test and test):
+            return records
+        check()
+        return [judge(folder, dataset.test) for folder in folders]
 
 
 def _train(
