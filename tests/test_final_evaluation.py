@@ -58,9 +58,10 @@ def test_a_failed_evaluation_on_the_test_set_is_recorded(make_config, tmp_path, 
     def no_memory(*_):
         raise MemoryError
 
-    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+    with monkeypatch.context() as patch:
         patch.setattr(Classifier, "predict", no_memory)
-        run_group([config], [folder], dataset, lambda _: None)
+        with pytest.raises(MemoryError):
+            run_group([config], [folder], dataset, lambda _: None)
     record = folder.read_record()
     assert record.status == "finished"
     assert record.error == "not evaluated on the test set: MemoryError; train --resume does it"

@@ -14,18 +14,28 @@ from cifar_linear.signals import Interrupted, SafeStop
 def test_a_signal_that_comes_after_the_last_safe_point_is_not_lost(number):
     """The work is done, and the caller learns that somebody wants the process to end."""
     done = []
-    with pytest.raises(Interrupted) as raised, SafeStop() as stop:
-        stop.check()
-        os.kill(os.getpid(), number)
-        done.append(True)
+
+    def work():
+        with SafeStop() as stop:
+            stop.check()
+            os.kill(os.getpid(), number)
+            done.append(True)
+
+    with pytest.raises(Interrupted) as raised:
+        work()
     assert done
     assert raised.value.exit_code == 128 + number
 
 
 def test_a_signal_does_not_hide_a_failure():
-    with pytest.raises(ValueError, match="the failure"), SafeStop():
-        os.kill(os.getpid(), signal.SIGTERM)
-        raise ValueError("the failure")
+
+    def work():
+        with SafeStop():
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise ValueError("the failure")
+
+    with pytest.raises(ValueError, match="the failure"):
+        work()
 
 
 def test_a_signal_that_was_obeyed_is_raised_once():

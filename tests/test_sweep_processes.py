@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from filelock import FileLock
-from folders import BASE, folders
+from folders import BASE, folders, stopped_after
 
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.sweep.folder import SweepFolder, existing_folders
@@ -145,6 +145,20 @@ def test_runs_of_a_group_that_were_saved_at_two_moments_begin_anew(sweep_file, r
     assert epochs == [0, 1, 2, 3]
     for run, weights in zip(folders(runs_dir), expected, strict=True):
         np.testing.assert_array_equal(run.read_model().W, weights)
+
+
+def test_a_group_that_has_lost_a_run_begins_anew(sweep_file, runs_dir, run):
+    """Fewer runs multiply in another order: what goes on would be neither the old group nor the new one."""
+    cells = read_sweep(sweep_file({"lambda": [0, 0.1, 1]})).cells
+    images = DatasetCache(None).of(cells[0].config)
+    folder = SweepFolder(runs_dir / "grid")
+    with pytest.raises(KeyboardInterrupt):
+        run_in(folder, cells, images, stopped_after(2), lambda: None)
+    steps = []
+    run_in(folder, cells[:2], images, lambda evaluation: steps.append(evaluation.step), lambda: None)
+    assert steps[0] == 0
+    for cell in existing_folders(cells[:2], folder.runs()):
+        assert run("verify", cell.path).exit_code == 0
 
 
 def test_interrupted_seeds_of_train_name_the_command_that_goes_on(run, small_config, runs_dir, monkeypatch):

@@ -69,16 +69,19 @@ def run_cells(
 
 
 def _checkpoints(folders: Sequence[RunFolder]) -> list[Checkpoint]:
-    """From where a group goes on; nothing, for a start from the beginning, unless all its runs stand at one moment.
+    """From where a group goes on; nothing, for a start from the beginning, unless it is the same group at one moment.
 
-    A run that came to its end before the others was still saved with them.
+    A run that came to its end before the others was still saved with them. Products of fewer runs add in another
+    order, so that a group which has lost a run is another group.
     """
     try:
         checkpoints = [checkpoint for folder in folders if (checkpoint := folder.read_checkpoint())]
+        places = [(record.place_in_pass, record.runs_in_pass) for record in map(RunFolder.read_record, folders)]
     except RunError:
         return []
     moments = {int(checkpoint.arrays.get("step", -1)) for checkpoint in checkpoints}
-    return checkpoints if len(checkpoints) == len(folders) and len(moments) == 1 else []
+    same_group = places == [(place, len(folders)) for place in range(len(folders))]
+    return checkpoints if same_group and len(checkpoints) == len(folders) and len(moments) == 1 else []
 
 
 def estimate(cells: Cells, dataset: Dataset) -> float:
