@@ -21,7 +21,8 @@ from work import ONE, Work
 import cifar_linear
 from cifar_linear.config.models import Config
 from cifar_linear.experiments.assembly import Group, blas_threads, load_dataset
-from cifar_linear.nn import linear, matmul, objective
+from cifar_linear.nn import linear, matmul
+from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.training import evaluation, loop
 
@@ -79,7 +80,7 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
     config = Config.model_validate(work.config())
     group = Group.of([config], load_dataset(config, data))
     batches, state, found = group.batches(), group.first_state(), defaultdict[str, list[float]](list)
-    workspace, eta = np.empty((2, *state.weights.W.shape), np.float32), np.array([config.eta])
+    eta = np.array([config.eta])
 
     def epochs(count: int) -> None:
         for epoch in range(1, count + 1):
@@ -90,7 +91,7 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
                 gathered = perf_counter()
                 if batch is None:
                     break
-                loop._update(state, group.objective, *batch, eta, workspace)
+                loop._update(state, group.objective, *batch, eta, None)
                 found["gather and cast"].append(gathered - started)
                 found["whole step"].append(perf_counter() - started)
 
@@ -101,15 +102,16 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
         with (
             _timed(Standardization, "fold", found["standardisation into the weights"]),
             _timed(linear, "rows_times_rows", found["forward product"]),
-            _timed(objective, "gradients", found["forward, loss, backward"]),
+            _timed(Objective, "loss_gradients", found["forward and loss"]),
             _timed(linear, "columns_times_columns", found["backward product"]),
             _timed(Standardization, "unfold_gradient", found["standardisation out of the gradient"]),
             _timed(loop, "descend", found["update"]),
         ):
             epochs(5)
         parts = {name: median(times) for name, times in found.items() if name not in ("whole step", "gather and cast")}
-    both = parts.pop("forward, loss, backward")
-    parts["loss and its gradient"] = both - parts["forward product"] - parts["backward product"]
+    before_backward = parts.pop("forward and loss")
+    folding, forward = parts["standardisation into the weights"], parts["forward product"]
+    parts["loss and its gradient"] = before_backward - folding - forward
     parts = {"gather and cast": gather, **parts}
     parts["penalty, and Python itself"] = whole - sum(parts.values())
     return {**parts, "whole step": whole}
@@ -125,22 +127,21 @@ def side_by_side(work: Work, data: Path) -> dict[str, float]:
     dataset = load_dataset(configs[0], data)
     group = Group.of(configs, dataset)
     batches, state = group.batches(), group.first_state()
-    workspace = np.empty((2, *state.weights.W.shape), np.float32)
     eta = np.array([config.eta for config in configs])
 
     def epoch() -> None:
         for batch in batches(1):
-            loop._update(state, group.objective, *batch, eta, workspace)
+            loop._update(state, group.objective, *batch, eta, None)
 
     def evaluate() -> None:
         for split in (dataset.train, dataset.validation):
-            evaluation.evaluate(state.weights, split, group.objective)
+            evaluation.evaluate(state.parameters, split, group.objective)
 
     with blas_threads(configs[0]):
         return {
             "training": usual(epoch, 5),
             "evaluation": usual(evaluate, 5),
-            "both at once": usual(lambda: list(group.evaluations(group.first_state())), 3) / epochs,
+            "both at once": usual(lambda: list(group.evaluations(group.first_state(), batches)), 3) / epochs,
         }
 
 

@@ -1,11 +1,13 @@
+from dataclasses import replace
 from threading import Event
 
 import numpy as np
 import pytest
-from groups import Training
+from groups import Training, WatchedBatches
 
-from cifar_linear.data.batches import Batches
 from cifar_linear.nn.linear import cost
+from cifar_linear.nn.losses import LOSSES
+from cifar_linear.nn.parameters import of_run, stacked
 from cifar_linear.nn.sgd import descend
 from cifar_linear.training.evaluation import evaluate
 
@@ -15,14 +17,13 @@ def test_evaluation_is_the_textbook_figure_on_standardised_images(make_config, d
     training = Training(make_config(dtype="float64"), dataset, lam=[0, 0.5], eta=[0.02, 0.02])
     list(training.evaluations())
     state, objective, split = training.state, training.objective, dataset.validation
-    figures = evaluate(state.weights, split, objective)
-    X = objective.standardization.apply(split.images)
-    np.testing.assert_allclose(
-        figures.cost, cost(X, split.labels, state.weights.W, state.weights.b, objective.lam, objective.loss)
-    )
-    np.testing.assert_allclose(figures.cost - figures.loss, objective.lam * np.sum(state.weights.W**2, axis=(1, 2)))
+    figures = evaluate(state.parameters, split, objective)
+    X = training.standardization.apply(split.images)
+    W, b = state.parameters["W"], state.parameters["b"]
+    np.testing.assert_allclose(figures.cost, cost(X, split.labels, W, b, objective.lam, objective.loss))
+    np.testing.assert_allclose(figures.cost - figures.loss, objective.lam * np.sum(W**2, axis=(1, 2)))
     for run in range(2):
-        predicted = (X @ state.weights.W[run].T + state.weights.b[run]).argmax(axis=1)
+        predicted = (X @ W[run].T + b[run]).argmax(axis=1)
         assert figures.accuracy[run] == np.mean(predicted == split.labels)
 
 
@@ -36,48 +37,40 @@ def test_first_evaluation_is_before_any_update(make_config, dataset):
 def test_training_goes_on_while_a_point_is_evaluated(make_config, dataset, monkeypatch):
     """The evaluation after epoch 1 is held up until epoch 2 has begun; whoever waited for it would wait for ever."""
     training, begun = Training(make_config(), dataset, lam=[0.1], eta=[0.02]), Event()
+    training.batches = WatchedBatches(training.batches, lambda *place: begun.set() if place == (2, 0) else None)
 
-    class Telling(Batches):
-        def __call__(self, epoch, first=0):
-            for i, batch in enumerate(super().__call__(epoch, first)):
-                yield batch
-                if (epoch, i) == (2, 0):
-                    begun.set()
-
-    def held_up(weights, split, objective):
-        if weights is not first and not begun.wait(60):
+    def held_up(parameters, split, objective):
+        if parameters is not first and not begun.wait(60):
             raise TimeoutError
-        return evaluate(weights, split, objective)
+        return evaluate(parameters, split, objective)
 
-    training.batches.__class__ = Telling
     evaluations = training.evaluations()
-    first = next(evaluations).state.weights
+    first = next(evaluations).state.parameters
     monkeypatch.setattr("cifar_linear.training.evaluation.evaluate", held_up)
     assert [row.step for row in evaluations] == [3, 6, 9]
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_training_on_comes_to_what_waiting_comes_to(make_config, dataset, monkeypatch, broken):
-    """Bit for bit, with a run that diverges, and another whose weights stay finite while its cost does not."""
+def test_training_on_comes_to_what_waiting_comes_to(make_config, dataset, broken):
+    """Bit for bit, with a run that diverges, and another whose weights stay finite while its loss does not."""
+    softmax = LOSSES["softmax"]
 
-    def without_end(weights, split, objective):
-        figures = evaluate(weights, split, objective)
-        if broken and len(seen := costs.setdefault(id(weights), [])) < 2:
-            seen.append(weights)  # Kept, so that no other weights get the same address.
-            figures.cost[2] = np.inf if len(costs) > 3 else figures.cost[2]
-        return figures
+    def infinite_for_large_scores(scores, labels):
+        return np.where(np.abs(scores).max(axis=-1) > 5.4, np.inf, softmax.values(scores, labels))
 
-    monkeypatch.setattr("cifar_linear.training.evaluation.evaluate", without_end)
     found = []
     for synchronous in (True, False):
-        costs = {}
         training = Training(make_config(), dataset, lam=[0.1, 1, 0], eta=[0.02, 1e4, 0.02])
+        if broken:
+            loss = softmax._replace(values=infinite_for_large_scores)
+            training.objective = replace(training.objective, loss=loss)
         rows = list(training.evaluations(6, eta_follows=synchronous, average_from=3, record_steps=True))
         figures = [[row.validation.loss, row.step_losses, row.extra["averaged"]] for row in rows]
         kept = [[array[:, row.valid] if array.ndim > 1 else array[row.valid] for array in of_row]
                 for row, of_row in zip(rows, figures, strict=True)]  # fmt: skip
         found.append((kept, [training.state.take(run) for run in range(3)], [row.state.take(2) for row in rows]))
-    assert found[0][1][2]["end_diverged"] == (9 if broken else -1)
+    assert found[0][1][2]["end.diverged"] == (9 if broken else -1)
+    assert np.isfinite(found[0][1][2]["parameters.W"]).all()
     np.testing.assert_equal(found[0], found[1])
 
 
@@ -108,16 +101,16 @@ def test_evaluations_within_an_epoch_come_after_the_first_update_and_every_so_ma
 def test_recorded_losses_are_those_of_each_batch_before_its_update(make_config, dataset):
     config = make_config(dtype="float64")
     training, twin = (Training(config, dataset, lam=[0.1, 0], eta=[0.02, 0.05], n_batch=25) for _ in range(2))
-    rows = list(training.evaluations(2, record_steps=True))
+    rows, parameters = list(training.evaluations(2, record_steps=True)), stacked([twin.parameters] * 2)
     assert [len(row.step_losses) for row in rows] == [0, 3, 3]
     recorded = np.concatenate([row.step_losses for row in rows])
     expected = []
     for epoch in (1, 2):
         for pixels, labels in twin.batches(epoch):
-            X = twin.objective.standardization.apply(pixels)
-            expected.append(cost(X, labels, *twin.state.weights, 0, twin.objective.loss))
-            gradients = twin.objective.gradients(pixels, labels, *twin.state.weights)
-            for *weights, of_run, rate in zip(*twin.state.weights, gradients, (0.02, 0.05), strict=True):
-                descend(*weights, *of_run, rate)
+            X = twin.standardization.apply(pixels)
+            expected.append(cost(X, labels, parameters["W"], parameters["b"], 0, twin.objective.loss))
+            gradients = twin.objective.gradients(pixels, labels, parameters)
+            for run, (gradient, rate) in enumerate(zip(gradients, (0.02, 0.05), strict=True)):
+                descend(of_run(parameters, run), gradient, rate)
     np.testing.assert_allclose(recorded, expected, rtol=1e-12)
-    np.testing.assert_allclose(training.state.weights.W, twin.state.weights.W, rtol=1e-12)
+    np.testing.assert_allclose(training.state.parameters["W"], parameters["W"], rtol=1e-12)

@@ -3,63 +3,58 @@ import pytest
 
 from cifar_linear.experiments.gradient_check import check_gradients
 from cifar_linear.nn.objective import Objective
+from cifar_linear.nn.parameters import of_run
 
 
-def right(*point):
-    """The gradients of the only run, as a group of one."""
-    ((grad_W, grad_b),) = Objective.gradients(*point)
-    return grad_W[None], grad_b[None]
+def missing_mean(objective, pixels, gradient, parameters):
+    penalty = {"W": 2 * objective.lam[0] * parameters["W"], "b": 2 * objective.lam[0] * parameters["b"]}
+    penalty["b"] *= objective.model.bias_is_weight
+    return {name: (part - penalty[name]) * len(pixels) + penalty[name] for name, part in gradient.items()}
 
 
-def by_run(mistake):
-    """A mistake about a whole group, told run by run as `Objective.gradients` does."""
-    return lambda *point: zip(*mistake(*point), strict=True)
+def missing_two(objective, pixels, gradient, parameters):
+    return {**gradient, "W": gradient["W"] - objective.lam[0] * parameters["W"]}
 
 
-def missing_mean(objective, pixels, labels, W, b):
-    grad_W, grad_b = right(objective, pixels, labels, W, b)
-    penalty = 2 * objective.lam[:, None, None] * W
-    return (grad_W - penalty) * len(pixels) + penalty, grad_b * len(pixels)
+def penalised_bias(objective, pixels, gradient, parameters):
+    return {**gradient, "b": gradient["b"] + 2 * objective.lam[0] * parameters["b"]}
 
 
-def missing_two(objective, pixels, labels, W, b):
-    grad_W, grad_b = right(objective, pixels, labels, W, b)
-    return grad_W - objective.lam[:, None, None] * W, grad_b
-
-
-def penalised_bias(objective, pixels, labels, W, b):
-    grad_W, grad_b = right(objective, pixels, labels, W, b)
-    return grad_W, grad_b + 2 * objective.lam[:, None] * b
-
-
-def bias_not_penalised(objective, pixels, labels, W, b):
+def bias_not_penalised(objective, pixels, gradient, parameters):
     """Right for a bias of its own."""
-    grad_W, grad_b = right(objective, pixels, labels, W, b)
-    return grad_W, grad_b - 2 * objective.lam[:, None] * b * objective.bias_is_weight
+    penalty = 2 * objective.lam[0] * parameters["b"] * objective.model.bias_is_weight
+    return {**gradient, "b": gradient["b"] - penalty}
 
 
-def wrong_sign(objective, pixels, labels, W, b):
-    return tuple(-gradient for gradient in right(objective, pixels, labels, W, b))
+def wrong_sign(objective, pixels, gradient, parameters):
+    return {name: -part for name, part in gradient.items()}
 
 
-def missing_class_mean(objective, pixels, labels, W, b):
+def missing_class_mean(objective, pixels, gradient, parameters):
     """Right for softmax, K times too large for the binary cross-entropies."""
-    grad_W, grad_b = right(objective, pixels, labels, W, b)
     if objective.loss.values.__name__ != "sigmoid_bce":
-        return grad_W, grad_b
-    penalty = 2 * objective.lam[:, None, None] * W
-    return (grad_W - penalty) * b.shape[1] + penalty, grad_b * b.shape[1]
+        return gradient
+    classes = len(parameters["b"])
+    return missing_mean(objective, [None] * classes, gradient, parameters)
 
 
-def not_unfolded(objective, pixels, labels, W, b):
+def not_unfolded(objective, pixels, gradient, parameters):
     """The chain rule through the standardisation forgotten."""
-    grad_W, grad_b = right(objective, pixels, labels, W, b)
-    return grad_W / np.maximum(objective.standardization.scale, 1e-9), grad_b
+    return {**gradient, "W": gradient["W"] / np.maximum(objective.model.standardization.scale, 1e-9)}
 
 
-def not_a_number(objective, pixels, labels, W, b):
-    grad_W, grad_b = right(objective, pixels, labels, W, b)
-    return grad_W * np.nan, grad_b
+def not_a_number(objective, pixels, gradient, parameters):
+    return {**gradient, "W": gradient["W"] * np.nan}
+
+
+def planted(mistake, right=Objective.gradients):
+    """`Objective.gradients` with a mistake in the gradient of each run."""
+
+    def gradients(objective, pixels, labels, parameters):
+        for run, gradient in enumerate(right(objective, pixels, labels, parameters)):
+            yield mistake(objective, pixels, gradient, of_run(parameters, run))
+
+    return gradients
 
 
 def test_the_gradients_of_training_pass_every_case(make_config, dataset):
@@ -91,7 +86,7 @@ def test_right_gradients_pass_at_any_scale_of_weights(make_config, dataset, init
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_planted_mistake_is_caught_exactly_where_it_shows(make_config, dataset, mistake, where):
-    for case in check_gradients(make_config(), dataset, by_run(mistake)):
+    for case in check_gradients(make_config(), dataset, planted(mistake)):
         assert case.passed != where(case), case
 
 
@@ -103,7 +98,7 @@ def test_command_prints_every_case_and_succeeds(run):
 
 
 def test_command_exits_with_5_when_a_gradient_is_wrong(run, monkeypatch):
-    monkeypatch.setattr("cifar_linear.experiments.gradient_check.check_gradients.__defaults__", (by_run(wrong_sign),))
+    monkeypatch.setattr(Objective, "gradients", planted(wrong_sign))
     result = run("gradcheck", "--set", "data.images_per_batch=60")
     assert result.exit_code == 5
     assert "FAILED" in result.stdout

@@ -7,7 +7,7 @@ import reference
 from cifar_linear.nn import linear
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
-from cifar_linear.nn.sgd import descend
+from cifar_linear.nn.sgd import descend, smooth
 from cifar_linear.nn.standardization import Standardization
 
 LAM = np.array([0.0, 0.3])
@@ -21,9 +21,16 @@ def problem():
     return pixels, rng.integers(0, 4, 7), rng.normal(0, 1, (2, 4, 12)), rng.normal(0, 1, (2, 4))
 
 
-def stacked_gradients(objective, *point):
+def objective_for(pixels, loss="softmax", lam=LAM, outputs=4, bias_is_weight=False):
+    """Of a linear model that standardises with the pixels' own mean and deviation."""
+    model = linear.Linear(outputs, Standardization.of(pixels), bias_is_weight=bias_is_weight)
+    return Objective(model, LOSSES[loss], lam)
+
+
+def stacked_gradients(objective, pixels, labels, W, b):
     """Those of all runs, (R, K, d) and (R, K)."""
-    return tuple(map(np.stack, zip(*objective.gradients(*point), strict=True)))
+    by_run = list(objective.gradients(pixels, labels, {"W": W, "b": b}))
+    return tuple(np.stack([gradient[name].copy() for gradient in by_run]) for name in ("W", "b"))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -32,8 +39,8 @@ def test_gradients_and_cost_agree_with_the_slow_twin(name, problem):
     pixels, labels, W, b = problem
     if name == "logistic":
         labels, W, b = labels % 2, W[:, :1], b[:, :1]
-    objective = Objective(LOSSES[name], LAM, Standardization.of(pixels))
-    X = objective.standardization.apply(pixels)
+    objective = objective_for(pixels, name, outputs=W.shape[1])
+    X = objective.model.standardization.apply(pixels)
     grad_W, grad_b = stacked_gradients(objective, pixels.astype(float), labels, W, b)
     costs = linear.cost(X, labels, W, b, LAM, LOSSES[name])
     twin = {"softmax": "softmax_cross_entropy"}.get(name, name)
@@ -48,8 +55,8 @@ def test_gradients_and_cost_agree_with_the_slow_twin(name, problem):
 def test_gradients_agree_with_automatic_differentiation(problem):
     """Autograd, given the cost as the course writes it (images in columns), finds the same gradients to 1e-10."""
     pixels, labels, W, b = problem
-    objective = Objective(LOSSES["softmax"], LAM, Standardization.of(pixels))
-    X = objective.standardization.apply(pixels)
+    objective = objective_for(pixels)
+    X = objective.model.standardization.apply(pixels)
 
     def cost(W, b, lam):
         scores = anp.dot(W, X.T) + b[:, None]
@@ -72,10 +79,8 @@ def test_zero_weights_cost_ln_k(problem):
 def test_bias_is_not_penalised(problem):
     """The penalty adds exactly 2 lambda W to the gradient of W, and nothing to that of b."""
     pixels, labels, W, b = problem
-    seen = Standardization.of(pixels)
     plain, penalised = (
-        stacked_gradients(Objective(LOSSES["softmax"], lam, seen), pixels.astype(float), labels, W, b)
-        for lam in (0 * LAM, LAM)
+        stacked_gradients(objective_for(pixels, lam=lam), pixels.astype(float), labels, W, b) for lam in (0 * LAM, LAM)
     )
     np.testing.assert_allclose(penalised[0] - plain[0], 2 * LAM[:, None, None] * W, atol=1e-14)
     np.testing.assert_array_equal(penalised[1], plain[1])
@@ -84,7 +89,7 @@ def test_bias_is_not_penalised(problem):
 def test_float32_stays_float32(problem):
     pixels, labels, W, b = problem
     W, b = W.astype(np.float32), b.astype(np.float32)
-    objective = Objective(LOSSES["softmax"], LAM, Standardization.of(pixels))
+    objective = objective_for(pixels)
     gradients = stacked_gradients(objective, pixels.astype(np.float32), labels, W, b)
     assert [part.dtype for part in gradients] == [np.float32, np.float32]
     exact = stacked_gradients(objective, pixels.astype(float), labels, W.astype(float), b.astype(float))
@@ -92,7 +97,8 @@ def test_float32_stays_float32(problem):
 
 
 def test_initial_weights_are_w_then_b_from_one_stream():
-    W, b = linear.initial_weights(np.random.default_rng(3), 10, 3072, 0.01)
+    model = linear.Linear(10, Standardization.same_for_all(3072, mean=0.5, std=0.5), init_std=0.01)
+    W, b = model.initial(np.random.default_rng(3)).values()
     numbers = np.random.default_rng(3).normal(0, 0.01, 10 * 3072 + 10)
     np.testing.assert_array_equal(np.concatenate([W.ravel(), b]), numbers)
     assert np.std(W) == pytest.approx(0.01, rel=0.02)
@@ -101,24 +107,42 @@ def test_initial_weights_are_w_then_b_from_one_stream():
 @pytest.mark.parametrize(("eta", "after"), [(0.5, 0.5), (0.0, 1.0)])
 def test_descend_subtracts_eta_times_the_gradient(eta, after):
     W, b = np.ones((2, 3)), np.ones(2)
-    assert descend(W, b, np.ones_like(W), np.ones_like(b), eta)
+    assert descend({"W": W, "b": b}, {"W": np.ones_like(W), "b": np.ones_like(b)}, eta)
     np.testing.assert_array_equal(W, np.full((2, 3), after))
     np.testing.assert_array_equal(b, np.full(2, after))
 
 
 @pytest.mark.parametrize("where", ["W", "b"])
 @pytest.mark.parametrize("what", [np.inf, -np.inf, np.nan])
-def test_descend_tells_who_left_the_finite_numbers(where, what):
+def test_descend_finds_what_is_no_longer_finite(where, what):
     gradients = {"W": np.ones((2, 3)), "b": np.ones(2)}
     gradients[where].flat[1] = what
-    assert not descend(np.ones((2, 3)), np.ones(2), *gradients.values(), 1.0)
+    assert not descend({"W": np.ones((2, 3)), "b": np.ones(2)}, gradients, 1.0)
+
+
+def test_momentum_is_a_moving_average_of_the_gradients():
+    """As PyTorch's momentum with eta (1 - mu), up to what it makes of the first steps; a steady gradient is kept."""
+    rng, mu = np.random.default_rng(0), 0.9
+    gradients = [{"W": rng.normal(size=(2, 3)), "b": rng.normal(size=2)} for _ in range(5)]
+    velocity = {"W": np.zeros((2, 3)), "b": np.zeros(2)}
+    buffer = {name: np.zeros_like(array) for name, array in velocity.items()}
+    for gradient in gradients:
+        for name, array in gradient.items():
+            buffer[name] = mu * buffer[name] + array
+        smooth(velocity, gradient, mu)
+        for name, array in gradient.items():
+            np.testing.assert_allclose(array, (1 - mu) * buffer[name], rtol=1e-12)
+            np.testing.assert_array_equal(array, velocity[name])
+    for _ in range(500):
+        smooth(velocity, steady := {"W": np.ones((2, 3)), "b": np.ones(2)}, mu)
+    np.testing.assert_allclose(steady["W"], 1)
 
 
 def test_a_penalised_bias_is_the_weight_of_a_column_of_ones(problem):
     """Gradient and cost are those of plain weights for images with a one appended."""
     pixels, labels, W, b = problem
-    objective = Objective(LOSSES["softmax"], LAM, Standardization.of(pixels), bias_is_weight=True)
-    X = np.hstack([objective.standardization.apply(pixels), np.ones((len(pixels), 1))])
+    objective = objective_for(pixels, bias_is_weight=True)
+    X = np.hstack([objective.model.standardization.apply(pixels), np.ones((len(pixels), 1))])
     whole = np.concatenate([W, b[..., None]], axis=-1)
     grad_W, grad_b = stacked_gradients(objective, pixels.astype(float), labels, W, b)
     for run, lam in enumerate(LAM):
@@ -126,4 +150,4 @@ def test_a_penalised_bias_is_the_weight_of_a_column_of_ones(problem):
         slow, _ = reference.gradients(X, labels, whole[run], np.zeros(4), lam, twin)
         np.testing.assert_allclose(grad_W[run], slow[:, :-1], rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(grad_b[run], slow[:, -1], rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(objective.penalized(W, b), np.sum(whole**2, axis=(1, 2)))
+    np.testing.assert_allclose(objective.squares({"W": W, "b": b}), np.sum(whole**2, axis=(1, 2)))

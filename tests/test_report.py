@@ -85,7 +85,7 @@ def test_what_cannot_be_reported_is_a_line_and_the_rest_is_reported(run, own_run
     assert result.exit_code == 0
     notes = result.stderr.splitlines()
     assert len(notes) == 4
-    assert "written by another version (format 0, this one reads 1)" in notes[0]
+    assert "written by another version (format 0, this one reads 1 and 2)" in notes[0]
     assert "model.npz: damaged, or not a file of this program" in notes[1]
     assert f"{third.path.name}: killed after epoch 4: its process is gone; train --resume goes on with it" in notes[2]
     assert f"{own_runs / 'holiday'}: not a run folder" in notes[3]

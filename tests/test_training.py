@@ -3,14 +3,13 @@ from itertools import islice
 import numpy as np
 import pytest
 import reference
-from groups import EPOCHS, Training
+from groups import EPOCHS, Training, WatchedBatches
 
-from cifar_linear.data.batches import Batches
-from cifar_linear.experiments.assembly import Group, draw_weights, load_dataset
+from cifar_linear.experiments.assembly import Group, load_dataset
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.training.evaluation import evaluate
 from cifar_linear.training.history import EvaluatedPoint
-from cifar_linear.training.state import State, Weights
+from cifar_linear.training.state import State
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -27,17 +26,17 @@ def test_training_agrees_with_the_slow_twin(make_config, dataset, loss):
     formula = {"softmax": "softmax_cross_entropy"}.get(loss, loss)
     twin = getattr(reference, f"{formula}_gradient")
     W, b = reference.train(
-        training.objective.standardization.apply(dataset.train.images),
+        training.standardization.apply(dataset.train.images),
         dataset.train.labels,
-        *draw_weights(config, dataset),
+        *training.parameters.values(),
         lam=0.1,
         eta=0.02,
         n_batch=25,
         orders=[training.batches.order(epoch) for epoch in range(1, EPOCHS + 1)],
         score_gradient=twin,
     )
-    np.testing.assert_allclose(training.state.weights.W[0], W, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(training.state.weights.b[0], b, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(training.state.parameters["W"][0], W, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(training.state.parameters["b"][0], b, rtol=1e-9, atol=1e-12)
     assert training.state.step == 9
 
 
@@ -48,7 +47,7 @@ def test_stopping_and_going_on_is_the_same_as_not_stopping(make_config, dataset)
     first = list(stopped.evaluations(1))
     stopped.state = stopped.state.copy()
     list(stopped.evaluations(3, past=[EvaluatedPoint(row.step, row.validation.loss) for row in first]))
-    np.testing.assert_array_equal(at_once.state.weights.W, stopped.state.weights.W)
+    np.testing.assert_array_equal(at_once.state.parameters["W"], stopped.state.parameters["W"])
     assert at_once.state.step == stopped.state.step
 
 
@@ -61,14 +60,15 @@ def test_runs_of_a_group_learn_what_they_would_alone(make_config, dataset):
         for run in range(3):
             alone = Training(make_config(dtype=dtype), dataset, lam[run : run + 1], eta[run : run + 1])
             list(alone.evaluations())
-            np.testing.assert_allclose(together.state.weights.W[run], alone.state.weights.W[0], atol=tolerance, rtol=0)
+            ours, theirs = together.state.parameters["W"][run], alone.state.parameters["W"][0]
+            np.testing.assert_allclose(ours, theirs, atol=tolerance, rtol=0)
 
 
 def test_a_diverging_run_keeps_its_last_finite_weights_and_leaves_the_others_alone(make_config, dataset):
     """Weights grow by 2 eta lambda = 2e4 a step until they overflow float32, in the second epoch."""
     training = Training(make_config(), dataset, lam=[0.1, 1], eta=[0.02, 1e4])
     evaluations = list(training.evaluations())
-    weights = [evaluation.state.weights.W for evaluation in evaluations]
+    weights = [evaluation.state.parameters["W"] for evaluation in evaluations]
     alive = [evaluation.valid.tolist() for evaluation in evaluations]
     assert alive == [[True, True], [True, True], [True, False], [True, False]]
     assert training.state.end.diverged.tolist() == [-1, 5]
@@ -76,7 +76,7 @@ def test_a_diverging_run_keeps_its_last_finite_weights_and_leaves_the_others_alo
     assert np.isfinite(weights[3]).all()
     alone = Training(make_config(), dataset, lam=[0.1], eta=[0.02])
     list(alone.evaluations())
-    np.testing.assert_allclose(training.state.weights.W[0], alone.state.weights.W[0], atol=1e-5)
+    np.testing.assert_allclose(training.state.parameters["W"][0], alone.state.parameters["W"][0], atol=1e-5)
 
 
 def test_training_ends_when_no_run_is_left(make_config, dataset):
@@ -98,7 +98,7 @@ def test_a_linear_classifier_gets_most_synthetic_images_right(make_config):
     config = make_config(data={"images_per_batch": 1000})
     training = Training(config, load_dataset(config), lam=[0.01], eta=[0.003], n_batch=100)
     *_, last = training.evaluations(40)
-    test = evaluate(training.state.weights, training.dataset.test, training.objective)
+    test = evaluate(training.state.parameters, training.dataset.test, training.objective)
     assert 0.6 < test.accuracy[0] < 0.9
     assert last.train.accuracy[0] > test.accuracy[0] + 0.1
 
@@ -108,20 +108,17 @@ def test_averaged_weights_are_the_mean_of_all_iterates_from_the_first_epoch_name
     averaged, plain = (Training(make_config(), dataset, lam=[0.1], eta=[0.05]) for _ in range(2))
     iterates = []
 
-    class Watched(Batches):
-        def __call__(self, epoch, first=0):
-            for batch in super().__call__(epoch, first):
-                yield batch
-                if epoch >= 2:
-                    iterates.append(plain.state.weights.W[0].astype(np.float64))
+    def note(epoch, _number):
+        if epoch >= 2:
+            iterates.append(plain.state.parameters["W"][0].astype(np.float64))
 
-    plain.batches.__class__ = Watched
+    plain.batches = WatchedBatches(plain.batches, note)
     last = list(plain.evaluations())
     mean = list(averaged.evaluations(average_from=2))
     assert [row.extra["averaged"].tolist() for row in mean] == [[0], [0], [3], [6]]
-    np.testing.assert_array_equal(averaged.state.weights.W, plain.state.weights.W)
+    np.testing.assert_array_equal(averaged.state.parameters["W"], plain.state.parameters["W"])
     # The generator of batches goes on after the update: what it has seen is each iterate.
-    np.testing.assert_allclose(averaged.state.outcome().W[0], np.mean(iterates, axis=0), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(averaged.state.outcome()["W"][0], np.mean(iterates, axis=0), rtol=1e-6, atol=1e-9)
     assert mean[1].train == last[1].train
     found = evaluate(averaged.state.outcome(), dataset.train, averaged.objective)
     np.testing.assert_array_equal(mean[3].train.cost, found.cost)
@@ -142,7 +139,7 @@ def test_each_run_of_a_group_stops_on_its_own_and_keeps_its_best_weights(make_co
         assert state.end.stopped[run] == 3 * end
         assert state.best.loss[run] == losses[best, run]
     np.testing.assert_array_equal(losses[ends[0] :, 0], losses[ends[0], 0])
-    from_best = evaluate(Weights(state.best.W, state.best.b), dataset.validation, training.objective)
+    from_best = evaluate(state.best.parameters, dataset.validation, training.objective)
     np.testing.assert_allclose(from_best.loss, state.best.loss, rtol=1e-12)
     alone = Training(make_config(), dataset, lam=[1], eta=[0.05])
     assert len(list(alone.evaluations(99, patience=3))) == ends[0] + 1
@@ -157,9 +154,9 @@ def test_a_run_that_ends_before_the_mean_begins_keeps_its_own_weights(make_confi
     assert state.end.diverged[2] < 9 * 3
     assert state.mean.summed.tolist() == [0, 6, 0]
     for run in (0, 2):
-        np.testing.assert_array_equal(outcome.W[run], state.weights.W[run])
-        assert np.abs(outcome.W[run]).max() > 0
-    assert (outcome.W[1] != state.weights.W[1]).any()
+        np.testing.assert_array_equal(outcome["W"][run], state.parameters["W"][run])
+        assert np.abs(outcome["W"][run]).max() > 0
+    assert (outcome["W"][1] != state.parameters["W"][1]).any()
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -214,7 +211,7 @@ def test_the_course_program_for_two_digits_stops_at_the_same_step_with_the_same_
     )  # fmt: skip
     group = Group.of([config], load_dataset(config))
     state = group.first_state()
-    rows = list(group.evaluations(state))
+    rows = list(group.evaluations(state, group.batches()))
     images = [
         np.hstack([split.images / 127.5 - 1, np.ones((len(split), 1))])
         for split in (group.dataset.train, group.dataset.validation)
@@ -226,4 +223,4 @@ def test_the_course_program_for_two_digits_stops_at_the_same_step_with_the_same_
     # The row before training has no twin.
     np.testing.assert_allclose([row.validation.loss[0] for row in rows[1:]], validation_losses, rtol=1e-9)
     np.testing.assert_allclose(np.concatenate([row.step_losses[:, 0] for row in rows]), batch_losses, rtol=1e-9)
-    np.testing.assert_allclose([*state.weights.W[0, 0], state.weights.b[0, 0]], w, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose([*state.parameters["W"][0, 0], state.parameters["b"][0, 0]], w, rtol=1e-8, atol=1e-12)

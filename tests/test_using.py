@@ -76,7 +76,7 @@ def test_evaluation_of_a_run_that_shared_a_pass_agrees_to_rounding(run, one, spl
 def test_evaluation_that_disagrees_with_the_record_exits_with_5(run, one):
     folder = RunFolder(one)
     model = folder.read_model()
-    folder.write_model(model._replace(W=model.W[::-1]))
+    folder.write_model(model._replace(parameters={**model.parameters, "W": model.W[::-1]}))
     result = run("evaluate", one)
     assert result.exit_code == 5
     assert "are the images those that it was trained with?" in result.stderr

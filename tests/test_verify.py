@@ -94,7 +94,7 @@ def test_a_resumed_and_lengthened_run_is_confirmed(trained, verify):
 
 def changed_model(folder):
     model = folder.read_model()
-    folder.write_model(model._replace(W=model.W + np.float32(0.5)))
+    folder.write_model(model._replace(parameters={**model.parameters, "W": model.W + np.float32(0.5)}))
 
 
 def changed_metrics(folder):

@@ -1,4 +1,4 @@
-"""The one door where a config is unpacked: into images, weights and the numbers of the training loop."""
+"""The one door where a config is taken apart: into images, a model and the numbers of the training loop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -35,18 +36,23 @@ from cifar_linear.data.dataset import (
     only_classes,
 )
 from cifar_linear.data.sources import SOURCES, default_folder
-from cifar_linear.errors import ConfigError
-from cifar_linear.nn.linear import initial_weights
+from cifar_linear.errors import ConfigError, RunError
+from cifar_linear.nn.linear import Linear
 from cifar_linear.nn.losses import LOSSES
+from cifar_linear.nn.model import Model
 from cifar_linear.nn.objective import Objective
+from cifar_linear.nn.parameters import Parameters, of_run
 from cifar_linear.nn.schedules import Schedule, constant, cosine, plateau, step
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
-from cifar_linear.runs.artifacts import StoredModel
+from cifar_linear.runs.artifacts import Checkpoint, StoredModel
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.format_1 import with_what_had_not_begun
+from cifar_linear.storage.csv_tables import COLUMNS
 from cifar_linear.training.evaluation import Evaluation
 from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.loop import train
-from cifar_linear.training.state import State, Weights
+from cifar_linear.training.state import State
 
 
 def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
@@ -136,17 +142,53 @@ def evaluate_every(config: Config, steps: int) -> int | None:
     return max(1, steps // config.evaluate.per_epoch) if config.evaluate else None
 
 
-def draw_weights(config: Config, dataset: Dataset) -> tuple[Doubles, Doubles]:
-    """The weights (K, d) and biases (K,) that a run starts from; of the logistic loss K is 1."""
-    rng = rng_for(config.seed, Purpose.WEIGHTS)
-    scores = LOSSES[config.loss].scores_for(len(dataset.class_names))
-    return initial_weights(rng, scores, dataset.train.images.shape[1], config.init_std)
+def make_model(config: Config, classes: int, image_shape: tuple[int, ...], seen: Standardization) -> Model:
+    """The model of a config.
+
+    Args:
+        config: of a run.
+        classes: how many there are; the logistic loss needs one score for two of them.
+        image_shape: (channels, height, width).
+        seen: from raw pixels to what the model sees.
+    """
+    if len(seen.mean) != prod(image_shape):
+        raise ValueError(f"{len(seen.mean)} features do not make images {image_shape}")
+    outputs = LOSSES[config.loss].scores_for(classes)
+    return Linear(outputs, seen, config.init_std, bias_is_weight=config.bias == "column")
 
 
-def make_objective(configs: Sequence[Config], standardization: Standardization) -> Objective:
-    """What runs minimise that may differ in lambda, eta and decay only."""
-    shared, lam = configs[0], np.array([config.lam for config in configs])
-    return Objective(LOSSES[shared.loss], lam, standardization, bias_is_weight=shared.bias == "column")
+def make_objective(configs: Sequence[Config], model: Model) -> Objective:
+    """The objective of runs that differ only in what may differ within a pass over the data."""
+    return Objective(model, LOSSES[configs[0].loss], np.array([config.lam for config in configs]))
+
+
+def make_state(configs: Sequence[Config], model: Model) -> State:
+    """The group before its first update."""
+    shared = configs[0]
+    return State.first(
+        [model.initial(rng_for(config.seed, Purpose.WEIGHTS)) for config in configs],
+        shared.dtype,
+        averaging=shared.averaging is not None,
+        keep_best=shared.early_stopping is not None,
+    )
+
+
+def read_checkpoint(folder: RunFolder, config: Config, dataset: Dataset) -> Checkpoint | None:
+    """From where a run can go on; None if nothing was ever saved.
+
+    Raises `RunError` for a checkpoint that no run with this config on these images can have saved.
+    """
+    checkpoint = folder.read_checkpoint()
+    if checkpoint is None:
+        return None
+    unseen = Standardization.same_for_all(prod(dataset.image_shape), mean=0, std=1)
+    model = make_model(config, len(dataset.class_names), dataset.image_shape, unseen)
+    expected = make_state([config], model).take(0)
+    checkpoint = checkpoint._replace(arrays=with_what_had_not_begun(checkpoint.arrays, expected))
+    columns = [*COLUMNS, *["averaged"] * bool(config.averaging), *["waited"] * bool(config.early_stopping)]
+    if problem := checkpoint.problem(expected, columns):
+        raise RunError(f"{folder.path / 'checkpoint.npz'}: cannot be of this run: {problem}; train a new run")
+    return checkpoint
 
 
 def blas_threads(config: Config) -> AbstractContextManager[object]:
@@ -168,10 +210,11 @@ def shared_part(config: Config) -> Config:
 
 @dataclass(frozen=True)
 class Group:
-    """R configs and a dataset, unpacked for the training loop."""
+    """R configs and a dataset, taken apart for the training loop."""
 
     configs: Sequence[Config]
     dataset: Dataset
+    standardization: Standardization
     objective: Objective
 
     @classmethod
@@ -179,7 +222,9 @@ class Group:
         """Raises ValueError if the configs cannot share a pass over the data."""
         if len({shared_part(config) for config in configs}) > 1:
             raise ValueError("runs that share a pass over the data may differ in lambda, eta and decay only")
-        return cls(configs, dataset, make_objective(configs, make_standardization(configs[0], dataset.train)))
+        seen = make_standardization(configs[0], dataset.train)
+        model = make_model(configs[0], len(dataset.class_names), dataset.image_shape, seen)
+        return cls(configs, dataset, seen, make_objective(configs, model))
 
     @property
     def shared(self) -> Config:
@@ -187,12 +232,11 @@ class Group:
         return self.configs[0]
 
     def first_state(self) -> State:
-        """The weights that each run starts from."""
-        weights = [draw_weights(config, self.dataset) for config in self.configs]
-        return State.first(weights, self.shared.dtype)
+        """The group before its first update."""
+        return make_state(self.configs, self.objective.model)
 
     def batches(self) -> Batches:
-        """What the runs see, epoch by epoch."""
+        """The mini-batches that the runs see, epoch by epoch."""
         shared = self.shared
         return Batches(
             self.dataset.train,
@@ -204,14 +248,26 @@ class Group:
             augmentation=make_augmentation(shared, self.dataset),
         )
 
-    def evaluations(
-        self, state: State, check: Callable[[], None] = lambda: None, past: Sequence[EvaluatedPoint] = ()
-    ) -> Iterator[Evaluation]:
-        """Train ``state``; ``check`` is called before every update and may raise to stop there.
+    def updates(self, batches: Batches) -> int:
+        """How many updates a run makes that comes to its end."""
+        return self.shared.epochs * batches.steps
 
-        A training that goes on is given all evaluations that it has behind it.
+    def evaluations(
+        self,
+        state: State,
+        batches: Batches,
+        check: Callable[[], None] = lambda: None,
+        past: Sequence[EvaluatedPoint] = (),
+    ) -> Iterator[Evaluation]:
+        """Train ``state``, yielding each evaluation point.
+
+        Args:
+            state: updated in place.
+            batches: those of `batches`.
+            check: is called before every update and may raise to stop there.
+            past: all evaluations of a training that goes on.
         """
-        batches, shared = self.batches(), self.shared
+        shared, every = self.shared, evaluate_every(self.shared, batches.steps)
         return train(
             state,
             self.objective,
@@ -219,9 +275,9 @@ class Group:
             self.dataset.train,
             self.dataset.validation,
             eta=self._rates,
-            epochs=shared.epochs,
+            updates=self.updates(batches),
             eta_follows=any(isinstance(config.decay, PlateauDecay) for config in self.configs),
-            evaluate_every=evaluate_every(shared, batches.steps),
+            evaluate_after=(lambda step: (step - 1) % every == 0) if every else None,
             average_from=shared.averaging.from_epoch if shared.averaging else None,
             patience=shared.early_stopping.patience if shared.early_stopping else None,
             record_steps=shared.record_steps,
@@ -238,9 +294,7 @@ class Group:
         ]
         return np.array([config.eta for config in self.configs]) * factors
 
-    def model(self, weights: Weights, run: int) -> StoredModel:
-        """One run's weights with what is needed to use them."""
-        seen, dataset = self.objective.standardization, self.dataset
-        return StoredModel(
-            weights.W[run], weights.b[run], seen.mean, seen.std, dataset.class_names, dataset.image_shape
-        )
+    def model(self, parameters: Parameters, run: int) -> StoredModel:
+        """One run's parameters with what is needed to use them."""
+        seen, dataset = self.standardization, self.dataset
+        return StoredModel(of_run(parameters, run), seen.mean, seen.std, dataset.class_names, dataset.image_shape)

@@ -10,13 +10,14 @@ import numpy as np
 from cifar_linear.arrays import Floats, Images, Labels
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Split
-from cifar_linear.experiments.assembly import make_objective
+from cifar_linear.errors import RunError
+from cifar_linear.experiments.assembly import make_model, make_objective
 from cifar_linear.nn.objective import Objective
+from cifar_linear.nn.parameters import Parameters, stacked
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import SplitMetrics
 from cifar_linear.training.evaluation import evaluate, predict
-from cifar_linear.training.state import Weights
 
 _ROUNDING = 1e-6
 
@@ -30,10 +31,10 @@ class Predicted(NamedTuple):
 
 @dataclass(frozen=True)
 class Classifier:
-    """The weights of one run with everything that gives them their meaning."""
+    """The parameters of one run, with a run axis, and what is needed to use them."""
 
     config: Config
-    weights: Weights
+    parameters: Parameters
     objective: Objective
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
@@ -42,19 +43,22 @@ class Classifier:
     def of(cls, folder: RunFolder, best: bool = False) -> Classifier:
         """The run's last weights, or its best. Raises `RunError` or `ConfigError` if what is needed is not there."""
         config = folder.config()
-        model = folder.read_model(best)
-        seen = Standardization(model.mean, model.std)
-        objective = make_objective([config], seen)
-        return cls(config, Weights(model.W[None], model.b[None]), objective, model.class_names, model.image_shape)
+        stored = folder.read_model(best)
+        seen = Standardization(stored.mean, stored.std)
+        model = make_model(config, len(stored.class_names), stored.image_shape, seen)
+        if misfit := stored.misfit(model.shapes):
+            raise RunError(f"{folder.path}: its model is not the config's: {misfit}")
+        objective = make_objective([config], model)
+        return cls(config, stacked([stored.parameters]), objective, stored.class_names, stored.image_shape)
 
     def evaluate(self, split: Split) -> SplitMetrics:
         """Loss, cost and accuracy on images with labels."""
-        return SplitMetrics.of(evaluate(self.weights, split, self.objective), run=0)
+        return SplitMetrics.of(evaluate(self.parameters, split, self.objective), run=0)
 
     def predict(self, images: Images) -> Predicted:
         """Probabilities and predicted classes of images (n, d) of 0 to 255."""
         unlabelled = Split(images, np.zeros(len(images), np.intp))
-        probabilities, predicted = predict(self.weights, unlabelled, self.objective)
+        probabilities, predicted = predict(self.parameters, unlabelled, self.objective)
         return Predicted(probabilities[:, 0], predicted[:, 0])
 
 

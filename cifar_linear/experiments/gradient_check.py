@@ -1,4 +1,4 @@
-"""The gradients that training uses, held against finite differences on an experiment's own images and weights."""
+"""Compares the gradients that training uses with finite differences, on an experiment's own images and weights."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -9,7 +9,7 @@ import numpy as np
 from cifar_linear.arrays import Doubles, Floats, Labels
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
-from cifar_linear.experiments.assembly import draw_weights, make_standardization
+from cifar_linear.experiments.assembly import make_model, make_standardization
 from cifar_linear.nn import linear
 from cifar_linear.nn.finite_differences import (
     Deviation,
@@ -20,12 +20,14 @@ from cifar_linear.nn.finite_differences import (
     random_directions,
     unit_vectors,
 )
+from cifar_linear.nn.linear import Linear
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.objective import Objective
+from cifar_linear.nn.parameters import Parameters, stacked
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
 
-Gradients = Callable[[Objective, Floats, Labels, Floats, Floats], Iterator[tuple[Floats, Floats]]]
+Gradients = Callable[[Objective, Floats, Labels, Parameters], Iterator[dict[str, Floats]]]
 """What is checked: `Objective.gradients`, or a version of it with a mistake."""
 
 FEW_DIMENSIONS = 20
@@ -57,7 +59,7 @@ class Case(NamedTuple):
         return self.deviation.relative <= self.threshold
 
 
-def check_gradients(config: Config, dataset: Dataset, gradients: Gradients = Objective.gradients) -> Iterator[Case]:
+def check_gradients(config: Config, dataset: Dataset, gradients: Gradients | None = None) -> Iterator[Case]:
     """Compare for each loss, lambda 0 and 0.1, batches of 1 and 20 images, W and b, in float64.
 
     With a penalty the bias is checked as itself and as the weight of a column of ones, which the numeric side appends.
@@ -68,24 +70,27 @@ def check_gradients(config: Config, dataset: Dataset, gradients: Gradients = Obj
     """
     standardization = make_standardization(config, dataset.train)
     for (name, loss), (lam, bias), images, few in product(LOSSES.items(), _PENALTIES, (1, 20), (True, False)):
-        W, b = draw_weights(config.model_copy(update={"loss": name}), dataset)
-        dimensions = FEW_DIMENSIONS if few else W.shape[1]
+        changed = config.model_copy(update={"loss": name, "bias": bias})
+        whole = make_model(changed, len(dataset.class_names), dataset.image_shape, standardization)
+        parameters = whole.initial(rng_for(config.seed, Purpose.WEIGHTS))
+        dimensions = FEW_DIMENSIONS if few else parameters["W"].shape[1]
         seen = Standardization(standardization.mean[:dimensions], standardization.std[:dimensions])
+        model = Linear(len(parameters["b"]), seen, bias_is_weight=bias == "column")
         point = _Point(
             pixels=dataset.train.images[:images, :dimensions].astype(np.float64),
-            # A single score tells the first class from all others.
-            labels=np.minimum(dataset.train.labels[:images], len(b)),
-            W=W[:, :dimensions],
-            b=b,
-            objective=Objective(loss, np.array([lam]), seen, bias_is_weight=bias == "column"),
+            # A single score separates the first class from all others.
+            labels=np.minimum(dataset.train.labels[:images], model.outputs),
+            parameters={"W": parameters["W"][:, :dimensions], "b": parameters["b"]},
+            objective=Objective(model, loss, np.array([lam])),
+            model=model,
         )
         for parameter, differences in product("Wb", STEP):
             if few:
-                directions = unit_vectors(len(b), dimensions, parameter)
+                directions = unit_vectors(model.shapes, parameter)
             else:
                 rng = rng_for(config.seed, Purpose.GRADIENT_CHECK)
-                directions = random_directions(rng, RANDOM_DIRECTIONS, len(b), dimensions, parameter)
-            found = point.deviation(gradients, directions, differences)
+                directions = random_directions(rng, RANDOM_DIRECTIONS, model.shapes, parameter)
+            found = point.deviation(gradients or Objective.gradients, directions, differences)
             allowed = THRESHOLD[differences]
             yield Case(name, lam, bias, len(point.labels), dimensions, differences, parameter, found, allowed)
 
@@ -95,25 +100,20 @@ class _Point(NamedTuple):
 
     pixels: Doubles
     labels: Labels
-    W: Doubles
-    b: Doubles
+    parameters: dict[str, Doubles]
     objective: Objective
+    model: Linear
 
     def deviation(self, gradients: Gradients, directions: Directions, differences: str) -> Deviation:
-        ((grad_W, grad_b),) = gradients(self.objective, self.pixels, self.labels, self.W[None], self.b[None])
-        X = self.objective.standardization.apply(self.pixels)
-
-        ones = np.ones((len(X), 1))
-
-        def cost(W: Doubles, b: Doubles) -> Doubles:
-            if self.objective.bias_is_weight:
-                whole = np.concatenate([W, b[..., None]], axis=-1)
-                return linear.cost(
-                    np.hstack([X, ones]), self.labels, whole, np.zeros_like(b), self.objective.lam, self.objective.loss
-                )
-            return linear.cost(X, self.labels, W, b, self.objective.lam, self.objective.loss)
-
-        analytic = analytic_slopes(grad_W.astype(np.float64), grad_b.astype(np.float64), directions)
+        (gradient,) = gradients(self.objective, self.pixels, self.labels, stacked([self.parameters]))
+        analytic = analytic_slopes({name: part.astype(np.float64) for name, part in gradient.items()}, directions)
         centred = differences == "centred"
-        numeric = numeric_slopes(cost, self.W, self.b, directions, STEP[differences], centred)
-        return deviation(analytic, numeric, EPS * max(1.0, float(cost(self.W[None], self.b[None])[0])))
+        numeric = numeric_slopes(self.cost, self.parameters, directions, STEP[differences], centred)
+        return deviation(analytic, numeric, EPS * max(1.0, float(self.cost(stacked([self.parameters]))[0])))
+
+    def cost(self, parameters: Parameters) -> Doubles:
+        """On images that are standardised the plain way, and with a column of ones where the bias is a weight."""
+        X, W, b = self.model.standardization.apply(self.pixels), parameters["W"], parameters["b"]
+        if self.model.bias_is_weight:
+            X, W, b = np.hstack([X, np.ones((len(X), 1))]), np.concatenate([W, b[..., None]], axis=-1), np.zeros_like(b)
+        return linear.cost(X, self.labels, W, b, self.objective.lam, self.objective.loss)

@@ -8,7 +8,7 @@ from cifar_linear.config.formatting import differing
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import ConfigError, DataError, RunError
-from cifar_linear.experiments.assembly import Group, evaluate_every
+from cifar_linear.experiments.assembly import Group, evaluate_every, read_checkpoint
 from cifar_linear.experiments.run import Watch, run_group
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder
@@ -65,7 +65,7 @@ def resume_run(folder: RunFolder, config: Config, dataset: Dataset, watch: Watch
     """
     if other := other_images(folder.read_record().data, dataset):
         raise DataError(f"{folder.path}: began with other {' and '.join(other)} images; name their folder, --data-dir")
-    checkpoint = folder.read_checkpoint()
+    checkpoint = read_checkpoint(folder, config, dataset)
     if checkpoint:
         _check_last_evaluation(folder, config, checkpoint, Group.of([config], dataset).batches().steps)
     (record,) = run_group([config], [folder], dataset, watch, check, [checkpoint] if checkpoint else [])

@@ -1,4 +1,4 @@
-"""From configs and a dataset to run folders that tell what happened."""
+"""From configs and a dataset to finished run folders."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -71,14 +71,15 @@ def _train(
         [checkpoint.steps for checkpoint in checkpoints] or nothing,
     )
     state = State.restore([checkpoint.arrays for checkpoint in checkpoints]) if checkpoints else group.first_state()
+    batches = group.batches()
     for config, folder in zip(configs, folders, strict=True):
         folder.write_config(config.to_yaml())
     recorder = Recorder(folders, state, history, group.model, _facts(configs, dataset))
     try:
-        for evaluation in group.evaluations(state, check, history.past()):
+        for evaluation in group.evaluations(state, batches, check, history.past()):
             recorder.evaluated(evaluation)
             watch(evaluation)
-        return recorder.finished(_advice(configs, state))
+        return recorder.finished(_advice(configs, state), group.updates(batches))
     except KeyboardInterrupt:
         recorder.stopped("interrupted")
         raise

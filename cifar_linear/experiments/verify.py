@@ -14,6 +14,7 @@ from cifar_linear.config.formatting import differing
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import CheckError, RunError
+from cifar_linear.experiments.assembly import read_checkpoint
 from cifar_linear.experiments.final_evaluation import judge
 from cifar_linear.experiments.run import Watch, run_group
 from cifar_linear.runs.artifacts import Checkpoint
@@ -68,10 +69,12 @@ def verify_run(recorded: Recorded, dataset: Dataset, watch: Watch, check: Callab
 
     As many BLAS threads compute as the first time. For a run that was trained in one pass with others there are as many
     copies of it: products of another shape may add in another order.
-    Raises `CheckError`, before anything is computed, if the images are others.
+    Raises `CheckError`, before anything is computed, if the images are others; `RunError` for a checkpoint that no such
+    run can have saved.
     """
     if other := other_images(recorded.record.data, dataset):
         raise CheckError(f"{recorded.folder.path}: was trained with other {' and '.join(other)} images than these")
+    checkpoint = read_checkpoint(recorded.folder, recorded.record.config, dataset)
     threads = max((library.num_threads for library in recorded.record.environment.blas), default=None)
     with TemporaryDirectory() as path, threadpool_limits(threads, user_api="blas"):
         copies = [RunFolder.create(Path(path), "again") for _ in range(recorded.record.runs_in_pass)]
@@ -83,7 +86,9 @@ def verify_run(recorded: Recorded, dataset: Dataset, watch: Watch, check: Callab
         except _FarEnoughError:
             pass
         # Of a killed run only the checkpoint counts: its other files may be of other moments.
-        comparisons = _comparisons(recorded.folder, again, whole=recorded.record.status != "running")
+        whole = recorded.record.status != "running"
+        then, now = _parts(recorded.folder, checkpoint, whole), _parts(again, again.read_checkpoint(), whole)
+        comparisons = [Comparison(part, _difference(then.get(part, {}), now.get(part, {}))) for part in {**then, **now}]
         changes = changes_since(recorded.record.environment, again.read_record().environment)
     changes += [
         f"{key} was {was}, config.yaml has {now}"
@@ -109,16 +114,11 @@ def _until(recorded: Recorded, watch: Watch) -> Watch:
     return told
 
 
-def _comparisons(folder: RunFolder, again: RunFolder, whole: bool) -> list[Comparison]:
-    then, now = _parts(folder, whole), _parts(again, whole)
-    return [Comparison(part, _difference(then.get(part, {}), now.get(part, {}))) for part in {**then, **now}]
-
-
-def _parts(folder: RunFolder, whole: bool) -> dict[str, Mapping[str, Any]]:
+def _parts(folder: RunFolder, checkpoint: Checkpoint | None, whole: bool) -> dict[str, Mapping[str, Any]]:
     """Numbers by part and name: what the checkpoint holds and, of the ``whole`` folder, what the other files hold."""
-    checkpoint = folder.read_checkpoint() or Checkpoint({}, [], [])
+    checkpoint = checkpoint or Checkpoint({}, [], [])
     # Where the pass ended is not the run's: the others may have gone on. The figures tell where it ended itself.
-    of_pass = ("step", "end_diverged", "end_stopped")
+    of_pass = ("step", "end.diverged", "end.stopped")
     state = {name: array for name, array in checkpoint.arrays.items() if name not in of_pass}
     parts: dict[str, Mapping[str, Any]] = {
         "state of the training": state,
@@ -129,7 +129,7 @@ def _parts(folder: RunFolder, whole: bool) -> dict[str, Mapping[str, Any]]:
         record = folder.read_record()
         for best in (False, True) if record.best else (False,):
             model = folder.read_model(best)
-            parts["best_model.npz" if best else "model.npz"] = model._asdict()
+            parts["best_model.npz" if best else "model.npz"] = model.arrays()
         parts["metrics.csv"] = _columns(folder.read_metrics())
         parts["where it ended"] = {"epoch": record.epoch, "step": record.step}
         parts |= {f"final figures, {split}": figures.model_dump() for split, figures in record.metrics.items()}

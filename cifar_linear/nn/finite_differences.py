@@ -4,22 +4,20 @@ Everything is a slope along a direction: a gradient entry is the slope along a u
 long to check entry by entry is checked along random directions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from cifar_linear.arrays import Doubles
 
-StackedCost = Callable[[Doubles, Doubles], Doubles]
-"""The cost of P weight settings at once: W (P, K, d), b (P, K) -> (P,). P is the run axis of `nn.linear`."""
+StackedCost = Callable[[Mapping[str, Doubles]], Doubles]
+"""The cost of P settings of the parameters at once, each (P, ...) -> (P,). P is the run axis of a model."""
 
+Directions = dict[str, Doubles]
+"""P directions in the space of all parameters: each parameter's part of them, (P, ...), by its name."""
 
-class Directions(NamedTuple):
-    """P directions in the space of all weights and biases: W (P, K, d), b (P, K)."""
-
-    W: Doubles
-    b: Doubles
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Deviation(NamedTuple):
@@ -29,39 +27,48 @@ class Deviation(NamedTuple):
     relative: float
 
 
-def unit_vectors(classes: int, features: int, of: str) -> Directions:
-    """Every entry of W (``of="W"``) or of b (``of="b"``) as a direction of its own."""
-    entries = classes * features if of == "W" else classes
-    W, b = np.zeros((entries, classes, features)), np.zeros((entries, classes))
-    (W if of == "W" else b).reshape(entries, entries)[...] = np.eye(entries)
-    return Directions(W, b)
+def unit_vectors(shapes: Shapes, of: str) -> Directions:
+    """Every entry of the parameter called ``of`` as a direction of its own; ``shapes`` are those of all parameters."""
+    entries = int(np.prod(shapes[of]))
+    directions = {name: np.zeros((entries, *shape)) for name, shape in shapes.items()}
+    directions[of].reshape(entries, entries)[...] = np.eye(entries)
+    return directions
 
 
-def random_directions(rng: np.random.Generator, count: int, classes: int, features: int, of: str) -> Directions:
-    """``count`` random directions of length 1, in W or in b only."""
-    W, b = np.zeros((count, classes, features)), np.zeros((count, classes))
-    flat = (W if of == "W" else b).reshape(count, -1)
+def random_directions(rng: np.random.Generator, count: int, shapes: Shapes, of: str) -> Directions:
+    """``count`` random directions of length 1 in the parameter called ``of`` alone."""
+    directions = {name: np.zeros((count, *shape)) for name, shape in shapes.items()}
+    flat = directions[of].reshape(count, -1)
     flat[...] = rng.standard_normal(flat.shape)
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
-    return Directions(W, b)
+    return directions
 
 
 def numeric_slopes(
-    cost: StackedCost, W: Doubles, b: Doubles, directions: Directions, step: float, centred: bool
+    cost: StackedCost, parameters: Mapping[str, Doubles], directions: Directions, step: float, centred: bool
 ) -> Doubles:
-    """Slopes of the cost at W (K, d), b (K,) along each direction, (P,).
+    """Slopes of the cost along each direction, (P,).
 
     Centred: [f(+h) - f(-h)] / 2h, error of order h**2. One-sided: [f(+h) - f(0)] / h, error of order h.
+
+    Args:
+        cost: of P settings of the parameters.
+        parameters: where the slopes are taken, without a run axis.
+        directions: P of them.
+        step: h.
+        centred: which of the two formulas.
     """
-    ahead = cost(W + step * directions.W, b + step * directions.b)
-    if centred:
-        return (ahead - cost(W - step * directions.W, b - step * directions.b)) / (2 * step)
-    return (ahead - cost(W[None], b[None])) / step
+
+    def at(distance: float) -> Doubles:
+        return cost({name: array + distance * directions[name] for name, array in parameters.items()})
+
+    return (at(step) - at(-step)) / (2 * step) if centred else (at(step) - at(0)) / step
 
 
-def analytic_slopes(grad_W: Doubles, grad_b: Doubles, directions: Directions) -> Doubles:
-    """Slopes along each direction, (P,), that the gradients (K, d) and (K,) foretell."""
-    slopes: Doubles = np.tensordot(directions.W, grad_W, 2) + directions.b @ grad_b
+def analytic_slopes(gradient: Mapping[str, Doubles], directions: Directions) -> Doubles:
+    """Slopes along each of P directions, (P,), that a gradient, without a run axis, predicts."""
+    parts = [part.reshape(len(part), -1) @ gradient[name].ravel() for name, part in directions.items()]
+    slopes: Doubles = np.sum(parts, axis=0)
     return slopes
 
 

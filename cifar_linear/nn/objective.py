@@ -1,4 +1,4 @@
-"""What R runs minimise, as a function of raw pixels and the weights of standardised images."""
+"""What R runs minimise: the mean loss of a model's scores, and a penalty on its parameters."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,53 +6,70 @@ from dataclasses import dataclass
 import numpy as np
 
 from cifar_linear.arrays import Doubles, Floats, Labels
-from cifar_linear.nn.linear import gradients, penalty, scores
 from cifar_linear.nn.losses import Loss
-from cifar_linear.nn.standardization import Standardization
+from cifar_linear.nn.model import Model
+from cifar_linear.nn.parameters import Parameters, of_run
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The cost of each run: mean loss on standardised images plus lam * sum(W**2), and b**2 if it is penalised as well.
+    """The cost of each run: the mean loss plus lam times the sum of squares of the penalised parameters.
 
     Attributes:
+        model: from raw pixels to scores.
         loss: of one image, from its scores.
         lam: penalty strength of each run, (R,).
-        standardization: from raw pixels to what the weights see.
-        bias_is_weight: whether the penalty covers b, as if it belonged to a column of ones among the images.
     """
 
+    model: Model
     loss: Loss
     lam: Doubles
-    standardization: Standardization
-    bias_is_weight: bool = False
 
-    def gradients(
-        self, pixels: Floats, labels: Labels, W: Floats, b: Floats, workspace: Floats | None = None
-    ) -> Iterator[tuple[Floats, Floats]]:
-        """Gradients of the cost on one batch with respect to W, (K, d), and b, (K,), of one run after another.
+    def gradients(self, pixels: Floats, labels: Labels, parameters: Parameters) -> Iterator[dict[str, Floats]]:
+        """Yield the gradient of the cost on one batch of each run, with the shapes of its parameters.
 
-        ``pixels`` (n, d) are raw, 0 to 255, in the dtype of the weights. The penalty adds 2 lam W, and perhaps 2 lam b.
-        ``workspace`` (2, R, K, d) is overwritten: used again, it is faster than new memory. The weights of a run may be
-        changed as soon as its gradients are there: who uses them up at once finds all of them in the cache.
+        Args:
+            pixels: raw, 0 to 255, (n, d), in the dtype of the parameters.
+            labels: (n,).
+            parameters: of R runs.
         """
-        folded, grad_W = np.empty((2, *W.shape), W.dtype) if workspace is None else workspace
-        _, grad_b = gradients(pixels, labels, *self.standardization.fold(W, b, folded), self.loss, grad_W)
-        for run, double in enumerate((2 * self.lam).astype(W.dtype)):
-            self.standardization.unfold_gradient(grad_W[run], grad_b[run])
-            if double:
-                grad_W[run] += double * W[run]
-            if self.bias_is_weight:
-                grad_b[run] += double * b[run]
-            yield grad_W[run], grad_b[run]
+        for run, gradient in enumerate(self.loss_gradients(pixels, labels, parameters)):
+            self.add_penalty(gradient, of_run(parameters, run), run)
+            yield gradient
 
-    def mean_loss(self, pixels: Floats, labels: Labels, W: Floats, b: Floats) -> Doubles:
+    def loss_gradients(self, pixels: Floats, labels: Labels, parameters: Parameters) -> Iterator[dict[str, Floats]]:
+        """Yield the gradient of the mean loss alone; the arguments are as in `gradients`.
+
+        The parameters of a run may be changed as soon as its gradient is there: all of them are then in the cache.
+        """
+        scores, trace = self.model.forward(pixels, parameters)
+        G = self.loss.score_gradient(scores, labels)
+        G /= len(labels)
+        return self.model.backward(G, trace, parameters)
+
+    def add_penalty(self, gradient: Parameters, parameters: Parameters, run: int) -> None:
+        """Add 2 lam p to the gradient of each penalised parameter p of one run, in place."""
+        double = 2 * self.lam[run]
+        if double:
+            for name in self.model.penalised:
+                gradient[name][...] += gradient[name].dtype.type(double) * parameters[name]
+
+    def mean_loss(self, pixels: Floats, labels: Labels, parameters: Parameters) -> Doubles:
         """The mean loss of a batch, without the penalty, (R,)."""
-        values = self.loss.values(scores(pixels, *self.standardization.fold(W, b)), labels)
+        values = self.loss.values(self.model.scores([pixels], parameters), labels)
         mean: Doubles = values.mean(axis=0, dtype=np.float64)
         return mean
 
-    def penalized(self, W: Floats, b: Floats) -> Doubles:
-        """The sum of squares that lam multiplies in each run's cost, (R,)."""
-        squares = penalty(W)
-        return squares + np.sum(b.astype(np.float64) ** 2, axis=1) if self.bias_is_weight else squares
+    def squares(self, parameters: Parameters) -> Doubles:
+        """The sum of squares that lam multiplies in each run's cost, (R,); not finite if a parameter is not."""
+        sums = [_squares(parameters[name]) for name in self.model.shapes if name in self.model.penalised]
+        total: Doubles = np.sum(sums, axis=0)
+        return total
+
+
+def _squares(array: Floats) -> Doubles:
+    """The sum of squares of each run's part of a parameter, (R,); in double precision of biases, which are few."""
+    if array.ndim == 2:  # runs and biases
+        of_biases: Doubles = np.sum(array.astype(np.float64) ** 2, axis=1)
+        return of_biases
+    return np.array([np.vdot(run, run) for run in array], dtype=np.float64)

@@ -103,10 +103,8 @@ class Run:
     @cached_property
     def weight_norm(self) -> float:
         """|W|, the root of the sum of all squared weights; b counts where the penalty covers it."""
-        squares = np.sum(np.square(self.model.W, dtype=np.float64))
-        if self.record.config.bias == "column":
-            squares += np.sum(np.square(self.model.b, dtype=np.float64))
-        return float(np.sqrt(squares))
+        names = [name for name in self.model.parameters if name != "b" or self.record.config.bias == "column"]
+        return float(np.sqrt(sum(np.sum(np.square(self.model.parameters[name], dtype=np.float64)) for name in names)))
 
 
 @dataclass

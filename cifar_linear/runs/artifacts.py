@@ -4,48 +4,127 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from cifar_linear.arrays import Doubles, Floats, Images, Labels
+from cifar_linear.nn.parameters import Parameters
+
+MODEL_FACTS = ("mean", "std", "class_names", "image_shape")
+"""What a model's file holds besides its parameters."""
 
 
 class StoredModel(NamedTuple):
-    """A trained classifier and what is needed to use it: W (K, d), b (K,), mean and std (d,) on the [0, 1] scale.
+    """A trained model and what is needed to use it.
 
-    Two classes may do with one score, that of the first: W (1, d), b (1,).
+    Attributes:
+        parameters: of one run, by name; of a linear model W (K, d) and b (K,). Two classes may do with one score, that
+            of the first: then K is 1.
+        mean: of the training images, on the [0, 1] scale, (d,).
+        std: their standard deviation, (d,).
+        class_names: one name for each class.
+        image_shape: (channels, height, width), whose product is d.
     """
 
-    W: Floats
-    b: Floats
+    parameters: Parameters
     mean: Doubles
     std: Doubles
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
 
+    @property
+    def W(self) -> Floats:  # noqa: N802  # as in the course
+        """The weights of a linear model."""
+        return self.parameters["W"]
+
+    @property
+    def b(self) -> Floats:
+        """The biases of a linear model."""
+        return self.parameters["b"]
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the scores are a linear function of the pixels."""
+        return set(self.parameters) == {"W", "b"}
+
+    def arrays(self) -> dict[str, Any]:
+        """Everything by the names in the file."""
+        return {**self.parameters, **{name: getattr(self, name) for name in MODEL_FACTS}}
+
     def problem(self) -> str | None:
         """What is wrong with a model that was read; None for a whole one."""
-        numbers = (self.W, self.b, self.mean, self.std)
+        numbers = (*self.parameters.values(), self.mean, self.std)
         if not all(part.dtype.kind == "f" and np.isfinite(part).all() for part in numbers):
             return "weights, mean and std must be finite numbers"
         features, classes = math.prod(self.image_shape), len(self.class_names)
-        scores = 1 if classes == 2 and len(self.b) == 1 else classes
-        shapes = (scores, features), (scores,), (features,), (features,)
-        if len(self.image_shape) != 3 or tuple(part.shape for part in numbers) != shapes:
-            return f"arrays do not fit {classes} classes of images {self.image_shape}"
-        return None
+        fits = len(self.image_shape) == 3 and self.mean.shape == self.std.shape == (features,)
+        if fits and self.is_linear:
+            scores = 1 if classes == 2 and self.b.shape == (1,) else classes
+            fits = (self.W.shape, self.b.shape) == ((scores, features), (scores,))
+        return None if fits else f"arrays do not fit {classes} classes of images {self.image_shape}"
+
+    def misfit(self, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+        """What is wrong with the parameters of a model that should have these ``shapes``; None for nothing."""
+        found = {name: array.shape for name, array in self.parameters.items()}
+        return None if found == dict(shapes) else misfit(found, shapes)
 
 
 class Checkpoint(NamedTuple):
-    """Everything that a run needs to go on from an evaluation point: its part of the state, and its history.
+    """Everything that a run needs to go on from an evaluation point.
 
-    ``steps`` are the losses of single batches, if they are recorded.
+    Attributes:
+        arrays: its part of the state, as `State.take` gives it.
+        rows: its evaluation points so far, by column.
+        steps: losses of single batches, if they are recorded.
     """
 
     arrays: Mapping[str, Any]
     rows: Sequence[Mapping[str, Any]]
     steps: Sequence[float] = ()
+
+    def problem(self, arrays: Mapping[str, Any], columns: Sequence[str]) -> str | None:
+        """What is wrong with a checkpoint that was read; None for one that a run can go on from.
+
+        Args:
+            arrays: what `State.take` gives for such a run before its first update: names, shapes and types.
+            columns: those of every row.
+        """
+        found, expected = ({name: np.shape(array) for name, array in of.items()} for of in (self.arrays, arrays))
+        if found != expected:
+            return misfit(found, expected)
+        for name, array in self.arrays.items():
+            kind = np.asarray(arrays[name]).dtype
+            if array.dtype != kind:
+                return f"{name} is {array.dtype}, expected {kind}"
+            # The loss of best parameters is infinite before there are any.
+            if kind.kind == "f" and not np.isfinite(array).all() and name != "best.loss":
+                return f"{name} must be finite"
+        return self._problem_of_rows(columns)
+
+    def _problem_of_rows(self, columns: Sequence[str]) -> str | None:
+        if any(set(row) != set(columns) for row in self.rows):
+            return f"the rows must have the columns {', '.join(columns)}"
+        steps = [row["step"] for row in self.rows]
+        if not all(isinstance(step, int) for step in steps) or any(b <= a for a, b in pairwise(steps)):
+            return "the steps of its rows must be whole numbers that increase"
+        last, step = steps[-1] if steps else 0, int(self.arrays["step"])
+        ended = max(int(self.arrays["end.diverged"]), int(self.arrays["end.stopped"])) >= 0
+        if step < last or (step > last and not ended):
+            return f"its state is of step {step}, its last evaluation of step {last}"
+        return None
+
+
+def misfit(found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> str:
+    """The first array that is missing, unknown or of another shape, in words."""
+    for name, shape in expected.items():
+        if name not in found:
+            return f"no array {name} {shape} in it"
+        if found[name] != shape:
+            return f"{name} has the shape {found[name]}, expected {shape}"
+    surplus = next(name for name in found if name not in expected)
+    return f"an array {surplus} that the config's model does not have"
 
 
 class Predictions(NamedTuple):
@@ -67,7 +146,7 @@ class Predictions(NamedTuple):
 
     def problem(self, model: StoredModel) -> str | None:
         """What is wrong with predictions that were read; None for those that such a model could make."""
-        images, classes, features = len(self.labels), len(model.class_names), model.W.shape[1]
+        images, classes, features = len(self.labels), len(model.class_names), len(model.mean)
         shapes = (images, classes), (images,), (images,), (len(self.mistakes),), (len(self.mistakes), features)
         if tuple(part.shape for part in self) != shapes:
             return f"arrays do not fit {images} images of {classes} classes"

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.runs.artifacts import Checkpoint, Predictions, StoredModel
-from cifar_linear.runs.record import FORMAT, Record
+from cifar_linear.runs.artifacts import MODEL_FACTS, Checkpoint, Predictions, StoredModel
+from cifar_linear.runs.format_1 import from_format_1, is_format_1
+from cifar_linear.runs.record import FORMATS, Record
 from cifar_linear.storage.atomic import is_unfinished, write_whole
 from cifar_linear.storage.csv_tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
 from cifar_linear.storage.locks import LOCK, is_locked, locked
@@ -116,9 +117,10 @@ class RunFolder:
             version = json.loads(content)["format"]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(f"{self.path / 'run.json'}: not the record of a run") from error
-        if version != FORMAT:
+        if version not in FORMATS:
             raise RunError(
-                f"{self.path / 'run.json'}: written by another version (format {version}, this one reads {FORMAT})"
+                f"{self.path / 'run.json'}: written by another version "
+                f"(format {version}, this one reads {' and '.join(map(str, FORMATS))})"
             )
         try:
             return Record.model_validate_json(content)
@@ -154,18 +156,20 @@ class RunFolder:
 
     def write_model(self, model: StoredModel, best: bool = False) -> None:
         """The last or the best weights with what is needed to use them. The same model gives the same bytes."""
-        self._write_arrays(_MODEL[best], model._asdict())
+        self._write_arrays(_MODEL[best], model.arrays())
 
     def read_model(self, best: bool = False) -> StoredModel:
         """What `write_model` wrote. Pickled content is refused."""
         name = _MODEL[best]
         if best and self.is_run() and not (self.path / name).exists():
             raise RunError(f"{self.path}: no best_model.npz: runs without early_stopping have none; leave out --best")
-        arrays = self._read_arrays(name, StoredModel._fields)
-        class_names, image_shape = arrays.pop("class_names"), arrays.pop("image_shape")
+        arrays = self._read_arrays(name)
+        if missing := next((fact for fact in MODEL_FACTS if fact not in arrays), None):
+            raise RunError(f"{self.path / name}: damaged, or not a file of this program: no array {missing} in it")
+        mean, std, class_names, image_shape = (arrays.pop(fact) for fact in MODEL_FACTS)
         if class_names.dtype.kind != "U" or image_shape.dtype.kind != "i":
             raise RunError(f"{self.path / name}: damaged: class names must be text, the image's shape integers")
-        model = StoredModel(**arrays, class_names=tuple(class_names.flat), image_shape=tuple(image_shape.flat))
+        model = StoredModel(arrays, mean, std, tuple(class_names.flat), tuple(image_shape.ravel().tolist()))
         if problem := model.problem():
             raise RunError(f"{self.path / name}: damaged: {problem}")
         return model
@@ -187,6 +191,8 @@ class RunFolder:
         for key, array in self._read_arrays("checkpoint.npz").items():
             part, _, name = key.partition(".")
             stored.setdefault(part, {})[name] = array
+        if is_format_1(stored["state"]):
+            stored["state"] = from_format_1(stored["state"])
         columns = {name: array.tolist() for name, array in stored["row"].items()}
         rows = [dict(zip(columns, figures, strict=True)) for figures in zip(*columns.values(), strict=True)]
         steps = stored.get("step", {}).get("train_loss", np.empty(0))

@@ -10,8 +10,10 @@ from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.nn.metrics import Metrics
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 """Version of the run folder's layout, noted in every record."""
+FORMATS = (1, 2)
+"""The versions that can be read. In format 1 a checkpoint had the weights and biases of linear models alone."""
 
 Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
 
@@ -75,7 +77,7 @@ class BestEvaluation(_Entry):
 class Record(_Entry):
     """One run: how it ended, what it reached, and what that depends on."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1, 2] = FORMAT
     status: Status
     created: str
     seconds: float
@@ -86,14 +88,17 @@ class Record(_Entry):
     error: str | None
     runs_in_pass: int = Field(1, ge=1, description="trained together, in one pass over the data")
     place_in_pass: int = Field(0, ge=0, description="which of them this run was, counted from 0")
+    early_stop: bool | None = Field(None, description="whether early stopping ended it; None in format 1")
     config: Config
     data: DataRecord
     environment: EnvironmentRecord
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the run ended before its last epoch because it no longer got better."""
-        return self.status == "finished" and self.epoch != self.config.epochs
+        """Whether the run ended before its last update because it no longer got better."""
+        if self.early_stop is None:
+            return self.status == "finished" and self.epoch != self.config.epochs
+        return self.early_stop
 
     @property
     def outcome(self) -> dict[SplitName, SplitMetrics]:

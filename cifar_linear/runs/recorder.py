@@ -1,4 +1,4 @@
-"""Keeps the folders of a group true while it trains: history, weights and status of every run."""
+"""Writes the run folders of a group during training."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
+from cifar_linear.nn.parameters import Parameters
 from cifar_linear.runs.artifacts import Checkpoint, StoredModel
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import BestEvaluation, Record, SplitMetrics, Status
 from cifar_linear.training.evaluation import Evaluation
 from cifar_linear.training.history import History
-from cifar_linear.training.state import State, Weights
+from cifar_linear.training.state import State
 
 _SAVE_EVERY = 1.0
 """Seconds between two savings of a group under way: the most that a killed process loses..."""
 _SAVE_SHARE = 20
 """... unless saving takes longer than this part of the time."""
 
-ModelOf = Callable[[Weights, int], StoredModel]
+ModelOf = Callable[[Parameters, int], StoredModel]
 
 
 class Recorder:
-    """Is told of every evaluation point of R runs; writes weights, figures and record of one and the same point."""
+    """Receives every evaluation point of R runs; writes weights, metrics and record of one and the same point."""
 
     def __init__(
         self,
@@ -33,7 +34,15 @@ class Recorder:
         model_of: ModelOf,
         facts: Sequence[Mapping[str, Any]],
     ) -> None:
-        """``model_of`` makes run r of the weights a `StoredModel`; ``facts`` go into each run's record as they are."""
+        """Write the first records, with the status running.
+
+        Args:
+            folders: one for each run.
+            state: of the group, before training begins or goes on.
+            history: the evaluation points so far; it grows with `evaluated`.
+            model_of: makes one run of a group's parameters a `StoredModel`.
+            facts: go into each run's record as they are.
+        """
         self._folders, self._facts, self._model_of = folders, facts, model_of
         self._kept, self._history = state.copy(), history
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -46,8 +55,8 @@ class Recorder:
     def evaluated(self, evaluation: Evaluation) -> None:
         """Note an evaluation point with its weights; save them if the last saving is a while ago."""
         now = perf_counter()
-        figures = {**evaluation.columns(), "seconds": now - self._started}
-        self._history.append(figures, evaluation.step_losses, evaluation.valid)
+        columns = {**evaluation.columns(), "seconds": now - self._started}
+        self._history.append(columns, evaluation.step_losses, evaluation.valid)
         self._kept = evaluation.state
         if now - self._saved > self._pause:
             self._save()
@@ -56,18 +65,25 @@ class Recorder:
             self._pause = max(_SAVE_EVERY, _SAVE_SHARE * (self._saved - now))
 
     def stopped(self, status: Status, error: str | None = None) -> None:
-        """The group ended before its time, with weights and figures of its last evaluation point."""
+        """Save the last evaluation point of a group that ended before its time."""
         try:
             self._save()
         finally:
-            # The smallest file last: where a full disk refuses the others, the status may still be told.
+            # The smallest file last: on a disk too full for the others, the status may still be written.
             self._write_records(status, error)
 
-    def finished(self, diverged: Mapping[int, str]) -> list[Record]:
-        """The group came to its end; ``diverged`` says of runs that did why."""
+    def finished(self, diverged: Mapping[int, str], updates: int) -> list[Record]:
+        """Save the end of a group.
+
+        Args:
+            diverged: why each run that diverged did so.
+            updates: how many updates a run makes that is not stopped early.
+        """
         self._save()
+        stopped = self._kept.end.stopped
+        early = (stopped >= 0) & (stopped < updates)
         return [
-            self._write_record(run, "diverged" if run in diverged else "finished", diverged.get(run))
+            self._write_record(run, "diverged" if run in diverged else "finished", diverged.get(run), bool(early[run]))
             for run in range(len(self._folders))
         ]
 
@@ -85,9 +101,9 @@ class Recorder:
                 folder.write_steps(steps)
             folder.write_model(self._model_of(outcome, run))
             if self._kept.best:
-                folder.write_model(self._model_of(Weights(self._kept.best.W, self._kept.best.b), run), best=True)
+                folder.write_model(self._model_of(self._kept.best.parameters, run), best=True)
 
-    def _write_record(self, run: int, status: Status, error: str | None) -> Record:
+    def _write_record(self, run: int, status: Status, error: str | None, early_stop: bool = False) -> Record:
         rows = self._history.rows(run)
         record = Record(
             status=status,
@@ -98,6 +114,7 @@ class Recorder:
             metrics=_metrics_of(rows[-1]) if rows else {},
             best=_best_of(rows) if self._kept.best and rows else None,
             error=error,
+            early_stop=early_stop,
             **self._facts[run],
         )
         self._folders[run].write_record(record)

@@ -12,7 +12,7 @@ from cifar_linear.config.models import Config, HeldOut
 from cifar_linear.config.sweeps import Cell
 from cifar_linear.data.dataset import Dataset, Split
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import Group, load_dataset, shared_part
+from cifar_linear.experiments.assembly import Group, blas_threads, load_dataset, read_checkpoint, shared_part
 from cifar_linear.experiments.run import Watch, run_group
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
@@ -65,21 +65,23 @@ def run_cells(
     folders = [folder or RunFolder.create(path, cell.name) for folder, cell in zip(folders_before, cells, strict=True)]
     configs = [cell.config for cell in cells]
     with all_locked(folders):  # From before the checkpoints are read: nobody shall go on with a cell meanwhile.
-        return run_group(configs, folders, dataset, watch, check, _checkpoints(folders), test=False)
+        checkpoints = _checkpoints(folders, configs, dataset)
+        return run_group(configs, folders, dataset, watch, check, checkpoints, test=False)
 
 
-def _checkpoints(folders: Sequence[RunFolder]) -> list[Checkpoint]:
+def _checkpoints(folders: Sequence[RunFolder], configs: Sequence[Config], dataset: Dataset) -> list[Checkpoint]:
     """From where a group goes on; nothing, for a start from the beginning, unless it is the same group at one moment.
 
     A run that came to its end before the others was still saved with them. Products of fewer runs add in another
     order, so that a group which has lost a run is another group.
     """
     try:
-        checkpoints = [checkpoint for folder in folders if (checkpoint := folder.read_checkpoint())]
+        found = [read_checkpoint(folder, config, dataset) for folder, config in zip(folders, configs, strict=True)]
+        checkpoints = list(filter(None, found))
         places = [(record.place_in_pass, record.runs_in_pass) for record in map(RunFolder.read_record, folders)]
     except RunError:
         return []
-    moments = {int(checkpoint.arrays.get("step", -1)) for checkpoint in checkpoints}
+    moments = {int(checkpoint.arrays["step"]) for checkpoint in checkpoints}
     same_group = places == [(place, len(folders)) for place in range(len(folders))]
     return checkpoints if same_group and len(checkpoints) == len(folders) and len(moments) == 1 else []
 
@@ -95,9 +97,10 @@ def estimate(cells: Cells, dataset: Dataset) -> float:
 
     few = replace(dataset, train=part(dataset.train), validation=part(dataset.validation))
     group = Group.of(configs, few)
-    evaluations = group.evaluations(group.first_state())
-    next(evaluations)
-    started = perf_counter()
-    for _ in evaluations:
-        pass
-    return (perf_counter() - started) / share * cells[0].config.epochs
+    with blas_threads(configs[0]):
+        evaluations = group.evaluations(group.first_state(), group.batches())
+        next(evaluations)
+        started = perf_counter()
+        for _ in evaluations:
+            pass
+        return (perf_counter() - started) / share * cells[0].config.epochs

@@ -1,4 +1,4 @@
-"""What weights make of the images: the figures of an evaluation point, computed beside the training that goes on."""
+"""Metrics at an evaluation point, computed in a second thread while training goes on."""
 
 from __future__ import annotations
 
@@ -12,44 +12,52 @@ from numpy.typing import ArrayLike
 from cifar_linear.arrays import Bools, Doubles, Floats, Integers, Labels
 from cifar_linear.data.batches import parts, pixel_chunks
 from cifar_linear.data.dataset import Split
-from cifar_linear.nn.linear import scores_of_parts
 from cifar_linear.nn.metrics import Metrics, count_correct
 from cifar_linear.nn.objective import Objective
+from cifar_linear.nn.parameters import Parameters, dtype_of
 from cifar_linear.training.history import EvaluatedPoint
-from cifar_linear.training.state import State, Weights
+from cifar_linear.training.state import State
 
 overflow_is_looked_for = np.errstate(over="ignore", invalid="ignore")
 """Overflow is what a diverging run does; training looks for it, so NumPy need not warn of it."""
 
 
 @overflow_is_looked_for
-def evaluate(weights: Weights, split: Split, objective: Objective) -> Metrics:
+def evaluate(parameters: Parameters, split: Split, objective: Objective) -> Metrics:
     """Loss, cost and accuracy of each run on all images of a split, each (R,)."""
-    W, b = objective.standardization.fold(*weights)
-    total_loss, total_correct = np.zeros(len(W)), np.zeros(len(W))
-    for part in parts(split):
-        scores = scores_of_parts(pixel_chunks(part, W.dtype), W, b)
-        total_loss += objective.loss.values(scores, part.labels).sum(axis=0, dtype=np.float64)
-        total_correct += count_correct(objective.loss.predicted(scores), part.labels)
+    total_loss, total_correct = np.zeros(len(objective.lam)), np.zeros(len(objective.lam))
+    for scores, labels in _scored_parts(parameters, split, objective):
+        total_loss += objective.loss.values(scores, labels).sum(axis=0, dtype=np.float64)
+        total_correct += count_correct(objective.loss.predicted(scores), labels)
     loss = total_loss / len(split)
-    return Metrics(loss, loss + objective.lam * objective.penalized(*weights), total_correct / len(split))
+    return Metrics(loss, loss + objective.lam * objective.squares(parameters), total_correct / len(split))
 
 
-def predict(weights: Weights, split: Split, objective: Objective) -> tuple[Floats, Labels]:
+def predict(parameters: Parameters, split: Split, objective: Objective) -> tuple[Floats, Labels]:
     """Class probabilities (n, R, K) and predicted classes (n, R) of every image of a split for every run."""
-    W, b = objective.standardization.fold(*weights)
-    loss = objective.loss
-    scores = [scores_of_parts(pixel_chunks(part, W.dtype), W, b) for part in parts(split)]
+    loss, scores = objective.loss, [scores for scores, _ in _scored_parts(parameters, split, objective)]
     return np.concatenate(list(map(loss.probabilities, scores))), np.concatenate(list(map(loss.predicted, scores)))
 
 
-class Evaluation(NamedTuple):
-    """What is known of an evaluation point.
+def _scored_parts(parameters: Parameters, split: Split, objective: Objective) -> Iterator[tuple[Floats, Labels]]:
+    """Scores (m, R, K) and labels (m,) of a few thousand images at a time."""
+    dtype = dtype_of(parameters)
+    for part in parts(split):
+        yield objective.model.scores(pixel_chunks(part, dtype), parameters), part.labels
 
-    ``valid`` tells which runs the figures are of, (R,): those that had neither diverged nor been stopped before.
-    ``extra`` holds what belongs to options of the training, by the names of columns; ``step_losses`` (s, R) are the
-    losses of the batches since the last evaluation, if they are recorded. ``state`` is that of the point, which
-    nobody changes any more.
+
+class Evaluation(NamedTuple):
+    """An evaluation point of R runs.
+
+    Attributes:
+        epoch: in which it is; 0 before the first update.
+        eta: the learning rates of the last update, or of the first at epoch 0, (R,).
+        train: metrics on the training images.
+        validation: metrics on the validation images.
+        valid: the runs that the metrics are of, (R,): those that had neither diverged nor been stopped before.
+        extra: columns that belong to options of the training, by name, each (R,).
+        state: the state at this point, which does not change any more.
+        step_losses: losses of the batches since the last evaluation, (s, R), if they are recorded.
     """
 
     epoch: int
@@ -63,25 +71,25 @@ class Evaluation(NamedTuple):
 
     @property
     def step(self) -> int:
-        """Updates made before."""
+        """The number of updates made before."""
         return self.state.step
 
     def columns(self) -> dict[str, ArrayLike]:
-        """What ``metrics.csv`` tells of the point, by the names of its columns."""
+        """The columns of ``metrics.csv`` at this point, by name: one number for all runs, or (R,)."""
         columns: dict[str, ArrayLike] = {"epoch": self.epoch, "step": self.step, "eta": self.eta}
         for split, metrics in (("train", self.train), ("validation", self.validation)):
             columns |= {f"{split}_{name}": figure for name, figure in metrics._asdict().items()}
         return columns | self.extra
 
 
-class _Begun(NamedTuple):
-    """An evaluation point whose figures are being computed."""
+class _Pending(NamedTuple):
+    """An evaluation point whose metrics are being computed."""
 
     epoch: int
     eta: Doubles
     state: State
     step_losses: Sequence[Doubles] | None
-    figures: Future[tuple[Metrics, Metrics]]
+    metrics: Future[tuple[Metrics, Metrics]]
 
 
 class Evaluator:
@@ -97,21 +105,28 @@ class Evaluator:
         training: Split,
         validation: Split,
         past: Sequence[EvaluatedPoint],
-        average_from: int | None,
         patience: int | None,
         synchronous: bool,
     ) -> None:
-        """``past`` are the points before; ``synchronous`` lets each point be concluded where it is reached.
+        """Start with no evaluation pending.
 
-        The other arguments are those of `train`.
+        Args:
+            state: the training's, which goes on changing; runs whose metrics are not finite are restored in it.
+            objective: what the runs minimise.
+            training: the split that they train on.
+            validation: the other split to evaluate on.
+            past: the evaluation points before, where a training goes on.
+            patience: after how many evaluations without a new minimum of the validation loss a run stops; None for
+                never.
+            synchronous: whether `submit` waits for the metrics.
         """
         self.past = list(past)
         self.kept = state.copy()
-        """The runs at the last point, each with finite figures."""
+        """The runs at the last point, each with finite metrics."""
         self._state, self._objective, self._splits = state, objective, (training, validation)
-        self._average_from, self._patience, self._waits = average_from, patience, synchronous
+        self._patience, self._synchronous = patience, synchronous
         self._thread = ThreadPoolExecutor(1, "evaluation")
-        self._begun: _Begun | None = None
+        self._pending: _Pending | None = None
 
     def __enter__(self) -> Evaluator:
         return self
@@ -120,35 +135,34 @@ class Evaluator:
         self._thread.shutdown()
 
     def submit(self, epoch: int, eta: Doubles, step_losses: Sequence[Doubles] | None) -> Iterator[Evaluation]:
-        """Begin to evaluate the state of this moment; tells of the point before, if nobody has yet."""
+        """Start evaluating a snapshot of the state; first yield the previous evaluation if it is still pending."""
         yield from self.collect()
         moment = self._state.copy()
-        self._begun = _Begun(epoch, eta, moment, step_losses, self._thread.submit(self._figures, moment.outcome()))
-        if self._waits:
+        self._pending = _Pending(epoch, eta, moment, step_losses, self._thread.submit(self._metrics, moment.outcome()))
+        if self._synchronous:
             yield from self.collect()
 
     def poll(self) -> Iterator[Evaluation]:
-        """The point that was reached, if its figures are there by now."""
-        if self._begun is not None and self._begun.figures.done():
+        """Yield the pending evaluation if its metrics are there by now."""
+        if self._pending is not None and self._pending.metrics.done():
             yield from self.collect()
 
     def collect(self) -> Iterator[Evaluation]:
-        """The point that was reached, as soon as its figures are there; nothing if it was told or no run has any.
+        """Wait for the pending evaluation and yield it; yield nothing if none is pending or no run is left.
 
-        Runs whose figures are not finite go back to the point before. So far the training went on with them; since
-        nothing but the point before counts for them now, it makes no difference when that is found.
+        Runs whose metrics are not finite return to the point before. Training went on with them meanwhile; since
+        only the point before counts for them now, it makes no difference when that is found.
         """
-        if self._begun is None:
+        if self._pending is None:
             return
-        (epoch, eta, moment, step_losses, figures), self._begun = self._begun, None
-        on_training, on_validation = figures.result()
+        (epoch, eta, moment, step_losses, metrics), self._pending = self._pending, None
+        on_training, on_validation = metrics.result()
         diverged: Bools = ~(np.isfinite(on_training.cost) & np.isfinite(on_validation.cost))
         moment.mark_diverged(diverged, self.kept)
         valid = moment.active
         extra = {}
-        if self._average_from is not None:
-            none_yet = np.zeros(len(valid), np.int64)
-            extra["averaged"] = none_yet if moment.mean is None else moment.mean.summed
+        if moment.mean is not None:
+            extra["averaged"] = moment.mean.summed
         if self._patience is not None and valid.any():
             waited = moment.keep_best(on_validation.loss)
             extra["waited"] = waited.copy()
@@ -160,6 +174,6 @@ class Evaluator:
             steps = np.array(step_losses).reshape(-1, len(valid)) if step_losses is not None else None
             yield Evaluation(epoch, eta, on_training, on_validation, valid, extra, moment, steps)
 
-    def _figures(self, weights: Weights) -> tuple[Metrics, Metrics]:
-        training, validation = (evaluate(weights, split, self._objective) for split in self._splits)
+    def _metrics(self, parameters: Parameters) -> tuple[Metrics, Metrics]:
+        training, validation = (evaluate(parameters, split, self._objective) for split in self._splits)
         return training, validation

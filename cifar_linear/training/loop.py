@@ -8,7 +8,8 @@ import numpy as np
 from cifar_linear.arrays import Bools, Doubles, Floats, Labels
 from cifar_linear.data.dataset import Split
 from cifar_linear.nn.objective import Objective
-from cifar_linear.nn.sgd import descend
+from cifar_linear.nn.parameters import of_run
+from cifar_linear.nn.sgd import descend, smooth
 from cifar_linear.training.evaluation import Evaluation, Evaluator, overflow_is_looked_for
 from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.state import State
@@ -35,10 +36,13 @@ def train(
     validation: Split,
     *,
     eta: Rates,
-    epochs: int,
+    updates: int,
     eta_follows: bool = False,
-    evaluate_every: int | None = None,
+    eta_factor: Callable[[int], Doubles] | None = None,
+    momentum: Doubles | None = None,
+    evaluate_after: Callable[[int], bool] | None = None,
     average_from: int | None = None,
+    average_decay: float = 1.0,
     patience: int | None = None,
     record_steps: bool = False,
     past: Sequence[EvaluatedPoint] = (),
@@ -51,42 +55,49 @@ def train(
         objective: what is minimised.
         batches: the batches of an epoch.
         training: the split to train and to evaluate on.
-        validation: the split to evaluate on besides.
+        validation: the other split to evaluate on.
         eta: the learning rates (R,) of an epoch, from its number and all evaluations before it.
-        epochs: passes over the training images.
+        updates: how many updates to make in all, over as many epochs as that takes.
         eta_follows: whether ``eta`` looks at the evaluations.
-        evaluate_every: evaluate instead after each update whose number, counted from 0 over all epochs, is a multiple
-            of this, and after the last one.
-        average_from: the epoch from whose first update on the mean of the weights after each update is what is
-            evaluated; None for the last weights (B. Polyak and A. Juditsky, SIAM J. Control Optim. 30, 1992).
+        eta_factor: the factor on the rates, (R,), of the update with a number counted from 0; None for 1.
+        momentum: mu of each run, (R,); None for plain gradient descent. The state must have a velocity with it.
+        evaluate_after: whether to evaluate after so many updates, counted from 1; None for after each epoch. After the
+            last update there is always an evaluation.
+        average_from: the epoch from whose first update on the mean of the parameters after each update is what is
+            evaluated; None for the last parameters (B. Polyak and A. Juditsky, SIAM J. Control Optim. 30, 1992). The
+            state must have a mean with it.
+        average_decay: what the weight of all earlier parameters in the mean is multiplied with at each update; 1 for a
+            plain mean, less for an exponential one.
         patience: after how many evaluations in a row without a new minimum of the validation loss a run stops; None
-            for never. The best weights are kept in the state.
-        record_steps: whether evaluations tell the loss of every batch, before its update, since the last one.
+            for never. The best parameters are kept in the state.
+        record_steps: whether evaluations hold the loss of every batch, before its update, since the last one.
         past: the evaluations so far, where a training goes on.
         check: is called before every update, and may raise to stop there.
 
-    Training goes on while a point is evaluated, unless ``patience`` or ``eta_follows`` let it depend on the figures:
+    Training goes on while a point is evaluated, unless ``patience`` or ``eta_follows`` let it depend on the metrics:
     the state of a point is in the evaluation, ``state`` is ahead of it. What ``check`` raises comes after the points
     that were reached.
 
-    A run whose weights, loss or cost stop being finite goes back to its weights at the last evaluation and stays
-    there, without touching the others. Training ends early when no run learns any more.
+    A run whose parameters, loss or cost stop being finite returns to its parameters at the last evaluation and stays
+    there, without touching the others. Training ends early when no run is active any more.
     """
-    last_step = epochs * batches.steps
+    epochs = -(-updates // batches.steps)
     mean_loss = overflow_is_looked_for(objective.mean_loss)
     step_losses: list[Doubles] = []
-    workspace = np.empty((2, *state.weights.W.shape), state.weights.W.dtype)
     synchronous = eta_follows or patience is not None
-    with Evaluator(state, objective, training, validation, past, average_from, patience, synchronous) as evaluator:
+    with Evaluator(state, objective, training, validation, past, patience, synchronous) as evaluator:
         if not past:
-            yield from evaluator.submit(0, eta(1, ()), [] if record_steps else None)
+            first = eta(1, ()) if eta_factor is None else eta(1, ()) * eta_factor(0)
+            yield from evaluator.submit(0, first, [] if record_steps else None)
         for epoch in range(state.step // batches.steps + 1, epochs + 1):
             begin = (epoch - 1) * batches.steps
             # Only a training that goes on within an epoch knows more than it did at the epoch's beginning.
             past = evaluator.past
-            rates = eta(epoch, past if state.step == begin else [known for known in past if known.step <= begin])
+            of_epoch = eta(epoch, past if state.step == begin else [known for known in past if known.step <= begin])
             averaging = average_from is not None and epoch >= average_from
             for pixels, labels in batches(epoch, state.step - begin):
+                if state.step == updates:
+                    break
                 yield from evaluator.poll()
                 active = state.active
                 if not active.any():
@@ -97,18 +108,16 @@ def train(
                     yield from evaluator.collect()
                     raise
                 if record_steps:
-                    step_losses.append(mean_loss(pixels, labels, *state.weights))
-                finite = _update(state, objective, pixels, labels, np.where(active, rates, 0), workspace)
+                    step_losses.append(mean_loss(pixels, labels, state.parameters))
+                rates = of_epoch if eta_factor is None else of_epoch * eta_factor(state.step)
+                finite = _update(state, objective, pixels, labels, np.where(active, rates, 0), momentum)
                 if not finite.all():
                     yield from evaluator.collect()
                     state.mark_diverged(~finite, evaluator.kept)
                 if averaging:
-                    state.add_to_mean()
-                if evaluate_every is None:
-                    due = state.step % batches.steps == 0
-                else:
-                    due = (state.step - 1) % evaluate_every == 0 or state.step == last_step
-                if due:
+                    state.add_to_mean(average_decay)
+                due = evaluate_after(state.step) if evaluate_after else state.step % batches.steps == 0
+                if due or state.step == updates:
                     yield from evaluator.submit(epoch, rates, step_losses if record_steps else None)
                     step_losses = []
         yield from evaluator.collect()
@@ -116,11 +125,16 @@ def train(
 
 @overflow_is_looked_for
 def _update(
-    state: State, objective: Objective, pixels: Floats, labels: Labels, eta: Doubles, workspace: Floats
+    state: State, objective: Objective, pixels: Floats, labels: Labels, eta: Doubles, momentum: Doubles | None
 ) -> Bools:
-    """One update; returns which runs are still finite, (R,)."""
-    gradients = objective.gradients(pixels, labels, *state.weights, workspace)
-    runs = zip(*state.weights, gradients, eta, strict=True)
-    finite = [descend(W, b, grad_W, grad_b, rate) for W, b, (grad_W, grad_b), rate in runs]
+    """Make one update; returns which runs are still finite, (R,). Runs with a rate of 0 stay as they are."""
+    finite = np.ones(len(eta), np.bool_)
+    for run, gradient in enumerate(objective.loss_gradients(pixels, labels, state.parameters)):
+        if eta[run]:
+            parameters = of_run(state.parameters, run)
+            if momentum is not None and state.velocity is not None:
+                smooth(of_run(state.velocity, run), gradient, momentum[run])
+            objective.add_penalty(gradient, parameters, run)
+            finite[run] = descend(parameters, gradient, eta[run])
     state.step += 1
-    return np.array(finite)
+    return finite

@@ -1,43 +1,55 @@
-"""Everything that a group of runs needs to go on: weights, their mean, the best of them, and which runs are active.
+"""Everything that a group of runs needs to go on: parameters, velocity, mean, best parameters, which runs are active.
 
 The first axis of every array is that of the runs, so that runs can be taken out of a group and put together again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cifar_linear.arrays import Bools, Doubles, Floats, Integers
+from cifar_linear.nn.parameters import Parameters, copied, dtype_of, put, stacked
 
 _NOT_YET = -1
 
 
-class Weights(NamedTuple):
-    """R classifiers: W (R, K, d) and b (R, K)."""
-
-    W: Floats
-    b: Floats
-
-
 class Mean(NamedTuple):
-    """Sums of the weights after several updates, in double precision, and of how many, ``summed`` (R,)."""
+    """A weighted mean of the parameters after several updates, in double precision.
 
-    W: Doubles
-    b: Doubles
+    Attributes:
+        sums: of the parameters, each with its weight.
+        weight: the sum of the weights, (R,).
+        summed: how many updates are in it, (R,).
+    """
+
+    sums: dict[str, Doubles]
+    weight: Doubles
     summed: Integers
+
+    @classmethod
+    def none_yet(cls, parameters: Parameters) -> Mean:
+        """An empty mean of such parameters."""
+        sums = {name: np.zeros(array.shape) for name, array in parameters.items()}
+        runs = len(next(iter(sums.values())))
+        return cls(sums, np.zeros(runs), np.zeros(runs, np.int64))
 
 
 class Best(NamedTuple):
-    """The weights with each run's lowest validation ``loss`` (R,), and for how many evaluations it ``waited`` since."""
+    """The parameters with each run's lowest validation ``loss`` (R,), and how many evaluations it ``waited`` since."""
 
-    W: Floats
-    b: Floats
+    parameters: dict[str, Floats]
     loss: Doubles
     waited: Integers
+
+    @classmethod
+    def none_yet(cls, parameters: Parameters) -> Best:
+        """What any evaluation improves on."""
+        runs = len(next(iter(parameters.values())))
+        return cls(copied(parameters), np.full(runs, np.inf), np.full(runs, 0, np.int64))
 
 
 class End(NamedTuple):
@@ -47,33 +59,54 @@ class End(NamedTuple):
     stopped: Integers
 
 
-_Part = TypeVar("_Part", Weights, Mean, Best, End)
-
-
 @dataclass
 class State:
-    """R classifiers under training. ``train`` is a group of one.
+    """R models under training. ``train`` is a group of one.
 
     Attributes:
-        weights: after the last update.
+        parameters: after the last update.
         end: which runs have come to an end, and when.
         step: updates made so far.
-        mean: None without averaging.
-        best: None where nobody wants them.
+        velocity: the moving average of the gradients; None without momentum.
+        mean: of the parameters; None without averaging.
+        best: None without early stopping.
     """
 
-    weights: Weights
+    parameters: dict[str, Floats]
     end: End
     step: int = 0
+    velocity: dict[str, Floats] | None = None
     mean: Mean | None = None
     best: Best | None = None
 
     @classmethod
-    def first(cls, weights: Sequence[tuple[Floats, Floats]], dtype: str) -> State:
-        """A group from the first weights (K, d) and biases (K,) of its runs, in ``dtype``."""
-        W, b = zip(*weights, strict=True)
-        nobody = np.full(len(weights), _NOT_YET, np.int64)
-        return cls(Weights(np.stack(W).astype(dtype), np.stack(b).astype(dtype)), End(nobody, nobody.copy()))
+    def first(
+        cls,
+        parameters: Sequence[Parameters],
+        dtype: str,
+        *,
+        momentum: bool = False,
+        averaging: bool = False,
+        keep_best: bool = False,
+    ) -> State:
+        """A group before its first update.
+
+        Args:
+            parameters: those that each run starts from, without a run axis.
+            dtype: precision of the parameters.
+            momentum: whether there is a velocity.
+            averaging: whether there is a mean.
+            keep_best: whether the best parameters are kept.
+        """
+        group = stacked(parameters, dtype)
+        not_ended = np.full(len(parameters), _NOT_YET, np.int64)
+        return cls(
+            group,
+            End(not_ended, not_ended.copy()),
+            velocity={name: np.zeros_like(array) for name, array in group.items()} if momentum else None,
+            mean=Mean.none_yet(group) if averaging else None,
+            best=Best.none_yet(group) if keep_best else None,
+        )
 
     @property
     def finite(self) -> Bools:
@@ -87,51 +120,55 @@ class State:
         active: Bools = self.finite & (self.end.stopped == _NOT_YET)
         return active
 
-    def outcome(self) -> Weights:
-        """The classifiers so far: the mean of the weights where it has begun, else the last weights; not a copy."""
+    def outcome(self) -> dict[str, Floats]:
+        """The models so far: the mean of the parameters where it has begun, else the last ones; not a copy."""
         if self.mean is None or not self.mean.summed.any():
-            return self.weights
-        count, dtype = np.maximum(self.mean.summed, 1), self.weights.W.dtype
-        mean = Weights(
-            (self.mean.W / count[:, None, None]).astype(dtype),
-            (self.mean.b / count[:, None]).astype(dtype),
-        )
+            return self.parameters
+        weight, dtype = np.where(self.mean.summed, self.mean.weight, 1.0), dtype_of(self.parameters)
+        mean = {
+            name: (sums / weight.reshape(-1, *(1,) * (sums.ndim - 1))).astype(dtype)
+            for name, sums in self.mean.sums.items()
+        }
         # A run that came to its end before the mean began has none.
-        _put(mean, self.mean.summed == 0, self.weights)
+        put(mean, self.mean.summed == 0, self.parameters)
         return mean
 
-    def add_to_mean(self) -> None:
-        """Let the weights of the runs that learn be part of the mean."""
+    def add_to_mean(self, decay: float = 1.0) -> None:
+        """Let the parameters of the active runs be part of the mean; what is in it keeps ``decay`` of its weight."""
         if self.mean is None:
-            W, b = self.weights
-            self.mean = Mean(np.zeros(W.shape), np.zeros(b.shape), np.zeros(len(W), np.int64))
-        # Indexing by a mask copies; a group of which all learn, nearly every one, does without.
+            raise ValueError("this state was made without a mean")
+        # Indexing by a mask copies; a group of which all are active, nearly every one, does without.
         runs = slice(None) if self.active.all() else self.active
-        self.mean.W[runs] += self.weights.W[runs]
-        self.mean.b[runs] += self.weights.b[runs]
+        for name, sums in self.mean.sums.items():
+            if decay != 1:
+                sums[runs] *= decay
+            sums[runs] += self.parameters[name][runs]
+        self.mean.weight[runs] *= decay
+        self.mean.weight[runs] += 1
         self.mean.summed[runs] += 1
 
     def keep_best(self, loss: Doubles) -> Integers:
-        """Take note of the validation loss (R,) of the runs that learn; returns how long each has waited, (R,)."""
-        outcome = self.outcome()
+        """Take note of the validation loss (R,) of the active runs; returns how long each has waited, (R,)."""
         if self.best is None:
-            runs = len(loss)
-            self.best = Best(*_copied(outcome), np.full(runs, np.inf), np.full(runs, 0, np.int64))
+            raise ValueError("this state was made without best parameters")
         better = self.active & (loss < self.best.loss)
         self.best.waited[self.active] += 1
-        _put(self.best, better, Best(*outcome, loss, np.zeros_like(self.best.waited)))
+        self.best.waited[better] = 0
+        self.best.loss[better] = loss[better]
+        put(self.best.parameters, better, self.outcome())
         return self.best.waited
 
     def mark_diverged(self, runs: Bools, kept: State) -> None:
-        """Give up on ``runs`` (R,): mark them as diverged at this step and put back their weights from ``kept``."""
+        """Mark ``runs`` (R,) as diverged at this step, and restore what they were in ``kept``."""
         self.end.diverged[runs & self.finite] = self.step
-        self._put_back(runs, kept)
+        self._restore(runs, kept)
 
     def adopt(self, other: State, runs: Bools) -> None:
-        """Let what ``other``, a copy of before, has come to count here too; of ``runs`` (R,) the weights as well."""
-        self.end = _copied(other.end)
-        self.best = _copied(other.best) if other.best else None
-        self._put_back(runs, other)
+        """Adopt end and best from ``other``, an earlier snapshot; for ``runs`` (R,), restore its parameters as well."""
+        self.end = End(*(steps.copy() for steps in other.end))
+        if other.best is not None:
+            self.best = Best(copied(other.best.parameters), other.best.loss.copy(), other.best.waited.copy())
+        self._restore(runs, other)
 
     def stop(self, runs: Bools) -> None:
         """Let ``runs`` (R,) stay as they are from now on."""
@@ -139,48 +176,55 @@ class State:
 
     def copy(self) -> State:
         """An independent copy."""
-        return replace(self, **{name: _copied(part) for name, part in self._parts().items()})
+        return _assembled({name: array.copy() for name, array in self.arrays()}, self.step)
 
     def take(self, run: int) -> dict[str, Any]:
         """Everything about one run: arrays by name, to be stored."""
-        arrays: dict[str, Any] = {"step": np.int64(self.step)}
-        for name, part in self._parts().items():
-            arrays |= {f"{name}_{field}": array[run] for field, array in part._asdict().items()}
-        return arrays
+        return {"step": np.int64(self.step)} | {name: array[run] for name, array in self.arrays()}
 
     @classmethod
     def restore(cls, runs: Sequence[Mapping[str, Any]]) -> State:
         """The group whose runs `take` gave, all at the same step."""
+        arrays = {name: np.stack([run[name] for run in runs]) for name in runs[0] if name != "step"}
+        return _assembled(arrays, int(runs[0]["step"]))
 
-        def stacked(name: str, kind: type[_Part]) -> _Part:
-            return kind(*(np.stack([run[f"{name}_{field}"] for run in runs]) for field in kind._fields))
+    def arrays(self) -> Iterator[tuple[str, Any]]:
+        """Every array of the group by its dotted name, such as ``parameters.W`` and ``mean.sums.W``."""
+        for field in fields(self):
+            part = getattr(self, field.name)
+            if field.name != "step" and part is not None:
+                yield from _named(field.name, part)
 
-        return cls(
-            stacked("weights", Weights),
-            stacked("end", End),
-            int(runs[0]["step"]),
-            stacked("mean", Mean) if "mean_W" in runs[0] else None,
-            stacked("best", Best) if "best_W" in runs[0] else None,
-        )
-
-    def _put_back(self, runs: Bools, source: State) -> None:
-        """Give ``runs`` (R,) the weights, and the mean, that they have in another state."""
-        _put(self.weights, runs, source.weights)
-        if self.mean is not None:
-            # Where the mean had not begun yet, it has not begun for these runs either.
-            not_begun: Any = map(np.zeros_like, self.mean)
-            _put(self.mean, runs, source.mean or Mean(*not_begun))
-
-    def _parts(self) -> dict[str, Any]:
-        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "step"}
-        return {name: part for name, part in parts.items() if part is not None}
+    def _restore(self, runs: Bools, source: State) -> None:
+        """Give ``runs`` (R,) the parameters, the velocity and the mean that they have in another state."""
+        theirs = dict(source.arrays())
+        for name, array in self.arrays():
+            if name.partition(".")[0] in ("parameters", "velocity", "mean"):
+                array[runs] = theirs[name][runs]
 
 
-def _copied(part: _Part) -> _Part:
-    parts: Any = (array.copy() for array in part)
-    return type(part)(*parts)
+def _named(name: str, part: Any) -> Iterator[tuple[str, Any]]:
+    """The arrays of a part of a state by their dotted names."""
+    if isinstance(part, np.ndarray):
+        yield name, part
+    else:
+        inner = part if isinstance(part, Mapping) else part._asdict()
+        for key, value in inner.items():
+            yield from _named(f"{name}.{key}", value)
 
 
-def _put(part: _Part, runs: Bools, source: _Part) -> None:
-    for ours, theirs in zip(part, source, strict=True):
-        ours[runs] = theirs[runs]
+def _assembled(arrays: Mapping[str, Any], step: int) -> State:
+    """The state whose `State.arrays` these are."""
+
+    def part(name: str) -> dict[str, Any]:
+        return {key[len(name) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{name}.")}
+
+    mean, best = part("mean"), part("best")
+    return State(
+        part("parameters"),
+        End(**part("end")),
+        step,
+        velocity=part("velocity") or None,
+        mean=Mean(part("mean.sums"), mean["weight"], mean["summed"]) if mean else None,
+        best=Best(part("best.parameters"), best["loss"], best["waited"]) if best else None,
+    )
