@@ -107,6 +107,17 @@ def test_of_many_that_would_go_on_one_does(run, small_config, runs_dir):
     assert RunFolder(path).read_record().epoch == 30
 
 
+def test_a_run_is_stopped_early_where_it_is_not_at_its_last_update(make_config, tmp_path):
+    """Also within its last epoch; a run that early stopping ends with the last update has made them all."""
+    for patience, step, early in ((1, 1, True), (5, 5, True), (6, 6, False)):
+        config = make_config(
+            n_batch=10, epochs=1, eta=50, evaluate={"per_epoch": 6}, early_stopping={"patience": patience}
+        )
+        folder = RunFolder.create(tmp_path, "run")
+        (record,) = run_group([config], [folder], load_dataset(config), lambda _: None)
+        assert (record.step, record.stopped_early) == (step, early)
+
+
 def test_a_cosine_is_not_lengthened(make_config, tmp_path):
     """Its last epoch decides all rates, also those of the epochs that are over."""
     config = make_config(decay={"kind": "cosine"})

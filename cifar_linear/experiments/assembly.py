@@ -191,14 +191,18 @@ def read_checkpoint(folder: RunFolder, config: Config, dataset: Dataset) -> Chec
     return checkpoint
 
 
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def blas_threads(config: Config) -> AbstractContextManager[object]:
     """As many threads for matrix products as a config asks for, until the end of the block.
 
     One core is left to the evaluation that goes on beside the training; a smaller limit that is set already stays.
     """
     threads = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most = 1 if config.repro == "strict" else max(1, min([cores - 1, *threads]))
+    most = 1 if config.repro == "strict" else max(1, min([cores() - 1, *threads]))
     limits: AbstractContextManager[object] = threadpool_limits(most, user_api="blas")
     return limits
 

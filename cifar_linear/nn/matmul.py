@@ -49,7 +49,9 @@ def _blocks_of_rows(n: int, k: int, d: int) -> tuple[int, int]:
     rows = _part(n, _MOST_RESULTS // k if k <= _FEW_WEIGHTS else _FEW_IMAGES)
     if not multiplies_in_place() or rows < min(n, _FEW_IMAGES) or rows * k > _MOST_RESULTS:
         return n, d
-    return rows, _part(d, min(_MOST_MULTIPLICATIONS // (rows * k), _MOST_WEIGHTS // k))
+    features = _part(d, min(_MOST_MULTIPLICATIONS // (rows * k), _MOST_WEIGHTS // k))
+    # A number of features without suitable divisors would end in a great many narrow blocks.
+    return (rows, features) if features >= min(d, _FEWEST_FEATURES) else (n, d)
 
 
 @lru_cache

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from cifar_linear.experiments.assembly import cores
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.signals import Interrupted, SafeStop
 from cifar_linear.sweep.folder import Runs, existing_folders
@@ -38,7 +39,7 @@ def run_in_workers(
     processes are asked to save, and waited for.
     """
     context = multiprocessing.get_context("spawn")
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, cores() // workers)
     waiting, running = deque(groups), dict[object, tuple[SpawnProcess, Cells]]()
     try:
         while waiting or running:
