@@ -33,8 +33,8 @@ class He:
     def std(self, fan_in: int) -> float:
         """The factor times sqrt(2 / fan_in).
 
-        >>> He(factor=0.1).std(50)
-        0.02
+        >>> He(factor=0.5).std(50)
+        0.1
         """
         return self.factor * math.sqrt(2 / fan_in)
 
