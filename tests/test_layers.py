@@ -8,7 +8,18 @@ import pytest
 import reference_layers as slow
 from scipy.signal import correlate
 
-from cifar_linear.nn.layers import AveragePool, Conv, Flatten, GlobalAveragePool, He, Linear, MaxPool, Normal, ReLU
+from cifar_linear.nn.layers import (
+    AveragePool,
+    Conv,
+    Flatten,
+    GlobalAveragePool,
+    He,
+    Linear,
+    MaxPool,
+    Normal,
+    ReLU,
+    conv,
+)
 
 RUNS, IMAGES = 2, 3
 WEIGHTLESS = [
@@ -70,10 +81,12 @@ def test_layers_without_weights_do_what_their_slow_twins_do(layer, shape, forwar
             np.testing.assert_allclose(dx[run, ..., i], expected, rtol=1e-14, atol=1e-15)
 
 
+@pytest.mark.parametrize("enough_rows", [1, 10**6], ids=["by rows", "by windows"])
 @pytest.mark.parametrize("shared", [False, True], ids=["own", "shared"])
 @pytest.mark.parametrize(("layer", "shape"), WEIGHTED, ids=ids)
-def test_layers_with_weights_do_what_their_slow_twins_do(layer, shape, shared):
-    """Whether each run has an input of its own or all share one."""
+def test_layers_with_weights_do_what_their_slow_twins_do(layer, shape, shared, enough_rows, monkeypatch):
+    """Whether each run has an input of its own or all share one, and however windows become columns."""
+    monkeypatch.setattr(conv, "_ENOUGH_ROWS", enough_rows)
     rng = np.random.default_rng(2)
     x = rng.standard_normal((1 if shared else RUNS, *shape, IMAGES))
     parameters = parameters_of(layer, shape, rng)

@@ -177,7 +177,18 @@ def test_stacked_runs_have_the_gradients_of_each_alone(network):
         assert list(together) == list(alone) == list(network.parameter_shapes)
         for name, gradient in alone.items():
             assert gradient.shape == network.parameter_shapes[name]
+            assert gradient.flags.c_contiguous
             np.testing.assert_allclose(together[name], gradient, rtol=1e-10, atol=1e-14)
+
+
+@NETWORKS
+def test_gradients_do_not_share_memory(network):
+    """With each other, with the parameters or with the scores: a step may use them up."""
+    pixels, labels, parameters = point(network, runs=2)
+    found = [gradient for run in gradients(network, pixels, labels, parameters) for gradient in run.values()]
+    for index, gradient in enumerate(found):
+        others = [*found[:index], *parameters.values(), pixels]
+        assert not any(np.shares_memory(gradient, other) for other in others)
 
 
 @NETWORKS

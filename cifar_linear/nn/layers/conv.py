@@ -72,8 +72,8 @@ class Conv:
         columns, shape = trace
         W = parameters["W"]
         flat = dy.reshape(*dy.shape[:2], -1)
-        parts = [weight_gradient(flat, some) for some in columns]
-        gradients = {"W": _joined(parts, W.shape), "b": flat.sum(axis=2)}
+        parts = [weight_gradient(flat, some).reshape(*W.shape[:3], -1) for some in columns]
+        gradients = {"W": np.stack(parts, axis=3).reshape(W.shape), "b": flat.sum(axis=2)}
         return (self._input_gradient(dy, W, shape) if want_dx else None), gradients
 
     def window(self, _shape: Shape) -> Window:
@@ -105,9 +105,8 @@ class Conv:
         # Window o begins at pixel o * stride - padding. The first ones may lie in the padding altogether.
         before = self.kernel - 1 - self.padding
         hidden = max(0, -(before // self.stride))
-        inside = spread[
-            :, :, before + hidden * self.stride :: self.stride, before + hidden * self.stride :: self.stride
-        ]
+        start = before + hidden * self.stride
+        inside = spread[:, :, start :: self.stride, start :: self.stride]
         seen = dy[:, :, hidden : hidden + inside.shape[2], hidden : hidden + inside.shape[3]]
         inside[:, :, : seen.shape[2], : seen.shape[3]] = seen
         return spread
@@ -126,8 +125,8 @@ def _padded(x: Floats, padding: int) -> Floats:
 def _lowered(x: Floats, kernel: int, stride: int) -> list[Floats]:
     """The windows of x as columns of matrices (R, m, H' W' n), whose products with the filters are to be summed.
 
-    Either one matrix with m = C k k rows, every place in a window; or, where C k of them keep a product busy, k
-    matrices of C k rows, one for each row of the filters: slices of one array that holds a row of x only once.
+    Either one matrix of m = C k k rows, one for each place in a window; or, where C k rows keep a product busy, k
+    matrices of m = C k rows, one for each row of the filters: slices of one array that is k times smaller.
     M. Cho and D. Brand, MEC: Memory-efficient convolution, ICML 2017.
     """
     runs, channels, rows, _, n = x.shape
@@ -142,17 +141,9 @@ def _lowered(x: Floats, kernel: int, stride: int) -> list[Floats]:
 
 def _correlated(W: Floats, columns: list[Floats]) -> Floats:
     """The filters (R, F, C, k, k) at every window of `_lowered`, (R, F, H' W' n)."""
-    if len(columns) == 1:
-        return weighted(W.reshape(*W.shape[:2], -1), columns[0])
-    y = weighted(W[:, :, :, 0].reshape(*W.shape[:2], -1), columns[0])
-    for u in range(1, len(columns)):
-        y += weighted(W[:, :, :, u].reshape(*W.shape[:2], -1), columns[u])
+    parts = W.reshape(*W.shape[:3], len(columns), -1)
+    products = (weighted(parts[:, :, :, u].reshape(*W.shape[:2], -1), some) for u, some in enumerate(columns))
+    y = next(products)
+    for product in products:
+        y += product
     return y
-
-
-def _joined(parts: list[Floats], shape: Shape) -> Floats:
-    """One gradient (R, F, C, k, k) from those for each matrix of `_lowered`."""
-    if len(parts) == 1:
-        return parts[0].reshape(shape)
-    runs, filters, channels, _, kernel = shape
-    return np.stack([part.reshape(runs, filters, channels, kernel) for part in parts], axis=3)

@@ -17,7 +17,7 @@ def weighted(W: Floats, x: Floats) -> Floats:
 def weight_gradient(dy: Floats, x: Floats) -> Floats:
     """Dy x^T of each run, (R, F, m), from dy (R, F, c) and x (R, m, c) or, shared, (1, m, c)."""
     if len(x) == 1:
-        shared: Floats = np.matmul(x[0], dy.reshape(-1, dy.shape[2]).T)
-        return shared.T.reshape(*dy.shape[:2], -1)
-    own: Floats = np.matmul(x, dy.transpose(0, 2, 1))
-    return own.transpose(0, 2, 1)
+        shared: Floats = np.matmul(dy.reshape(-1, dy.shape[2]), x[0].T)
+        return shared.reshape(*dy.shape[:2], -1)
+    own: Floats = np.matmul(dy, x.transpose(0, 2, 1))
+    return own
