@@ -46,7 +46,7 @@ class Classifier:
         stored = folder.read_model(best)
         seen = Standardization(stored.mean, stored.std)
         model = make_model(config, len(stored.class_names), stored.image_shape, seen)
-        if misfit := stored.misfit(model.shapes):
+        if misfit := stored.misfit(model.parameter_shapes):
             raise RunError(f"{folder.path}: its model is not the config's: {misfit}")
         objective = make_objective([config], model)
         return cls(config, stacked([stored.parameters]), objective, stored.class_names, stored.image_shape)

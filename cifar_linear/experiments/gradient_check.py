@@ -86,10 +86,10 @@ def check_gradients(config: Config, dataset: Dataset, gradients: Gradients | Non
         )
         for parameter, differences in product("Wb", STEP):
             if few:
-                directions = unit_vectors(model.shapes, parameter)
+                directions = unit_vectors(model.parameter_shapes, parameter)
             else:
                 rng = rng_for(config.seed, Purpose.GRADIENT_CHECK)
-                directions = random_directions(rng, RANDOM_DIRECTIONS, model.shapes, parameter)
+                directions = random_directions(rng, RANDOM_DIRECTIONS, model.parameter_shapes, parameter)
             found = point.deviation(gradients or Objective.gradients, directions, differences)
             allowed = THRESHOLD[differences]
             yield Case(name, lam, bias, len(point.labels), dimensions, differences, parameter, found, allowed)

@@ -38,18 +38,18 @@ class Linear:
     """Used again from batch to batch; memory that is used again is faster than new."""
 
     @property
-    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+    def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
         """``W`` (K, d) and ``b`` (K,)."""
         return {"W": (self.outputs, len(self.standardization.mean)), "b": (self.outputs,)}
 
     @property
     def penalised(self) -> frozenset[str]:
         """The weights, and perhaps the biases."""
-        return frozenset(self.shapes if self.bias_is_weight else ("W",))
+        return frozenset(self.parameter_shapes if self.bias_is_weight else ("W",))
 
     def initial(self, rng: np.random.Generator) -> dict[str, Doubles]:
         """Draw W (K, d), then b (K,), in float64."""
-        return {name: rng.normal(0, self.init_std, shape) for name, shape in self.shapes.items()}
+        return {name: rng.normal(0, self.init_std, shape) for name, shape in self.parameter_shapes.items()}
 
     def scores(self, pixels: Iterable[Floats], parameters: Parameters) -> Floats:
         """The scores of all images, (n, R, K), from parts of raw pixels (n_i, d)."""

@@ -16,7 +16,7 @@ class Model(Protocol):
     """Maps raw pixels to scores, for R runs side by side. It may keep memory to use it again, never parameters."""
 
     @property
-    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+    def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
         """The shape of each parameter of one run, by name, in their order."""
 
     @property

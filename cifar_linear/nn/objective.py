@@ -62,7 +62,7 @@ class Objective:
 
     def squares(self, parameters: Parameters) -> Doubles:
         """The sum of squares that lam multiplies in each run's cost, (R,); not finite if a parameter is not."""
-        sums = [_squares(parameters[name]) for name in self.model.shapes if name in self.model.penalised]
+        sums = [_squares(parameters[name]) for name in self.model.parameter_shapes if name in self.model.penalised]
         total: Doubles = np.sum(sums, axis=0)
         return total
 

@@ -1,0 +1,194 @@
+"""A network: layers one after another, from images to scores.
+
+R networks of the same layers are computed side by side, each with parameters of its own and all on the same images.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from cifar_linear.arrays import Doubles, Floats
+from cifar_linear.nn.layers import He, Layer, Scheme, Shape
+
+_IMAGES_AT_ONCE = 32  # the fastest when measured, for one run and for four, and a few megabytes at a time
+
+
+class Row(NamedTuple):
+    """A line of a network's table.
+
+    Attributes:
+        name: of the layer, "conv1".
+        output_shape: of one image behind it.
+        parameters: how many weights and biases it has.
+        formula: the same as a sum of products, "16x1x5x5+16"; "" without any.
+        receptive_field: rows and columns of the input image that one output can depend on.
+        multiplications: by weights, in the forward pass of one image.
+    """
+
+    name: str
+    output_shape: Shape
+    parameters: int
+    formula: str
+    receptive_field: tuple[int, int]
+    multiplications: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers in order. Holds sizes only; parameters are passed in, by name, with the run axis in front.
+
+    A layer is named after its kind and counted where a network has several of that kind, convolutions always:
+    "conv1", "relu1", "maxpool1", "conv2", "relu2", "maxpool2", "flatten", "linear". Its parameters are "conv1.W" and
+    "conv1.b".
+
+    Attributes:
+        layers: from the images to the scores; the last output is flat, (K,).
+        shape: of an image, (C, H, W).
+        init: how first weights are drawn, for layers that do not say it themselves.
+        penalise: whether the penalty covers the weights, or the biases too ("all").
+
+    Raises:
+        ValueError: a layer does not fit the one before it. Says which, its input shape and what is wrong.
+    """
+
+    layers: tuple[Layer, ...]
+    shape: Shape
+    init: Scheme = field(default_factory=He)
+    penalise: Literal["weights", "all"] = "weights"
+
+    def __post_init__(self) -> None:
+        if not self.parameter_shapes:
+            raise ValueError("the network has no layer with weights: it needs a conv or linear layer")
+        if len(self.shapes[-1]) != 1:
+            raise ValueError(
+                f"the network ends with {self.names[-1]} and images of shape {self.shapes[-1]}, not with scores: "
+                "end with flatten and linear, or with globalaveragepool"
+            )
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Of the layers, in order."""
+        total = Counter(layer.kind for layer in self.layers)
+        so_far = Counter[str]()
+        names = []
+        for kind in (layer.kind for layer in self.layers):
+            so_far[kind] += 1
+            names.append(f"{kind}{so_far[kind]}" if total[kind] > 1 or kind == "conv" else kind)
+        return tuple(names)
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Of one image: before the first layer and behind each."""
+        shapes = [self.shape]
+        for name, layer in zip(self.names, self.layers, strict=True):
+            try:
+                shapes.append(layer.output_shape(shapes[-1]))
+            except ValueError as error:
+                raise ValueError(f"{name} does not fit its input of shape {shapes[-1]}: {error}") from None
+        return tuple(shapes)
+
+    @cached_property
+    def parameter_shapes(self) -> dict[str, Shape]:
+        """Of one run's parameters, without a run axis, by name and in order."""
+        return {
+            f"{name}.{own}": size
+            for name, layer, shape in self._named()
+            for own, size in layer.parameter_shapes(shape).items()
+        }
+
+    @cached_property
+    def penalised(self) -> frozenset[str]:
+        """The names of the parameters that the penalty covers."""
+        return frozenset(name for name in self.parameter_shapes if self.penalise == "all" or name.endswith(".W"))
+
+    def initial(self, rng: np.random.Generator) -> dict[str, Doubles]:
+        """First parameters of one run, float64, without a run axis; drawn layer by layer."""
+        return {
+            f"{name}.{own}": values
+            for name, layer, shape in self._named()
+            for own, values in layer.initial(rng, shape, self.init).items()
+        }
+
+    def scores(self, pixels: Iterable[Floats], parameters: Mapping[str, Floats]) -> Floats:
+        """Scores (n, R, K) of images that come in parts (n_i, C H W); few images are under way at a time."""
+        blocks = [
+            self._scores(part[start : start + _IMAGES_AT_ONCE], parameters)
+            for part in pixels
+            for start in range(0, len(part), _IMAGES_AT_ONCE)
+        ]
+        return np.concatenate(blocks, axis=-1).transpose(2, 0, 1)
+
+    def forward(self, pixels: Floats, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
+        """Scores (n, R, K) of a batch (n, C H W), and the trace for `backward`."""
+        x, traces = self._images_last(pixels), []
+        for name, layer in zip(self.names, self.layers, strict=True):
+            x, trace = layer.forward(x, _of(name, parameters))
+            traces.append(trace)
+        return x.transpose(2, 0, 1), traces
+
+    def backward(self, G: Floats, trace: list[Any], parameters: Mapping[str, Floats]) -> Iterator[dict[str, Floats]]:
+        """Gradients of one run after another, by name, without a run axis.
+
+        Args:
+            G: derivatives of the cost with respect to the scores, (n, R, K). What is to be divided by n, already is.
+            trace: of the `forward` that gave these scores.
+            parameters: the same as there.
+        """
+        gradients: dict[str, Floats] = {}
+        dy = G.transpose(1, 2, 0)
+        for index in reversed(range(self._first_with_weights, len(self.layers))):
+            name, layer = self.names[index], self.layers[index]
+            want_dx = index > self._first_with_weights
+            dx, own = layer.backward(dy, trace[index], _of(name, parameters), want_dx)
+            dy = dy if dx is None else dx
+            gradients |= {f"{name}.{key}": value for key, value in own.items()}
+        for run in range(G.shape[1]):
+            yield {name: gradients[name][run] for name in self.parameter_shapes}
+
+    def table(self) -> list[Row]:
+        """A row for each layer."""
+        rows, reach, step = [], 1, 1
+        for (name, layer, shape), output in zip(self._named(), self.shapes[1:], strict=True):
+            size, stride = layer.window(shape)
+            reach, step = reach + (size - 1) * step, step * stride
+            sizes = layer.parameter_shapes(shape).values()
+            rows.append(
+                Row(
+                    name,
+                    output,
+                    sum(int(np.prod(size)) for size in sizes),
+                    "+".join("x".join(map(str, size)) for size in sizes),
+                    (min(reach, self.shape[1]), min(reach, self.shape[2])),
+                    layer.multiplications(shape),
+                )
+            )
+        return rows
+
+    def _named(self) -> Iterator[tuple[str, Layer, Shape]]:
+        """Each layer with its name and the shape before it."""
+        return zip(self.names, self.layers, self.shapes[:-1], strict=True)
+
+    @cached_property
+    def _first_with_weights(self) -> int:
+        """The layers before it need no gradient."""
+        return next(index for index, (_, layer, shape) in enumerate(self._named()) if layer.parameter_shapes(shape))
+
+    def _scores(self, pixels: Floats, parameters: Mapping[str, Floats]) -> Floats:
+        """Scores of a few images, (R, K, n), without keeping any trace."""
+        x = self._images_last(pixels)
+        for name, layer in zip(self.names, self.layers, strict=True):
+            x = layer.forward(x, _of(name, parameters))[0]
+        return x
+
+    def _images_last(self, pixels: Floats) -> Floats:
+        """A view (1, C, H, W, n) of images in rows, (n, C H W)."""
+        return pixels.T.reshape(1, *self.shape, len(pixels))
+
+
+def _of(name: str, parameters: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The parameters of one layer, by their names in it."""
+    return {key.removeprefix(f"{name}."): value for key, value in parameters.items() if key.startswith(f"{name}.")}
