@@ -20,9 +20,8 @@ _PART = 5000
 class Batches:
     """The mini-batches of any epoch: call it with the epoch's number.
 
-    The last batch holds what is left when ``n_batch`` does not divide the number of images, or is left out with
-    ``drop_last``. The order of an epoch
-    follows from seed and epoch alone.
+    The last batch holds what is left when ``n_batch`` does not divide the number of examples, or is left out with
+    ``drop_last``. The order of an epoch follows from seed and epoch alone.
     """
 
     def __init__(
@@ -38,18 +37,20 @@ class Batches:
     ) -> None:
         if not 1 <= n_batch <= len(split):
             raise ValueError(f"n_batch is {n_batch}; with {len(split)} training images it must be 1 to {len(split)}")
+        if augmentation and split.images.dtype != np.uint8:
+            raise ValueError(f"only uint8 images can be augmented; these are {split.images.dtype}")
         self._split, self._n_batch, self._shuffle, self._seed = split, n_batch, shuffle, seed
         self._augmentation = augmentation
         self.steps = len(split) // n_batch if drop_last else -(-len(split) // n_batch)
-        self._gathered = np.empty((n_batch, split.images.shape[1]), np.uint8)
+        self._gathered = np.empty((n_batch, split.images.shape[1]), split.images.dtype)
         # Room between the rows: with 4096 bytes or a multiple from one to the next, they compete for the same places
         # in the processor's cache.
         self._pixels = np.empty((n_batch, self._gathered.shape[1] + _SPARE), dtype)[:, :-_SPARE]
 
     def __call__(self, epoch: int, first: int = 0) -> Iterator[tuple[Floats, Labels]]:
-        """Yield raw pixels of 0 to 255 as floats (n, d), overwritten by the next batch, and labels (n,).
+        """Yield raw examples as floats (n, d), overwritten by the next batch, and labels (n,).
 
-        Batches before the one numbered ``first`` are left out.
+        Pixels are 0 to 255, features as they are. Batches before the one numbered ``first`` are left out.
         """
         order = self.order(epoch)
         if self._augmentation:
@@ -78,7 +79,7 @@ def parts(split: Split) -> Iterator[Split]:
 
 
 def pixel_chunks(split: Split, dtype: DTypeLike) -> Iterator[Floats]:
-    """All images of a split in order: raw pixels of 0 to 255 as floats (n, d), overwritten by the next chunk."""
+    """All examples of a split in order: raw pixels or features as floats (n, d), overwritten by the next chunk."""
     buffer = np.empty((min(_CHUNK, len(split)), split.images.shape[1]), dtype)
     for start in range(0, len(split), _CHUNK):
         images = split.images[start : start + _CHUNK]

@@ -1,4 +1,4 @@
-"""Splits of images that stay uint8 in memory."""
+"""Splits of examples that stay in memory as they are: pixels uint8, features of any other dtype."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from cifar_linear.arrays import Images, Labels
+from cifar_linear.arrays import Examples, Images, Labels
 
 SplitName = Literal["train", "validation", "test"]
 """The splits by their names in configs and reports."""
@@ -39,9 +39,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Split:
-    """Images (n, d), channel-major rows of 0 to 255, and their labels (n,), integers from 0."""
+    """Examples and their classes.
 
-    images: Images
+    Attributes:
+        images: uint8 pixels of 0 to 255, channel-major rows, or features of any other dtype, (n, d).
+        labels: integers from 0, (n,).
+    """
+
+    images: Examples
     labels: Labels
 
     def __len__(self) -> int:
