@@ -187,13 +187,15 @@ def test_a_stopped_download_leaves_nothing_half(files, tmp_path, number):
     """Of a killed one the staging folder is left, which the next call removes."""
     with serving(files) as server:
         command = [sys.executable, "-m", "cifar_linear", "data", "download", "mnist", "--data-dir", tmp_path / "data"]
-        process = subprocess.Popen(
-            [*command, "--mirror", server.address("stalling")], stderr=subprocess.PIPE, text=True
-        )
-        while not server.asked:
-            time.sleep(0.01)
-        process.send_signal(number)
-        _, stderr = process.communicate(timeout=20)
+        command += ["--mirror", server.address("stalling")]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            while not server.asked:
+                time.sleep(0.01)
+            process.send_signal(number)
+            try:
+                _, stderr = process.communicate(timeout=20)
+            finally:
+                process.kill()
         assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), stderr
         assert "Traceback" not in stderr
         left = content_of(tmp_path / "data")

@@ -93,6 +93,21 @@ def test_interrupted_run_keeps_what_it_has(small_config, runs_dir, number, exit_
     assert np.mean((X @ model.W.T + model.b).argmax(axis=1) == split.labels) == rows[-1]["validation_accuracy"]
 
 
+def test_signals_that_the_caller_has_ignored_stay_ignored(small_config, runs_dir):
+    """As nohup does with SIGHUP, and a shell with the SIGINT of a job in the background; SIGTERM ends the run."""
+    command = [sys.executable, "-m", "cifar_linear", "train", "--config", small_config, "--runs-dir", runs_dir]
+    ignoring = ["sh", "-c", 'trap "" INT HUP; exec "$0" "$@"', *command, "--set", "epochs=100000"]
+    with subprocess.Popen(ignoring, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("epoch  50/"):
+                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGHUP)
+            elif line.startswith("epoch 500/"):
+                process.send_signal(signal.SIGTERM)
+    assert process.returncode == 143
+    assert only_run(runs_dir).read_record().epoch >= 500
+
+
 def test_a_run_whose_folder_is_removed_ends(make_config, tmp_path):
     """And nothing half comes to be where it was."""
     config, folder = make_config(epochs=50), RunFolder.create(tmp_path, "run")

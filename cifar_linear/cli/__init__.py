@@ -25,7 +25,7 @@ from cifar_linear.cli.sweep import sweep
 from cifar_linear.cli.train import train
 from cifar_linear.cli.verify import verify
 from cifar_linear.errors import CifarLinearError
-from cifar_linear.signals import ENDING, Interrupted, terminate
+from cifar_linear.signals import ENDING, Interrupted, handled, terminate
 
 
 class _Commands(click.Group):
@@ -65,8 +65,9 @@ for _command in (train, sweep, report, runs, evaluate, predict, verify, gradchec
 
 def main() -> None:
     """Run the command line in this process."""
-    for number in ENDING:
-        signal.signal(number, terminate)
+    for number in handled():
+        if number in ENDING:
+            signal.signal(number, terminate)
     try:
         sys.exit(cli())
     finally:
