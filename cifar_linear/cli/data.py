@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option, split_option
+from cifar_linear.cli.printing import printable
 
 if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
@@ -115,7 +116,7 @@ def _report(dataset: str, folder: Path) -> bool:
 
     batches = verified(dataset, folder)
     for batch in batches:
-        click.echo(f"{batch.name:14}{batch.state}{batch.remark and f': {batch.remark}'}")
+        click.echo(printable(f"{batch.name:14}{batch.state}{batch.remark and f': {batch.remark}'}"))
     count, total = Counter(batch.state for batch in batches), len(batches)
     readable, published = total - count["damaged"], count["as published"]
     click.echo(f"{dataset} in {folder}: {readable} of {total} batches readable, {published} as published")

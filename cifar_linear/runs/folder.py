@@ -165,7 +165,9 @@ class RunFolder:
         class_names, image_shape = arrays.pop("class_names"), arrays.pop("image_shape")
         if class_names.dtype.kind != "U" or image_shape.dtype.kind != "i":
             raise RunError(f"{self.path / name}: damaged: class names must be text, the image's shape integers")
-        model = StoredModel(**arrays, class_names=tuple(class_names.flat), image_shape=tuple(image_shape.flat))
+        model = StoredModel(
+            **arrays, class_names=tuple(class_names.flat), image_shape=tuple(image_shape.ravel().tolist())
+        )
         if problem := model.problem():
             raise RunError(f"{self.path / name}: damaged: {problem}")
         return model
