@@ -1,4 +1,4 @@
-"""Archives brought by hand, honest and hostile ones, and data that is there."""
+"""Importing archives, honest and hostile ones, and checking data that is installed."""
 
 import gzip
 import json
@@ -166,7 +166,19 @@ def test_a_file_that_is_no_archive_is_told(run, files, small_config):
     assert "neither the content nor the name of one of cifar-10-python.tar.gz, " in result.stderr
 
 
-def test_missing_data_names_the_command_that_brings_it(run, tmp_path):
+def test_the_command_for_missing_or_damaged_data_can_be_run_as_it_stands(run, files, tmp_path):
+    """Also for a folder with a blank in its name."""
+    folder = tmp_path / "my data"
+    for dataset in ("cifar10", "mnist"):
+        missing = run("data", "verify", dataset, "--data-dir", folder)
+        assert f"cifar-linear data download {dataset} --data-dir '{folder}'. " in missing.stderr
+    (folder / "cifar-10-batches-py").mkdir(parents=True)
+    (folder / "cifar-10-batches-py" / "test_batch").touch()
+    damaged = run("data", "verify", "--data-dir", folder)
+    assert damaged.stderr.endswith(f"cifar-linear data download cifar10 --data-dir '{folder}'\n")
+
+
+def test_missing_data_names_the_command_that_installs_it(run, tmp_path):
     for dataset, config in (("cifar10", "required/lambda-0_eta-0.1"), ("mnist", "mnist/softmax")):
         result = run(
             "train", "--config", f"configs/{config}.yaml", "--data-dir", tmp_path, "--runs-dir", tmp_path / "r"

@@ -149,7 +149,7 @@ def test_broken_picture_is_an_error_line_and_the_others_are_predicted(run, one, 
     assert lines[-1] == "error: 4 of 6 pictures could not be read"
 
 
-def test_picture_of_another_size_and_mode_is_brought_into_form(tmp_path):
+def test_picture_of_another_size_and_mode_becomes_an_image_of_the_data_set(tmp_path):
     """Grey with transparency, twice as large: the same picture in three equal channels, rows from the top."""
     column = np.linspace(0, 255, 64).astype(np.uint8)
     Image.fromarray(np.repeat(column[:, None], 64, 1)).convert("LA").save(tmp_path / "grey.png")

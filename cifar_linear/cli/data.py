@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,7 +124,7 @@ def _report(dataset: str, folder: Path) -> bool:
     if readable < total:
         raise DataError(
             f"{folder}: {total - readable} of {total} batches of {dataset} are damaged or missing; "
-            f"to replace them: cifar-linear data download {dataset} --data-dir {folder}"
+            f"to replace them: cifar-linear data download {dataset} --data-dir {shlex.quote(str(folder))}"
         )
     return published == total
 

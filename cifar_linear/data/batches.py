@@ -1,4 +1,4 @@
-"""From a split to the arrays that the numerics see, batch by batch, in buffers that are used again."""
+"""Mini-batches and chunks of a split as arrays of floats, in buffers that are reused."""
 
 from collections.abc import Iterator
 
@@ -11,10 +11,10 @@ from cifar_linear.data.dataset import Split
 from cifar_linear.randomness import Purpose, rng_for
 
 _CHUNK = 500
-"""Images that are multiplied at once: few enough for their pixels to stay in the processor's cache."""
+"""Examples in a matrix product: few enough for their pixels to stay in the processor's cache."""
 _SPARE = 16
 _PART = 5000
-"""Images whose scores are evaluated at once: many, for less to do between the operations on arrays."""
+"""Examples that are evaluated at once: many, so that little time is spent between the operations on arrays."""
 
 
 class Batches:
@@ -43,8 +43,8 @@ class Batches:
         self._augmentation = augmentation
         self.steps = len(split) // n_batch if drop_last else -(-len(split) // n_batch)
         self._gathered = np.empty((n_batch, split.images.shape[1]), split.images.dtype)
-        # Room between the rows: with 4096 bytes or a multiple from one to the next, they compete for the same places
-        # in the processor's cache.
+        # A gap between the rows: at distances of 4096 bytes or a multiple, they compete for the same places in the
+        # processor's cache.
         self._pixels = np.empty((n_batch, self._gathered.shape[1] + _SPARE), dtype)[:, :-_SPARE]
 
     def __call__(self, epoch: int, first: int = 0) -> Iterator[tuple[Floats, Labels]]:
@@ -66,14 +66,14 @@ class Batches:
             yield pixels, self._split.labels[rows]
 
     def order(self, epoch: int) -> Labels:
-        """The image indices of an epoch in the order in which they are met, (n,)."""
+        """The indices of all examples in the order of an epoch, (n,)."""
         if not self._shuffle:
             return np.arange(len(self._split))
         return rng_for(self._seed, Purpose.ORDER, epoch).permutation(len(self._split))
 
 
 def parts(split: Split) -> Iterator[Split]:
-    """A split cut into pieces of some thousand images."""
+    """A split in pieces of some thousand examples."""
     for start in range(0, len(split), _PART):
         yield Split(split.images[start : start + _PART], split.labels[start : start + _PART])
 

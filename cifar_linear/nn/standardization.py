@@ -82,7 +82,7 @@ class Standardization:
         return V, b - V @ shift
 
     def unfold_gradient(self, grad_V: Floats, grad_c: Floats) -> None:
-        """Make of the gradients with respect to V (K, d) and c (K,) of `fold` that with respect to W, in their place.
+        """Turn the gradients with respect to V (K, d) and c (K,) of `fold` into that with respect to W, in place.
 
         By the chain rule dW = (dV - dc shift^T) * scale; db is dc itself.
         """
