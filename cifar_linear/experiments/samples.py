@@ -82,5 +82,5 @@ def _changes(flipped: Bools, moved: Integers) -> list[str]:
         words = ["flipped"] if flip else []
         words += [f"{'↓' if down > 0 else '↑'}{abs(down)}"] if down else []
         words += [f"{'→' if right > 0 else '←'}{abs(right)}"] if right else []
-        captions.append(" ".join(words) or "as it was")
+        captions.append(" ".join(words) or "unchanged")
     return captions
