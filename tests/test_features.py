@@ -9,7 +9,7 @@ from cifar_linear.data.dataset import Dataset, Split
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_classifier_learns_features_of_any_scale(make_config, dtype):
-    """Three classes that lie apart, of negative and of small numbers: nothing is rounded to whole numbers or cut off."""
+    """Classes that lie apart, in negative numbers and small steps: nothing is rounded to whole numbers or cut off."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 300)
     features = (0.01 * (rng.normal(0, 3, (3, 8))[labels] + rng.normal(0, 1, (300, 8))) - 5).astype(dtype)

@@ -70,7 +70,8 @@ def check_gradients(config: Config, dataset: Dataset, gradients: Gradients = Obj
     for (name, loss), (lam, bias), images, few in product(LOSSES.items(), _PENALTIES, (1, 20), (True, False)):
         W, b = draw_weights(config.model_copy(update={"loss": name}), dataset)
         dimensions = FEW_DIMENSIONS if few else W.shape[1]
-        seen = Standardization(standardization.mean[:dimensions], standardization.std[:dimensions])
+        mean, std = standardization.mean[:dimensions], standardization.std[:dimensions]
+        seen = Standardization(mean, std, standardization.unit)
         point = _Point(
             pixels=dataset.train.images[:images, :dimensions].astype(np.float64),
             # A single score tells the first class from all others.
