@@ -39,7 +39,7 @@ _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mni
 @click.option("--quiet", is_flag=True, help="No progress, only the result.")
 @debug_option
 def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quiet: bool) -> None:
-    """Download a data set, CIFAR-10 or MNIST, from the first of several mirrors that has it."""
+    """Download CIFAR-10 or MNIST from the first mirror that has it."""
     from cifar_linear.cli.progress import Progress
     from cifar_linear.data.download import DownloadListener, fetch
     from cifar_linear.data.install import install_dataset
@@ -81,7 +81,9 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
 def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool) -> None:
     """Install a data set from archives that you already have.
 
-    FILES is cifar-10-python.tar.gz, or the four archives of MNIST.
+    FILES is cifar-10-python.tar.gz, or the four archives of MNIST. Published archives are known by their SHA-256 sums,
+    whatever they are called. Archives that were packed again have other sums: with --unpublished they are read, and
+    their files compared with the published ones.
     """
     from cifar_linear.data.install import install_dataset, recognize_archives
     from cifar_linear.data.sources import default_folder
@@ -98,9 +100,10 @@ def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool) -
 @click.option("--strict", is_flag=True, help="Exit with code 5 unless every batch is as published.")
 @debug_option
 def verify(dataset: str, data_dir: Path | None, strict: bool) -> None:
-    """Read every batch of a data set and compare it, byte for byte, with the published one.
+    """Compare a data set with the published one.
 
-    Batches with other bytes are good data as long as they can be read; damaged or missing ones end in exit code 3.
+    Every batch is read and compared byte for byte. Batches with other bytes are good data as long as they can be read;
+    damaged or missing ones end in exit code 3.
     """
     from cifar_linear.data.sources import default_folder
     from cifar_linear.errors import CheckError
@@ -157,7 +160,10 @@ def show(
     augment: bool,
     output: Path,
 ) -> None:
-    """Draw images of a split with their classes: those of a config or, without one, generated ones."""
+    """Draw images of a split with their classes.
+
+    They are the images of a config or, without one, generated ones.
+    """
     from cifar_linear.config.reading import config_or_default
     from cifar_linear.errors import ConfigError
     from cifar_linear.experiments.assembly import load_dataset

@@ -114,7 +114,7 @@ def _recognized(path: Path, unpublished: bool) -> tuple[str, Archive]:
                 return dataset, archive
             raise DataError(
                 f"{path}: its SHA-256 sum is not that of the published {archive.name}, so it is not unpacked: get the "
-                f"archive again with cifar-linear data download {dataset}, or accept other content with --unpublished"
+                f"archive again with cifar-linear data download {dataset}, or unpack it all the same with --unpublished"
             )
     names = ", ".join(archive.name for _, archive in published)
     raise DataError(f"{path}: neither the content nor the name of one of {names}")
