@@ -15,3 +15,6 @@ Images = NDArray[np.uint8]
 Labels = NDArray[np.intp]
 Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+Examples = NDArray[Any]
+"""Rows (n, d) that are pixels of 0 to 255 if they are uint8, else features, taken as they are."""

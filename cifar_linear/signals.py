@@ -9,6 +9,14 @@ ENDING = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
 """Signals that ask a process to end, besides Ctrl-C."""
 
 
+def handled() -> tuple[int, ...]:
+    """The signals that stop this process: Ctrl-C and `ENDING`, but for those that its caller ignores.
+
+    nohup ignores SIGHUP for what it starts, and a shell SIGINT for jobs in the background of a script.
+    """
+    return tuple(number for number in (signal.SIGINT, *ENDING) if signal.getsignal(number) is not signal.SIG_IGN)
+
+
 class Interrupted(KeyboardInterrupt):
     """A signal asked to stop; the exit code follows from its number."""
 
@@ -33,7 +41,7 @@ class SafeStop:
         self._stopping = False
 
     def __enter__(self) -> SafeStop:
-        self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, *ENDING)}
+        self._before = {number: signal.signal(number, self._handle) for number in handled()}
         return self
 
     def __exit__(

@@ -1,5 +1,6 @@
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,15 @@ from cifar_linear.runs.folder import RunFolder
 settings.register_profile("suite", derandomize=True, database=None, deadline=None)
 settings.register_profile("campaign", max_examples=20_000, database=None, deadline=None)
 settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_as_in_a_terminal():
+    """Processes that tests start heed SIGINT and SIGHUP, even if the suite runs in the background or under nohup."""
+    for name in ("SIGINT", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

@@ -87,7 +87,19 @@ def tars():
         made.size, made.type = size, kind
         return made.tobuf(tarfile.USTAR_FORMAT)
 
+    batch = "cifar-10-batches-py/data_batch_1"
+    negative = bytearray(entry(batch))
+    negative[124:136] = (-512).to_bytes(12, "big", signed=True)
+    negative[148:156] = b"%06o\0 " % tarfile.calc_chksums(bytes(negative))[0]
     return {
+        "digits for a header": entry("x", 2 * MiB, tarfile.XHDTYPE) + b"1" * 2 * MiB + entry(batch),
+        "negative size": bytes(negative) * 300_000,
+        "sparse": entry(batch, 0, tarfile.GNUTYPE_SPARSE) + bytes(100 * MiB),
+        "sparse map": entry("x", 100, tarfile.XHDTYPE)
+        + b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n".ljust(512, b"\0")
+        + entry(batch, 100 * MiB)
+        + b"999999999\n" * (10 * MiB),
+        "endless zeros": bytes(200 * MiB),
         "surplus member": entry("bomb", 5 * 10**9) + bytes(200 * MiB),
         "extended header": entry("x", 20 * MiB, tarfile.XHDTYPE) + b"20 comment=abcdefgh\n" * MiB,
         "long name": entry("x", 20 * MiB, tarfile.GNUTYPE_LONGNAME) + bytes(20 * MiB),
@@ -138,11 +150,11 @@ def yamls(trace):
     }
 
 
-def png(width, height, pixels):
+def png(width, height, pixels, bits=8, colour=2):
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
 
 

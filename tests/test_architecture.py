@@ -24,7 +24,6 @@ ONLY_IN = {
     "matplotlib.axes": "figures/",
     "pickle": "data/safe_pickle.py",
     "scipy": "data/cifar10.py",
-    "pooch": "data/download.py",
     "requests": "data/download.py",
     "subprocess": "runs/provenance.py",
 }

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cifar_linear.config.models import BatchName, Cifar10Data
 from cifar_linear.data import cifar10, synthetic
+from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches, parts, pixel_chunks
 from cifar_linear.data.dataset import Source, Split, first_images, hold_out, join_batches, only_classes
 
@@ -142,3 +143,20 @@ def test_a_partial_last_batch_can_be_left_out_and_first_batches_passed_over():
     assert (whole.steps, cut.steps) == (5, 4)
     assert met(cut, 2) == met(whole, 2)[:4]
     assert met(lambda epoch: whole(epoch, 3), 2) == met(whole, 2)[3:]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+def test_features_of_any_dtype_reach_the_batches_with_their_values(dtype):
+    """Negative numbers and fractions, which do not fit into a pixel."""
+    features = (100 * np.random.default_rng(0).normal(0, 1, (23, 4))).astype(dtype)
+    split = Split(features, np.arange(23))
+    for pixels, labels in Batches(split, n_batch=5, shuffle=True, seed=1, dtype=np.float64)(1):
+        np.testing.assert_array_equal(pixels, features[labels])
+    np.testing.assert_array_equal(np.concatenate(list(pixel_chunks(split, np.float64))), features)
+
+
+def test_only_pixels_are_augmented():
+    augmentation = Augmentation((1, 2, 2), flip=0.5, shift=0, seed=1)
+    split = Split(np.zeros((10, 4), np.float32), np.zeros(10, np.intp))
+    with pytest.raises(ValueError, match="only uint8 images can be augmented; these are float32"):
+        Batches(split, n_batch=5, shuffle=True, seed=1, dtype=np.float32, augmentation=augmentation)

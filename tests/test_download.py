@@ -28,19 +28,22 @@ def test_downloaded_data_is_complete_and_published(run, fetch, tmp_path, dataset
     assert result.exit_code == 0, result.stderr
     batches = install.verify(dataset, tmp_path / "data")
     assert {batch.state for batch in batches} == {"as published"}
-    assert [line.split()[0] for line in result.stdout.splitlines()[:-1]] == [batch.name for batch in batches]
-    assert result.stdout.splitlines()[-1] == f"{dataset} is complete in {tmp_path / 'data'}"
-    assert run("data", "verify", dataset, "--data-dir", tmp_path / "data").stdout == result.stdout
+    *lines, summary = result.stdout.splitlines()
+    assert lines == [f"{batch.name:14}as published" for batch in batches]
+    n = len(batches)
+    assert summary == f"{dataset} in {tmp_path / 'data'}: {n} of {n} batches readable, {n} as published"
+    verified = run("data", "verify", dataset, "--data-dir", tmp_path / "data", "--strict")
+    assert (verified.exit_code, verified.stdout) == (0, result.stdout)
 
 
 @pytest.mark.parametrize(
     ("way", "requests_made", "reason"),
     [
         ("missing", 1, "answers 404 Not Found"),
-        ("cut", 3, "broke off"),
+        ("cut", 3, "the connection broke"),
         ("other", 1, "its SHA-256 sum is not the published one"),
         ("endless", 1, "bytes published"),
-        ("stalling", 3, "not a byte for"),
+        ("stalling", 3, "no data for"),
         ("trickling", 1, "too slow"),
     ],
 )
@@ -78,7 +81,7 @@ def test_mirrors_come_from_the_environment_too(run, mirrors, tmp_path, monkeypat
 def test_what_cannot_be_had_leaves_nothing_and_says_what_to_do(fetch, tmp_path, ways):
     result = fetch(*ways)
     assert result.exit_code == 3
-    reasons = result.stderr.partition(f"error: {TAR} could not be had:\n")[2].splitlines()
+    reasons = result.stderr.partition(f"error: {TAR} could not be downloaded:\n")[2].splitlines()
     assert [reason.split("/")[3] for reason in reasons[:-1]] == list(ways)
     assert "cifar-linear data import FILES" in result.stderr
     assert content_of(tmp_path / "data") == []
@@ -102,7 +105,7 @@ def test_data_that_is_there_is_left_alone(fetch, mirrors):
     fetch("good")
     result = fetch("good")
     assert result.exit_code == 0
-    assert "cifar10 is there already, complete and readable: nothing is changed" in result.stderr
+    assert "cifar10 is already installed and readable: nothing changed" in result.stderr
     assert mirrors.asked == ["good"]
 
 
@@ -114,7 +117,8 @@ def test_damaged_and_missing_batches_are_replaced(run, fetch, tmp_path):
     (folder / "notes.txt").write_text("mine")
     told = run("data", "verify", "--data-dir", tmp_path / "data")
     assert told.exit_code == 3
-    assert "2 of 6 batches of cifar10 cannot be used" in told.stderr
+    assert "2 of 6 batches of cifar10 are damaged or missing" in told.stderr
+    assert told.stdout.splitlines()[-1].endswith("4 of 6 batches readable, 4 as published")
     assert fetch("good").exit_code == 0
     assert content_of(tmp_path / "data") == sorted([*BATCHES, "cifar-10-batches-py/notes.txt"])
 
@@ -167,35 +171,37 @@ def test_two_downloads_at_once_do_not_spoil_each_other(files, tmp_path):
             def get(archive, folder, listener=listener):
                 return download.fetch(archive, [server.address("good")], folder, listener)
 
-            thread = threading.Thread(target=install.bring, args=("cifar10", tmp_path, get, told.append))
+            thread = threading.Thread(target=install.install_dataset, args=("cifar10", tmp_path, get, told.append))
             thread.start()
             threads.append(thread)
         for thread in threads:
             thread.join(timeout=30)
         assert server.asked == ["good"]
-    assert f"{tmp_path}: another process brings data; waiting for it to end" in told
-    assert any(text.startswith("cifar10 is there already") for text in told)
+    assert f"{tmp_path}: another process is installing data; waiting for it to finish" in told
+    assert any(text.startswith("cifar10 is already installed") for text in told)
     assert content_of(tmp_path) == BATCHES
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_download_leaves_nothing_half(files, tmp_path, number):
-    """Of a killed one the folder of what was arriving is left, which the next call clears away."""
+    """Of a killed one the staging folder is left, which the next call removes."""
     with serving(files) as server:
         command = [sys.executable, "-m", "cifar_linear", "data", "download", "mnist", "--data-dir", tmp_path / "data"]
-        process = subprocess.Popen(
-            [*command, "--mirror", server.address("stalling")], stderr=subprocess.PIPE, text=True
-        )
-        while not server.asked:
-            time.sleep(0.01)
-        process.send_signal(number)
-        _, stderr = process.communicate(timeout=20)
+        command += ["--mirror", server.address("stalling")]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            while not server.asked:
+                time.sleep(0.01)
+            process.send_signal(number)
+            try:
+                _, stderr = process.communicate(timeout=20)
+            finally:
+                process.kill()
         assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), stderr
         assert "Traceback" not in stderr
         left = content_of(tmp_path / "data")
-        assert all(path.startswith(".arriving/") for path in left) if number == signal.SIGKILL else left == []
+        assert all(path.startswith(".staging/") for path in left) if number == signal.SIGKILL else left == []
         listener = download.DownloadListener(lambda _: None, lambda *_: None)
-        install.bring(
+        install.install_dataset(
             "mnist",
             tmp_path / "data",
             lambda archive, folder: download.fetch(archive, [server.address("good")], folder, listener),
@@ -205,10 +211,10 @@ def test_a_stopped_download_leaves_nothing_half(files, tmp_path, number):
 
 
 def test_a_full_disk_is_named(fetch, tmp_path, monkeypatch):
-    def full(*_arguments, **_options):
+    def full(*_arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(download.pooch, "retrieve", full)
+    monkeypatch.setattr("pathlib.Path.open", full)
     result = fetch("good")
     assert result.exit_code == 1
     assert "No space left on device; choose another --data-dir" in result.stderr

@@ -1,4 +1,4 @@
-"""Archives brought by hand, honest and hostile ones, and data that is there."""
+"""Importing archives, honest and hostile ones, and checking data that is installed."""
 
 import gzip
 import json
@@ -16,8 +16,7 @@ from cifar_linear.errors import DataError
 BATCHES = sorted(f"cifar-10-batches-py/{name}" for name in cifar10.BATCHES)
 
 
-def test_archives_brought_by_hand(run, files, tmp_path):
-    """Known by their content, whatever they are called."""
+def test_archives_are_known_by_their_content_whatever_they_are_called(run, files, tmp_path):
     (tmp_path / "renamed.bin").write_bytes(files[TAR])
     result = run("data", "import", tmp_path / "renamed.bin", "--data-dir", tmp_path / "data")
     assert result.exit_code == 0, result.stderr
@@ -29,7 +28,7 @@ def test_archives_brought_by_hand(run, files, tmp_path):
     assert f"mnist is not complete without {four[3]}: name all its files at once" in result.stderr
     result = run("data", "import", *(tmp_path / name for name in four), "--data-dir", tmp_path / "data")
     assert result.exit_code == 0, result.stderr
-    assert result.stdout.endswith(f"mnist is complete in {tmp_path / 'data'}\n")
+    assert result.stdout.endswith(f"mnist in {tmp_path / 'data'}: 2 of 2 batches readable, 2 as published\n")
 
 
 def test_packed_anew_is_as_published_if_the_files_are(run, tmp_path, monkeypatch):
@@ -37,22 +36,50 @@ def test_packed_anew_is_as_published_if_the_files_are(run, tmp_path, monkeypatch
     publish(monkeypatch, np.random.default_rng(1))
     (tmp_path / TAR).write_bytes(tar_of(contents, prefix="./cifar-10-batches-py/"))
     assert (tmp_path / TAR).read_bytes() != tar
-    result = run("data", "import", tmp_path / TAR, "--data-dir", tmp_path / "data")
+    result = run("data", "import", tmp_path / TAR, "--data-dir", tmp_path / "data", "--unpublished")
     assert result.exit_code == 0, result.stderr
-    assert result.stdout.count("as published") == 6
+    assert result.stdout.endswith(": 6 of 6 batches readable, 6 as published\n")
 
 
 def test_other_images_are_taken_only_if_asked_for(run, files, tmp_path):
+    """And told from the published ones."""
     contents, _ = small_cifar10(np.random.default_rng(2))
     (tmp_path / TAR).write_bytes(tar_of(contents))
     arguments = ("data", "import", tmp_path / TAR, "--data-dir", tmp_path / "data")
     result = run(*arguments)
     assert result.exit_code == 3
-    assert "its content is not the published one; --unpublished takes it nonetheless" in result.stderr
+    assert f"its SHA-256 sum is not that of the published {TAR}, so it is not unpacked" in result.stderr
     assert content_of(tmp_path / "data") == []
     result = run(*arguments, "--unpublished")
     assert result.exit_code == 0
-    assert result.stdout.count("readable") == 6
+    *lines, summary = result.stdout.splitlines()
+    assert [line[14:] for line in lines] == ["readable: its bytes differ from the published file"] * 6
+    assert summary == f"cifar10 in {tmp_path / 'data'}: 6 of 6 batches readable, 0 as published"
+    verified = run("data", "verify", "--data-dir", tmp_path / "data")
+    assert (verified.exit_code, verified.stdout) == (0, result.stdout)
+    strict = run("data", "verify", "--data-dir", tmp_path / "data", "--strict")
+    assert (strict.exit_code, strict.stdout) == (5, result.stdout)
+    assert strict.stderr == f"error: {tmp_path / 'data'}: not every batch of cifar10 is as published\n"
+
+
+@pytest.mark.parametrize("name", [TAR, "train-labels-idx1-ubyte.gz"])
+def test_an_archive_with_another_sum_is_refused_before_it_is_unpacked(run, files, tmp_path, monkeypatch, name):
+    def unpacked(*_):
+        raise AssertionError("it was unpacked")
+
+    monkeypatch.setattr("gzip.open", unpacked)
+    monkeypatch.setattr("tarfile.open", unpacked)
+    (tmp_path / name).write_bytes(files[name][:-1] + b"x")
+    result = run("data", "import", tmp_path / name, "--data-dir", tmp_path / "data")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.startswith(f"error: {tmp_path / name}: its SHA-256 sum is not that of the published {name}, ")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_device_is_no_archive(run, files):
+    """It would be read for ever."""
+    result = run("data", "import", "/dev/zero")
+    assert (result.exit_code, result.stderr) == (3, "error: /dev/zero: not a file\n")
 
 
 def link(name, target, kind=tarfile.SYMTYPE):
@@ -74,7 +101,7 @@ def test_surplus_members_are_passed_over(run, tmp_path, monkeypatch):
     }
     (tmp_path / TAR).write_bytes(tar_of({**hostile, **contents}))
     before = content_of(tmp_path)
-    result = run("data", "import", tmp_path / TAR, "--data-dir", tmp_path / "a" / "b")
+    result = run("data", "import", tmp_path / TAR, "--data-dir", tmp_path / "a" / "b", "--unpublished")
     assert result.exit_code == 0, result.stderr
     assert content_of(tmp_path) == sorted([*before, *(f"a/b/{batch}" for batch in BATCHES)])
 
@@ -82,13 +109,13 @@ def test_surplus_members_are_passed_over(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"test_batch": link("cifar-10-batches-py/test_batch", "/etc/passwd")}, "is a link, a device or the like"),
+        ({"test_batch": link("cifar-10-batches-py/test_batch", "/etc/passwd")}, "is not a regular file"),
         (
             {"test_batch": link("cifar-10-batches-py/test_batch", "cifar-10-batches-py/data_batch_1", tarfile.LNKTYPE)},
-            "is a link, a device or the like",
+            "is not a regular file",
         ),
-        ({"test_batch": link("cifar-10-batches-py/test_batch", "", tarfile.FIFOTYPE)}, "is a link, a device"),
-        ({"test_batch": bytes(100_000)}, "more than the"),
+        ({"test_batch": link("cifar-10-batches-py/test_batch", "", tarfile.FIFOTYPE)}, "is not a regular file"),
+        ({"test_batch": bytes(100_000)}, "has 100000 bytes, the published file "),
         ({"../cifar-10-batches-py/data_batch_1": b""}, None),
         ({"bomb": bytes(10_000_000)}, "it unpacks to more than"),
         ({"test_batch": b"no pickle"}, "test_batch in the archive cannot be used"),
@@ -112,7 +139,7 @@ def test_a_member_twice_is_refused(tmp_path):
     two = tar_of({"data_batch_1": b"good", "./data_batch_1": b"evil"})
     archive = archive_of(TAR, two, {"cifar-10-batches-py/data_batch_1": b"good"})
     (tmp_path / TAR).write_bytes(two)
-    with pytest.raises(DataError, match="is in it twice; refused"):
+    with pytest.raises(DataError, match="contains cifar-10-batches-py/data_batch_1 twice; refused"):
         list(members_of(tmp_path / TAR, archive))
 
 
@@ -136,10 +163,22 @@ def test_a_gzip_bomb_is_not_unpacked(files, tmp_path):
 def test_a_file_that_is_no_archive_is_told(run, files, small_config):
     result = run("data", "import", small_config)
     assert result.exit_code == 3
-    assert "neither by its content nor by its name one of cifar-10-python.tar.gz, " in result.stderr
+    assert "neither the content nor the name of one of cifar-10-python.tar.gz, " in result.stderr
 
 
-def test_missing_data_names_the_command_that_brings_it(run, tmp_path):
+def test_the_command_for_missing_or_damaged_data_can_be_run_as_it_stands(run, files, tmp_path):
+    """Also for a folder with a blank in its name."""
+    folder = tmp_path / "my data"
+    for dataset in ("cifar10", "mnist"):
+        missing = run("data", "verify", dataset, "--data-dir", folder)
+        assert f"cifar-linear data download {dataset} --data-dir '{folder}'. " in missing.stderr
+    (folder / "cifar-10-batches-py").mkdir(parents=True)
+    (folder / "cifar-10-batches-py" / "test_batch").touch()
+    damaged = run("data", "verify", "--data-dir", folder)
+    assert damaged.stderr.endswith(f"cifar-linear data download cifar10 --data-dir '{folder}'\n")
+
+
+def test_missing_data_names_the_command_that_installs_it(run, tmp_path):
     for dataset, config in (("cifar10", "required/lambda-0_eta-0.1"), ("mnist", "mnist/softmax")):
         result = run(
             "train", "--config", f"configs/{config}.yaml", "--data-dir", tmp_path, "--runs-dir", tmp_path / "r"

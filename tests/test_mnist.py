@@ -69,7 +69,7 @@ GOOD = idx(np.zeros((10_000, 28, 28), np.uint8))
 def test_a_file_that_is_not_the_published_one_is_told(tmp_path, content, message):
     path = tmp_path / "t10k-images-idx3-ubyte"
     path.write_bytes(content)
-    with pytest.raises(DataError, match="get the publisher's file again") as caught:
+    with pytest.raises(DataError, match="get the published file again") as caught:
         mnist.source(tmp_path).read("t10k")
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)

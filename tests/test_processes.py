@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import faults
 import numpy as np
@@ -26,16 +27,25 @@ def wait_for(happened):
         time.sleep(0.01)
 
 
-def start(config, runs_dir, *arguments):
-    """A training in a process of its own that would take minutes."""
-    command = [sys.executable, "-m", "cifar_linear", "train", "--config", config, "--runs-dir", runs_dir]
-    long = [*command, "--set", "epochs=100000", *arguments]
-    return subprocess.Popen(long, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def start(small_config, runs_dir):
+    """Start a training of several minutes in a process of its own, which a test that fails does not leave behind."""
+    command = [sys.executable, "-m", "cifar_linear", "train", "--config", small_config, "--runs-dir", runs_dir]
+    with ExitStack() as processes:
+
+        def begin(*arguments, launcher=()):
+            words = [*launcher, *command, "--set", "epochs=100000", *arguments]
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            processes.enter_context(process)
+            processes.callback(process.kill)
+            return process
+
+        yield begin
 
 
 @pytest.mark.parametrize("pause", [0, 0.001, 0.02])
-def test_second_signal_does_not_spoil_what_the_first_is_saving(small_config, runs_dir, pause):
-    process = start(small_config, runs_dir, "--quiet")
+def test_second_signal_does_not_spoil_what_the_first_is_saving(start, runs_dir, pause):
+    process = start("--quiet")
     wait_for(lambda: list(runs_dir.glob("*/model.npz")))
     process.send_signal(signal.SIGINT)
     time.sleep(pause)
@@ -51,9 +61,9 @@ def test_second_signal_does_not_spoil_what_the_first_is_saving(small_config, run
     assert not list(folder.path.glob(".*.new"))
 
 
-def test_signal_as_soon_as_the_folder_is_there_leaves_a_whole_folder(small_config, runs_dir):
+def test_signal_as_soon_as_the_folder_is_there_leaves_a_whole_folder(start, runs_dir):
     """Or, if it came a moment earlier, none at all."""
-    process = start(small_config, runs_dir, "--quiet")
+    process = start("--quiet")
     wait_for(lambda: runs_dir.exists() and list(runs_dir.iterdir()))
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
@@ -73,9 +83,9 @@ def test_training_goes_on_when_nobody_listens_to_its_talk(small_config, runs_dir
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted_run_keeps_what_it_has(small_config, runs_dir, number, exit_code):
+def test_interrupted_run_keeps_what_it_has(start, small_config, runs_dir, number, exit_code):
     """Sent while a real process trains: exit code, status, and figures that belong to the stored weights."""
-    process = start(small_config, runs_dir)
+    process = start()
     for line in process.stderr:
         if line.startswith("epoch  50/"):
             break
@@ -93,6 +103,19 @@ def test_interrupted_run_keeps_what_it_has(small_config, runs_dir, number, exit_
     assert np.mean((X @ model.W.T + model.b).argmax(axis=1) == split.labels) == rows[-1]["validation_accuracy"]
 
 
+def test_signals_that_the_caller_has_ignored_stay_ignored(start, runs_dir):
+    """As nohup does with SIGHUP, and a shell with the SIGINT of a job in the background; SIGTERM ends the run."""
+    process = start(launcher=["sh", "-c", 'trap "" INT HUP; exec "$0" "$@"'])
+    for line in process.stderr:
+        if line.startswith("epoch  50/"):
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGHUP)
+        elif line.startswith("epoch 500/"):
+            process.send_signal(signal.SIGTERM)
+    assert process.wait() == 143
+    assert only_run(runs_dir).read_record().epoch >= 500
+
+
 def test_a_run_whose_folder_is_removed_ends(make_config, tmp_path):
     """And nothing half comes to be where it was."""
     config, folder = make_config(epochs=50), RunFolder.create(tmp_path, "run")
@@ -106,23 +129,19 @@ def test_a_run_whose_folder_is_removed_ends(make_config, tmp_path):
     assert not folder.path.exists()
 
 
-def test_the_command_to_go_on_names_the_data(small_config, runs_dir, tmp_path):
-    process = start(small_config, runs_dir, "--quiet", "--data-dir", tmp_path / "my data")
+def test_the_command_to_go_on_names_the_data(start, runs_dir, tmp_path):
+    process = start("--quiet", "--data-dir", tmp_path / "my data")
     wait_for(lambda: list(runs_dir.glob("*/run.json")))
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert f"to go on: cifar-linear train --resume {only_run(runs_dir).path} --data-dir '{tmp_path}/my data'" in stderr
 
 
-def test_metrics_can_be_read_while_they_grow(small_config, runs_dir):
+def test_metrics_can_be_read_while_they_grow(start, runs_dir):
     """A second into a run the folder holds readable figures, weights and the status running."""
-    process = start(small_config, runs_dir, "--quiet")
-    try:
-        wait_for(lambda: list(runs_dir.glob("*/model.npz")))
-        folder = only_run(runs_dir)
-        assert folder.read_record().status == "running"
-        assert [row["epoch"] for row in folder.read_metrics()[:3]] == [0, 1, 2]
-        folder.read_model()
-    finally:
-        process.kill()
-        process.communicate()
+    start("--quiet")
+    wait_for(lambda: list(runs_dir.glob("*/model.npz")))
+    folder = only_run(runs_dir)
+    assert folder.read_record().status == "running"
+    assert [row["epoch"] for row in folder.read_metrics()[:3]] == [0, 1, 2]
+    folder.read_model()

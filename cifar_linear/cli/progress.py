@@ -7,6 +7,8 @@ from contextlib import suppress
 
 import click
 
+from cifar_linear.cli.printing import printable
+
 
 class Progress:
     """A bar that counts where somebody can see it move, and lines of text."""
@@ -35,6 +37,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A line, also when quiet; that nobody listens any more does not end a training."""
+        text = printable(text, keep="\n")
         with suppress(OSError):
             if self._bar is None:
                 click.echo(text, err=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_linear.cli.options import PATH, data_dir_option, debug_option
+from cifar_linear.cli.printing import printable
 from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def verify(run: Path, data_dir: Path | None, as_json: bool, quiet: bool) -> None
         click.echo(json.dumps({"run": str(run), **told, "differences": parts}, indent=2))
     else:
         for part, difference in verification.comparisons:
-            click.echo(f"{part:28}{difference or 'the same, bit for bit'}")
+            click.echo(printable(f"{part:28}{difference or 'the same, bit for bit'}"))
     if not verification.confirmed:
         changes = "; ".join(verification.changes) or "data, versions, BLAS, its threads and the code are as they were"
         raise CheckError(f"{run}: gives other numbers, up to epoch {verification.epoch}. Then and now: {changes}")

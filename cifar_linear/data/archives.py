@@ -1,4 +1,4 @@
-"""Taking the files that are expected, and nothing else, out of an archive that someone sent."""
+"""Reading the expected files, and nothing else, from an archive of unknown origin."""
 
 from __future__ import annotations
 
@@ -11,17 +11,31 @@ from typing import IO, cast
 from cifar_linear.data.registry import Archive, Member
 from cifar_linear.errors import DataError
 
-_SLACK = 4 * 2**20
-"""Bytes in a tar archive besides the expected files: headers, a page to read."""
-_MOST_ENTRIES = 1000
+_SLACK = 48 * 2**10
+"""Bytes that a tar archive may hold besides the expected files: some headers, small files, padding at the end.
+
+tarfile reads an extended header whole, and before Python 3.11.10 takes time that grows with the square of its length:
+two seconds for this size, hours for some megabytes.
+"""
 _CHUNK = 2**20
 
 
 def members_of(path: Path, archive: Archive) -> Iterator[tuple[str, bytes]]:
-    """The members of an archive one after another: the last part of the name, and the content.
+    """The expected members of an archive, one after another.
 
-    Members are known by their exact names, and must be files no larger than the published ones; others are passed
-    over. Nothing is unpacked beyond the size of what is published. Raises `DataError`, also if one is missing.
+    Members are known by their exact names, and must be regular files no larger than the published ones; others are
+    skipped. No more is unpacked than the size of what is published, and nothing is written to disk.
+
+    Args:
+        path: of the file to read.
+        archive: the published archive that the file should be.
+
+    Yields:
+        The last part of the name, and the content.
+
+    Raises:
+        DataError: the file is not an archive of this kind, or a member is missing, there twice, too large or no
+            regular file.
     """
     read = _read_tar if archive.name.endswith(".tar.gz") else _read_gzip
     missing = set(archive.members)
@@ -29,7 +43,7 @@ def members_of(path: Path, archive: Archive) -> Iterator[tuple[str, bytes]]:
         with path.open("rb") as file, gzip.open(file) as unpacked:
             for name, content in read(cast("IO[bytes]", unpacked), archive.members):
                 if name not in missing:
-                    raise DataError(f"{path}: {name} is in it twice; refused")
+                    raise DataError(f"{path}: contains {name} twice; refused")
                 missing.remove(name)
                 yield name.rpartition("/")[2], content
     except DataError:
@@ -48,50 +62,36 @@ class _RefusedError(Exception):
     """What no publisher has put into an archive."""
 
 
-class _AtMost:
-    """A stream that gives so many bytes and no more."""
+class _Limited:
+    """A stream of at most ``left`` more bytes."""
 
-    def __init__(self, stream: IO[bytes], limit: int) -> None:
-        self._stream, self.left, self._limit = stream, limit, limit
+    def __init__(self, stream: IO[bytes], left: int) -> None:
+        self._stream, self.left = stream, left
 
     def read(self, size: int) -> bytes:
         content = self._stream.read(min(size, self.left + 1))
         self.left -= len(content)
         if self.left < 0:
-            raise _RefusedError(f"it unpacks to more than {self._limit} bytes")
+            raise _RefusedError(f"it unpacks to more than {_SLACK} bytes besides the expected files")
         return content
-
-    def skip(self, size: int) -> None:
-        while size > 0 and (passed := self.read(min(size, _CHUNK))):
-            size -= len(passed)
 
 
 def _read_tar(stream: IO[bytes], members: Mapping[str, Member]) -> Iterator[tuple[str, bytes]]:
-    """Block by block, so that extended headers, which can be of any size, are passed over like all that is unknown."""
-    limited = _AtMost(stream, sum(member.size for member in members.values()) + _SLACK)
-    for _ in range(_MOST_ENTRIES):
-        block = limited.read(tarfile.BLOCKSIZE)
-        if not block.strip(b"\0"):
-            break
-        entry = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        name = str(PurePosixPath(entry.name))
-        if entry.size < 0:
-            raise _RefusedError(f"{name} has a negative size")
-        blocks = -(-entry.size // tarfile.BLOCKSIZE)
-        if name in members:
-            if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
-                raise _RefusedError(f"{name} is a link, a device or the like")
-            if entry.size > members[name].size:
-                raise _RefusedError(f"{name} has {entry.size} bytes, more than the {members[name].size} published")
-            content = limited.read(blocks * tarfile.BLOCKSIZE)
-            if len(content) < entry.size:
-                raise EOFError("it ends within a file")
-            yield name, content[: entry.size]
-        else:
-            limited.skip(blocks * tarfile.BLOCKSIZE)
-    else:
-        raise _RefusedError(f"it has more than {_MOST_ENTRIES} entries")
-    limited.skip(limited.left + 1)  # To its end, where the checksum is.
+    """In one pass, so that what tarfile keeps and skips is limited; an expected file extends the limit by its size."""
+    limited = _Limited(stream, _SLACK)
+    with tarfile.open(fileobj=cast("IO[bytes]", limited), mode="r|") as tar:
+        for entry in tar:
+            name = str(PurePosixPath(entry.name))
+            if name not in members:
+                continue
+            if entry.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or entry.issparse():
+                raise _RefusedError(f"{name} is not a regular file")
+            if not 0 <= entry.size <= members[name].size:
+                raise _RefusedError(f"{name} has {entry.size} bytes, the published file {members[name].size}")
+            limited.left += entry.size
+            yield name, cast("IO[bytes]", tar.extractfile(entry)).read()
+    while limited.read(_CHUNK):  # To its end, where the checksum is.
+        pass
 
 
 def _read_gzip(stream: IO[bytes], members: Mapping[str, Member]) -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""From a split to the arrays that the numerics see, batch by batch, in buffers that are used again."""
+"""Mini-batches and chunks of a split as arrays of floats, in buffers that are reused."""
 
 from collections.abc import Iterator
 
@@ -11,18 +11,17 @@ from cifar_linear.data.dataset import Split
 from cifar_linear.randomness import Purpose, rng_for
 
 _CHUNK = 500
-"""Images that are multiplied at once: few enough for their pixels to stay in the processor's cache."""
+"""Examples in a matrix product: few enough for their pixels to stay in the processor's cache."""
 _SPARE = 16
 _PART = 5000
-"""Images whose scores are evaluated at once: many, for less to do between the operations on arrays."""
+"""Examples that are evaluated at once: many, so that little time is spent between the operations on arrays."""
 
 
 class Batches:
     """The mini-batches of any epoch: call it with the epoch's number.
 
-    The last batch holds what is left when ``n_batch`` does not divide the number of images, or is left out with
-    ``drop_last``. The order of an epoch
-    follows from seed and epoch alone.
+    The last batch holds what is left when ``n_batch`` does not divide the number of examples, or is left out with
+    ``drop_last``. The order of an epoch follows from seed and epoch alone.
     """
 
     def __init__(
@@ -38,18 +37,20 @@ class Batches:
     ) -> None:
         if not 1 <= n_batch <= len(split):
             raise ValueError(f"n_batch is {n_batch}; with {len(split)} training images it must be 1 to {len(split)}")
+        if augmentation and split.images.dtype != np.uint8:
+            raise ValueError(f"only uint8 images can be augmented; these are {split.images.dtype}")
         self._split, self._n_batch, self._shuffle, self._seed = split, n_batch, shuffle, seed
         self._augmentation = augmentation
         self.steps = len(split) // n_batch if drop_last else -(-len(split) // n_batch)
-        self._gathered = np.empty((n_batch, split.images.shape[1]), np.uint8)
-        # Room between the rows: with 4096 bytes or a multiple from one to the next, they compete for the same places
-        # in the processor's cache.
+        self._gathered = np.empty((n_batch, split.images.shape[1]), split.images.dtype)
+        # A gap between the rows: at distances of 4096 bytes or a multiple, they compete for the same places in the
+        # processor's cache.
         self._pixels = np.empty((n_batch, self._gathered.shape[1] + _SPARE), dtype)[:, :-_SPARE]
 
     def __call__(self, epoch: int, first: int = 0) -> Iterator[tuple[Floats, Labels]]:
-        """Yield raw pixels of 0 to 255 as floats (n, d), overwritten by the next batch, and labels (n,).
+        """Yield raw examples as floats (n, d), overwritten by the next batch, and labels (n,).
 
-        Batches before the one numbered ``first`` are left out.
+        Pixels are 0 to 255, features as they are. Batches before the one numbered ``first`` are left out.
         """
         order = self.order(epoch)
         if self._augmentation:
@@ -65,20 +66,20 @@ class Batches:
             yield pixels, self._split.labels[rows]
 
     def order(self, epoch: int) -> Labels:
-        """The image indices of an epoch in the order in which they are met, (n,)."""
+        """The indices of all examples in the order of an epoch, (n,)."""
         if not self._shuffle:
             return np.arange(len(self._split))
         return rng_for(self._seed, Purpose.ORDER, epoch).permutation(len(self._split))
 
 
 def parts(split: Split) -> Iterator[Split]:
-    """A split cut into pieces of some thousand images."""
+    """A split in pieces of some thousand examples."""
     for start in range(0, len(split), _PART):
         yield Split(split.images[start : start + _PART], split.labels[start : start + _PART])
 
 
 def pixel_chunks(split: Split, dtype: DTypeLike) -> Iterator[Floats]:
-    """All images of a split in order: raw pixels of 0 to 255 as floats (n, d), overwritten by the next chunk."""
+    """All examples of a split in order: raw pixels or features as floats (n, d), overwritten by the next chunk."""
     buffer = np.empty((min(_CHUNK, len(split)), split.images.shape[1]), dtype)
     for start in range(0, len(split), _CHUNK):
         images = split.images[start : start + _CHUNK]

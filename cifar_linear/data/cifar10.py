@@ -1,9 +1,10 @@
-"""CIFAR-10 in its three published layouts, told apart by what is in the folder; all give the same arrays.
+"""CIFAR-10 in its three published layouts, recognised by the files in the folder; all give the same arrays.
 
 Source of the formats: A. Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
 import math
+import shlex
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -59,7 +60,7 @@ def _read_matlab(path: Path) -> tuple[np.ndarray, np.ndarray]:
         ) from None
     packed = BytesIO(path.read_bytes())
     try:
-        # Before anything is unpacked: what is small here may claim to be of any size there.
+        # Before anything is unpacked: a small file may declare arrays of any size.
         for name, shape, kind in whosmat(packed):
             if name in ("data", "labels") and (kind != "uint8" or math.prod(shape) > IMAGES_PER_BATCH * _FEATURES):
                 raise ValueError(f"{name} is {kind} {shape}")
@@ -71,7 +72,7 @@ def _read_matlab(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Layout(NamedTuple):
-    """One published form: the folder it unpacks to, the ending of its batch files, and how one is read."""
+    """A published form: the folder that it unpacks to, the ending of its batch files, and the function to read one."""
 
     folder: str
     ending: str
@@ -122,13 +123,14 @@ def _find(data_dir: Path) -> tuple[Path, Layout]:
     state = "holds no CIFAR-10" if data_dir.is_dir() else "not a folder" if data_dir.exists() else "does not exist"
     raise DataError(
         f"{data_dir}: {state}: looked there for {', '.join(layout.folder for layout in LAYOUTS)} or their files. "
-        f"To bring it there: cifar-linear data download cifar10 --data-dir {data_dir}. If it is elsewhere, name that "
-        "folder with --data-dir or CIFAR_LINEAR_DATA; or train on generated images with --set data.dataset=synthetic"
+        f"To install it there: cifar-linear data download cifar10 --data-dir {shlex.quote(str(data_dir))}. "
+        "If it is elsewhere, name that folder with --data-dir or CIFAR_LINEAR_DATA; or train on generated images with "
+        "--set data.dataset=synthetic"
     )
 
 
 def _checked(path: Path, images: np.ndarray, labels: np.ndarray) -> tuple[Images, Labels]:
-    """The arrays in the package's types, if they are what a batch holds."""
+    """Check the arrays of a batch and convert them to the package's types."""
     if images.dtype != np.uint8 or images.shape != (IMAGES_PER_BATCH, _FEATURES):
         raise DataError(
             f"{path}: images are {images.dtype} {images.shape}, "

@@ -1,4 +1,4 @@
-"""Splits of images that stay uint8 in memory."""
+"""Splits of examples that stay in memory as they are: pixels uint8, features of any other dtype."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from cifar_linear.arrays import Images, Labels
+from cifar_linear.arrays import Examples, Images, Labels
 
 SplitName = Literal["train", "validation", "test"]
 """The splits by their names in configs and reports."""
@@ -18,15 +18,15 @@ SplitName = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where published batches come from.
+    """A data set in batches, as it is published.
 
     Attributes:
-        read: the images (n, d) and labels (n,) of a batch, by its name.
-        images_in: how many images a batch holds, n, without reading it.
+        read: returns the images (n, d) and labels (n,) of a batch, by its name.
+        images_in: returns the number of images of a batch, n, without reading it.
         class_names: one name for each label.
         image_shape: (channels, height, width), whose product is d.
-        batches: the names of all that are published.
-        files: those of a batch that are there, by its name.
+        batches: the names of all published batches.
+        files: returns the files of a batch that exist, by its name.
     """
 
     read: Callable[[str], tuple[Images, Labels]]
@@ -39,9 +39,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Split:
-    """Images (n, d), channel-major rows of 0 to 255, and their labels (n,), integers from 0."""
+    """Examples and their classes.
 
-    images: Images
+    Attributes:
+        images: uint8 pixels of 0 to 255, channel-major rows, or features of any other dtype, (n, d).
+        labels: integers from 0, (n,).
+    """
+
+    images: Examples
     labels: Labels
 
     def __len__(self) -> int:
@@ -50,7 +55,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The three splits of an experiment and what their numbers mean.
+    """The three splits of an experiment, their class names and image shape.
 
     Attributes:
         train, validation, test: disjoint splits of one kind of image; there may be no test images.
@@ -92,7 +97,7 @@ def first_images(split: Split, limit: int | None) -> Split:
 
 
 def only_classes(split: Split, classes: Sequence[int] | None) -> Split:
-    """The images of some classes, their labels counted anew in the order of ``classes``; all of them for None."""
+    """The images of some classes, relabelled from 0 in the order of ``classes``; all images for None."""
     if classes is None:
         return split
     new_label = np.full(max(*classes, split.labels.max(initial=0)) + 1, -1)
@@ -102,9 +107,16 @@ def only_classes(split: Split, classes: Sequence[int] | None) -> Split:
 
 
 def hold_out(split: Split, size: int, rng: np.random.Generator) -> tuple[Split, Split]:
-    """Draw ``size`` images at random; returns (the rest, the drawn), both in the order of ``split``.
+    """Split off a random sample with the class balance of the whole.
 
-    Class balance is kept: each class gives its share of the drawn images, to within one image.
+    Args:
+        split: of n images.
+        size: the number of images to hold out, 0 to n.
+        rng: draws them.
+
+    Returns:
+        The remaining and the held-out images, both in the order of ``split``. Each class has its share of the held-out
+        ones, to within one image.
     """
     shuffled = rng.permutation(len(split))
     by_class = shuffled[np.argsort(split.labels[shuffled], kind="stable")]

@@ -1,22 +1,41 @@
-"""Pictures from outside, brought into the form of a data set."""
+"""Reading pictures of any size as images of a data set."""
 
+import re
 import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cifar_linear.arrays import Images
 from cifar_linear.errors import DataError
 
 _LARGEST = 50_000_000
 """Pixels; what a camera makes, but not what a bomb unpacks to."""
+_OTHER_FORMATS = {
+    "GIF": rb"GIF8",
+    "BMP": rb"BM",
+    "TIFF": rb"II\*\0|MM\0\*",
+    "WEBP": rb"RIFF....WEBP",
+    "HEIC or AVIF": rb"....ftyp",
+}
+"""How files begin that are refused by the name of their format."""
 
 
 def read_picture(path: Path, image_shape: tuple[int, ...]) -> Images:
-    """A PNG or JPEG as one channel-major row (d,) of 0 to 255, squeezed to the height and width of ``image_shape``.
+    """Read a PNG or JPEG as an image of a data set.
 
-    Raises `DataError` for anything that is not a whole picture of at most 50 million pixels.
+    The picture is turned upright, put on white where it is transparent, and squeezed to the size of the images.
+
+    Args:
+        path: of the file.
+        image_shape: (channels, height, width) of the data set's images; one channel makes the picture grey.
+
+    Returns:
+        One channel-major row of 0 to 255, (d,). Of 16 bits per channel the upper 8 are kept.
+
+    Raises:
+        DataError: the file is not a whole PNG or JPEG of at most 50 million pixels.
     """
     channels, height, width = image_shape
     try:
@@ -28,6 +47,8 @@ def read_picture(path: Path, image_shape: tuple[int, ...]) -> Images:
             if picture.width * picture.height > _LARGEST:
                 raise DataError(f"{path}: {picture.width} x {picture.height} pixels; at most {_LARGEST} are read")
             upright = _on_white(ImageOps.exif_transpose(picture)).convert("RGB" if channels == 3 else "L")
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path}: {_kind(path)}; only PNG and JPEG are read") from error
     except OSError as error:  # what Pillow raises for a file that is missing, of another kind, or cut off
         reason = error.strerror or "not a whole PNG or JPEG picture"
         raise DataError(f"{path}: cannot be read: {reason}") from error
@@ -37,6 +58,14 @@ def read_picture(path: Path, image_shape: tuple[int, ...]) -> Images:
         upright = upright.resize((width, height), Image.Resampling.LANCZOS)
     pixels = np.asarray(upright, np.uint8).reshape(height, width, channels)
     return pixels.transpose(2, 0, 1).reshape(-1)
+
+
+def _kind(path: Path) -> str:
+    """What a file that is neither PNG nor JPEG is instead."""
+    with path.open("rb") as file:
+        start = file.read(16)
+    known = [kind for kind, pattern in _OTHER_FORMATS.items() if re.match(pattern, start, re.DOTALL)]
+    return f"a {known[0]} picture" if known else "no picture of a known format"
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Data that arrives, from the net or by hand: checked, and put in its place whole or not at all."""
+"""Published archives become files in the data folder: checked, and installed whole or not at all."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from cifar_linear.storage.locks import locked
 
 Say = Callable[[str], None]
 Get = Callable[[Archive, Path], Path]
-"""Has an archive as a file, in the folder given or elsewhere."""
+"""Returns an archive as a file, which may be put into the folder given."""
 
-_ARRIVING = ".arriving"
-"""The folder, in the data folder, of what is not complete yet."""
+_STAGING = ".staging"
+"""The folder, in the data folder, for what is not complete yet."""
 
 
 class Batch(NamedTuple):
-    """A published batch as it is found: as published, readable with other content, or damaged; and what of it."""
+    """The state of a published batch in a data folder, and a remark on it if it is not as published."""
 
     name: str
     state: Literal["as published", "readable", "damaged"]
@@ -36,43 +36,61 @@ class Batch(NamedTuple):
 
 
 def verify(dataset: str, data_dir: Path) -> list[Batch]:
-    """Read every batch of a data set and compare its files with the published ones.
+    """Read every batch of a data set and compare its files, byte for byte, with the published ones.
 
-    Files with other content are good data if they can be read; the state tells the ones from the others. Raises
-    `DataError` if there is none of the data at all.
+    Files with other bytes are good data if they can be read. Raises `DataError` if the folder holds none of the data.
     """
     source = SOURCES[dataset](data_dir)
     return [_verified(source, name) for name in source.batches]
 
 
-def bring(dataset: str, data_dir: Path, get: Get, say: Say, unpublished: bool = False) -> None:
-    """Put a data set into a data folder, unless it is there, readable and complete.
+def install_dataset(dataset: str, data_dir: Path, get: Get, say: Say) -> None:
+    """Put a data set into a data folder, unless it is there already, readable and complete.
 
-    One process at a time does so; others wait. Raises `DataError` for archives that are not what they should be:
-    ``unpublished`` admits other content than the published, as long as it can be read.
+    One process at a time does so; others wait.
+
+    Args:
+        dataset: its name in configs.
+        data_dir: the data folder, made if it is not there.
+        get: returns each archive as a file.
+        say: receives lines of progress.
+
+    Raises:
+        DataError: an archive is not what it should be; nothing is installed.
+        RunError: the data folder cannot be written.
     """
     publication = PUBLICATIONS[dataset]
-    place = _place(publication, data_dir)
-    with _turn(data_dir, say), _arriving(data_dir) as arriving:
+    target = _target_folder(publication, data_dir)
+    with _exclusive(data_dir, say), _staging_folder(data_dir) as staging:
         if _is_complete(dataset, data_dir):
-            say(f"{dataset} is there already, complete and readable: nothing is changed; to replace it, remove {place}")
+            say(f"{dataset} is already installed and readable: nothing changed; to replace it, remove {target}")
             return
         for archive in publication.archives:
-            for name, content in members_of(get(archive, arriving), archive):
-                write_whole(arriving / publication.folder / name, content)
-        _admit(verify(dataset, arriving), arriving, unpublished)
-        _move(arriving / publication.folder, place)
+            for name, content in members_of(get(archive, staging), archive):
+                write_whole(staging / publication.folder / name, content)
+        _check_readable(verify(dataset, staging), staging)
+        _move_to(target, staging / publication.folder)
 
 
-def archives_in(paths: Sequence[Path]) -> tuple[str, dict[str, Path]]:
-    """The data set that files brought by hand make up, and the file of each of its archives by name.
+def recognize_archives(paths: Sequence[Path], unpublished: bool = False) -> tuple[str, dict[str, Path]]:
+    """Find out which archives of which data set some files are.
 
-    Files are known by their SHA-256 sums, whatever they are called, else by their names. Raises `DataError` for a file
-    that is no archive of a data set, `ConfigError` for files that do not make up one.
+    A published archive is known by its SHA-256 sum, whatever its file is called.
+
+    Args:
+        paths: one file for each archive of a data set.
+        unpublished: whether a file with another sum is accepted if it has the name of an archive.
+
+    Returns:
+        The name of the data set, and the file of each of its archives by the archive's name.
+
+    Raises:
+        DataError: a file is not a published archive; nothing of it has been unpacked.
+        ConfigError: the files are not all archives of one data set.
     """
     found: dict[str, dict[str, Path]] = {}
     for path in paths:
-        dataset, archive = _recognized(path)
+        dataset, archive = _recognized(path, unpublished)
         found.setdefault(dataset, {})[archive.name] = path
     if len(found) > 1:
         raise ConfigError(f"files of {' and '.join(found)}: import one data set after another")
@@ -83,21 +101,33 @@ def archives_in(paths: Sequence[Path]) -> tuple[str, dict[str, Path]]:
     return dataset, files
 
 
-def _recognized(path: Path) -> tuple[str, Archive]:
+def _recognized(path: Path, unpublished: bool) -> tuple[str, Archive]:
+    """The data set and the archive that a file is: by its sum, or with ``unpublished`` by its name."""
     published = [(dataset, archive) for dataset, of in PUBLICATIONS.items() for archive in of.archives]
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    digest = _sha256(path)
     for dataset, archive in published:
         if archive.sha256 == digest:
             return dataset, archive
     for dataset, archive in published:
         if archive.name == path.name:
-            return dataset, archive
+            if unpublished:
+                return dataset, archive
+            raise DataError(
+                f"{path}: its SHA-256 sum is not that of the published {archive.name}, so it is not unpacked: get the "
+                f"archive again with cifar-linear data download {dataset}, or unpack it all the same with --unpublished"
+            )
     names = ", ".join(archive.name for _, archive in published)
-    raise DataError(f"{path}: neither by its content nor by its name one of {names}")
+    raise DataError(f"{path}: neither the content nor the name of one of {names}")
+
+
+def _sha256(path: Path) -> str:
+    try:
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path}: not a file")
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _verified(source: Source, name: str) -> Batch:
@@ -108,7 +138,7 @@ def _verified(source: Source, name: str) -> Batch:
     if all(_is_published(path) for path in source.files(name)):
         return Batch(name, "as published", "")
     known = all(published_file(path.name.removesuffix(".gz")) for path in source.files(name))
-    remark = "its content is not the published one" if known else "there are no published sums of this layout"
+    remark = "its bytes differ from the published file" if known else "no checksum of this layout is known"
     return Batch(name, "readable", remark)
 
 
@@ -129,58 +159,56 @@ def _is_complete(dataset: str, data_dir: Path) -> bool:
         return False
 
 
-def _admit(batches: Sequence[Batch], arriving: Path, unpublished: bool) -> None:
-    """Raise `DataError` for batches that shall not come into the data folder."""
+def _check_readable(batches: Sequence[Batch], staging: Path) -> None:
+    """Raise `DataError` for a batch from an archive that cannot be read."""
     for batch in batches:
         if batch.state == "damaged":
-            remark = batch.remark.replace(f"{arriving}{os.sep}", "")
+            remark = batch.remark.replace(f"{staging}{os.sep}", "")
             raise DataError(f"{batch.name} in the archive cannot be used: {remark}")
-        if batch.state == "readable" and not unpublished:
-            raise DataError(f"{batch.name} in the archive: {batch.remark}; --unpublished takes it nonetheless")
 
 
-def _place(publication: Publication, data_dir: Path) -> Path:
-    """Where the files of a data set belong: where some of them are, if only in part, else where they would be read."""
+def _target_folder(publication: Publication, data_dir: Path) -> Path:
+    """Where the files of a data set belong: the folder that holds some of them, else where they would be read."""
     parts = PurePath(publication.folder).parts
     names = [path.rpartition("/")[2] for archive in publication.archives for path in archive.members]
-    for place in (data_dir, *(data_dir.joinpath(*parts[start:]) for start in range(len(parts)))):
-        if any((place / f"{name}{ending}").exists() for name in names for ending in ("", ".gz")):
-            return place
+    for folder in (data_dir, *(data_dir.joinpath(*parts[start:]) for start in range(len(parts)))):
+        if any((folder / f"{name}{ending}").exists() for name in names for ending in ("", ".gz")):
+            return folder
     # The data folder may be named by a folder within it, such as that of the files themselves.
     return data_dir.joinpath(*parts[parts.index(data_dir.name) + 1 :] if data_dir.name in parts else parts)
 
 
-def _move(arrived: Path, place: Path) -> None:
-    """Put a complete folder in its place: at once if there is none, else file by file."""
+def _move_to(target: Path, complete: Path) -> None:
+    """Move a complete folder to where it belongs: at once if nothing is there, else file by file."""
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists():
-            arrived.rename(place)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            complete.rename(target)
             return
-        for path in arrived.iterdir():
-            if (place / path.name).is_dir():
-                raise RunError(f"{place / path.name}: a folder is in the way; remove it")
-        for path in arrived.iterdir():
-            path.replace(place / path.name)
+        for path in complete.iterdir():
+            if (target / path.name).is_dir():
+                raise RunError(f"{target / path.name}: a folder is in the way; remove it")
+        for path in complete.iterdir():
+            path.replace(target / path.name)
     except OSError as error:
-        raise RunError(f"{place}: cannot be written: {error.strerror}") from error
+        raise RunError(f"{target}: cannot be written: {error.strerror}") from error
 
 
 @contextmanager
-def _turn(data_dir: Path, say: Say) -> Iterator[None]:
-    """Wait until no other process brings data into the folder, which is made."""
+def _exclusive(data_dir: Path, say: Say) -> Iterator[None]:
+    """Make the data folder and wait until no other process installs data there."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"{data_dir}: cannot be made: {error.strerror}; choose another --data-dir") from error
-    with locked(data_dir, "another process brings data; waiting for it to end", say):
+    with locked(data_dir, "another process is installing data; waiting for it to finish", say):
         yield
 
 
 @contextmanager
-def _arriving(data_dir: Path) -> Iterator[Path]:
-    """A folder for what is not complete yet; also what a kill has left of an earlier one goes."""
-    path = data_dir / _ARRIVING
+def _staging_folder(data_dir: Path) -> Iterator[Path]:
+    """A folder for what is not complete yet, removed at the end; one left by a killed process is removed first."""
+    path = data_dir / _STAGING
     shutil.rmtree(path, ignore_errors=True)
     try:
         yield path

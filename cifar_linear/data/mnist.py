@@ -4,6 +4,7 @@ Source of the format: Y. LeCun, C. Cortes and C. Burges, http://yann.lecun.com/e
 """
 
 import gzip
+import shlex
 import struct
 import zlib
 from pathlib import Path
@@ -20,7 +21,7 @@ IMAGES = {"train": 60_000, "t10k": 10_000}
 """Images of each published pair of files, by the beginning of their names."""
 
 _UINT8 = 0x08
-_REMEDY = "get the publisher's file again, or: cifar-linear data download mnist"
+_REMEDY = "get the published file again, or: cifar-linear data download mnist"
 
 
 def source(data_dir: Path) -> Source:
@@ -59,9 +60,9 @@ def _find(data_dir: Path) -> Path:
     except OSError as error:
         raise DataError(f"{data_dir}: cannot be read: {error.strerror}") from error
     raise DataError(
-        f"{data_dir}: {state}: looked there and in MNIST/raw for train-images-idx3-ubyte and its like, plain or .gz. "
-        f"To bring it there: cifar-linear data download mnist --data-dir {data_dir}. If it is elsewhere, name that "
-        "folder with --data-dir or CIFAR_LINEAR_DATA"
+        f"{data_dir}: {state}: looked there and in MNIST/raw for the four files, such as train-images-idx3-ubyte, "
+        f"plain or .gz. To install it there: cifar-linear data download mnist --data-dir {shlex.quote(str(data_dir))}. "
+        "If it is elsewhere, name that folder with --data-dir or CIFAR_LINEAR_DATA"
     )
 
 
@@ -72,7 +73,7 @@ def _published(path: Path) -> Path | None:
 
 
 def _read_idx(plain: Path, shape: tuple[int, ...]) -> Images:
-    """The array of unsigned bytes in an IDX file that must have this shape."""
+    """Read an IDX file of unsigned bytes that must hold an array of this shape."""
     path = _published(plain)
     if path is None:
         raise DataError(f"{plain}: missing, also as .gz, though {plain.parent} holds other MNIST files; {_REMEDY}")
@@ -80,7 +81,7 @@ def _read_idx(plain: Path, shape: tuple[int, ...]) -> Images:
     size = header.size + int(np.prod(shape))
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content = file.read(size + 1)  # One byte more tells a longer file; a bomb is never unpacked.
+            content = file.read(size + 1)  # One byte more reveals a longer file; a bomb is never unpacked.
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: cannot be read: {reason}; {_REMEDY}") from error

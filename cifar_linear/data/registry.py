@@ -1,7 +1,7 @@
-"""What the publishers offer: archives, where copies of them are, and by what their content is known.
+"""The published archives: names, sizes, checksums and mirrors.
 
 Sources: A. Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html; Y. LeCun, C. Cortes and C. Burges,
-http://yann.lecun.com/exdb/mnist/. The MD5 sums are those that torchvision's data sets check, too.
+http://yann.lecun.com/exdb/mnist/. torchvision checks the same MD5 sums.
 """
 
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ class Archive:
     """A published archive.
 
     Attributes:
-        name: what its file is called everywhere.
+        name: of the file, on every mirror.
         size: in bytes.
         sha256: of the file.
-        members: what is taken out of it, by the path in a tar archive, by the name alone for a gzipped file.
+        members: the files to extract, by their path in a tar archive; the only file, by its name, if it is gzipped.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Publication:
 
     Attributes:
         folder: where its files are in a data folder.
-        archives: all that must be had.
-        mirrors: folders on the net that hold all archives, in the order of asking; the publisher's own host is last,
-            since it is slow or down at times.
+        archives: all archives that make up the data set.
+        mirrors: addresses of folders that hold all archives, in the order in which they are tried; the publisher's own
+            host is last, since it is slow or down at times.
     """
 
     folder: str
@@ -112,7 +112,7 @@ PUBLICATIONS: Mapping[str, Publication] = {
         ),
     ),
 }
-"""The data sets that can be downloaded, by the names that configs have for them."""
+"""The data sets that can be downloaded, by their names in configs."""
 
 
 def published_file(name: str) -> Member | None:

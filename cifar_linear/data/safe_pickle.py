@@ -1,7 +1,7 @@
-"""Reading pickled NumPy arrays from files that someone sent, without running anything that they ask for.
+"""Reading pickled NumPy arrays from files of unknown origin, without running code that they name.
 
 A pickle names functions for the reader to call. Here the names of NumPy's array constructors lead to inert
-stand-ins that only note what they were given, and any other name is refused.
+stand-ins that only store their arguments, and any other name is refused.
 """
 
 import math
@@ -14,11 +14,11 @@ import numpy as np
 from cifar_linear.arrays import Images
 
 _MOST_READS = 500_000
-"""A published batch takes a fifth of it."""
+"""A published batch needs a fifth of these."""
 
 
 class PickleError(Exception):
-    """A pickle that is damaged or asks for more than arrays."""
+    """A pickle that is damaged or needs more than arrays."""
 
 
 class _Marker:
@@ -32,11 +32,11 @@ class _PickledDtype:
         self.code = code
 
     def __setstate__(self, state: object) -> None:
-        """Byte order and the like: without meaning for bytes, the only dtype that is read."""
+        """Ignore byte order and alignment: they mean nothing for bytes, the only dtype that is read."""
 
 
 class PickledArray:
-    """Stands for an array under construction; `as_bytes_array` makes it one if it is honest uint8."""
+    """Stands for an array under construction; `as_bytes_array` returns it if it is a complete one of uint8."""
 
     def __init__(self, *_: object) -> None:
         self._state: object = None
@@ -67,7 +67,7 @@ _NEEDLESS = (
     *(pickle.INST, pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX),
     *(pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
 )
-"""Instructions to make objects in other ways, or to reserve memory before there is anything to put into it."""
+"""Instructions that make objects in other ways, or reserve memory before there is anything to put into it."""
 
 
 class _Unpickler(pickle._Unpickler):
@@ -96,7 +96,7 @@ class _Unpickler(pickle._Unpickler):
 
 
 class _Metered:
-    """A file that is read from only so many times: a small pickle can be a long program."""
+    """A file with a limited number of reads: a small pickle can be a long program."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._size, self._left = file, size, _MOST_READS

@@ -1,8 +1,8 @@
 """Ten classes of generated 32 x 32 colour images: shapes, gradients and textures with noise.
 
-They stand in for CIFAR-10 where it is not at hand: the same shapes, the same six batches, nothing to download.
-Each class has a place, a pattern and a colour that it prefers, all of them varied and buried in noise, so that a
-linear classifier gets most images right but not all.
+They replace CIFAR-10 where it is not installed: the same shapes, the same six batches, nothing to download. Each class
+has a preferred place, pattern and colour, which vary and are covered by noise, so that a linear classifier gets most
+images right but not all.
 """
 
 from collections.abc import Callable
@@ -59,7 +59,12 @@ _BACKGROUND = np.array(
 
 
 def source(images_per_batch: int, seed: int) -> Source:
-    """The six batches, each of any size; the same name, size and seed give the same images."""
+    """The six batches of generated images.
+
+    Args:
+        images_per_batch: the size of each batch.
+        seed: of the images; the same seed, size and name of a batch give the same images.
+    """
 
     def read(name: str) -> tuple[Images, Labels]:
         rng = rng_for(seed, Purpose.SYNTHETIC_IMAGES, BATCHES.index(name))

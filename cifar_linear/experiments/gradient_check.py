@@ -74,7 +74,8 @@ def check_gradients(config: Config, dataset: Dataset, gradients: Gradients | Non
         whole = make_model(changed, len(dataset.class_names), dataset.image_shape, standardization)
         parameters = whole.initial(rng_for(config.seed, Purpose.WEIGHTS))
         dimensions = FEW_DIMENSIONS if few else parameters["W"].shape[1]
-        seen = Standardization(standardization.mean[:dimensions], standardization.std[:dimensions])
+        mean, std = standardization.mean[:dimensions], standardization.std[:dimensions]
+        seen = Standardization(mean, std, standardization.unit)
         model = Linear(len(parameters["b"]), seen, bias_is_weight=bias == "column")
         point = _Point(
             pixels=dataset.train.images[:images, :dimensions].astype(np.float64),

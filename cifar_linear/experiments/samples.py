@@ -1,9 +1,12 @@
-"""A look at the images of a data set, as they are and as augmentation makes them."""
+"""Sheets of images of a data set, as they are and augmented."""
+
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from cifar_linear.arrays import Bools, Images, Integers
+from cifar_linear.arrays import Bools, Images, Integers, Labels
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset, SplitName
 from cifar_linear.errors import ConfigError
@@ -12,44 +15,64 @@ from cifar_linear.figures.images import image_figure
 from cifar_linear.randomness import Purpose, rng_for
 
 _COLUMNS = 10
+_T = TypeVar("_T")
+_U = TypeVar("_U")
 
 
 def draw_images(
     config: Config, dataset: Dataset, split: SplitName, count: int, at_random: bool, augment: bool
 ) -> Figure:
-    """The first or random ``count`` images of a split below their classes; augmented ones below the originals.
+    """Draw images of a split, each below its class.
 
-    Raises `ConfigError` if augmented images are wanted of a config that augments nothing.
+    Args:
+        config: of the experiment; its seed draws random images, its augmentation changes them.
+        dataset: the experiment's images.
+        split: which of the splits to show.
+        count: the number of images, as far as there are so many.
+        at_random: whether to draw random images instead of the first ones.
+        augment: whether to draw, below each image, the image as training sees it in epoch 1.
+
+    Returns:
+        One sheet of up to ten images in a row.
+
+    Raises:
+        ConfigError: the config lacks the split, or has no augmentation of it to show.
     """
     if split not in dataset.splits:
         raise ConfigError(f"the config has no {split} images; choose another --split")
     shown = dataset.splits[split]
-    indices = np.arange(min(count, len(shown)))
-    if at_random:
-        indices = rng_for(config.seed, Purpose.SHOWN_IMAGES).permutation(len(shown))[: len(indices)]
+    order = rng_for(config.seed, Purpose.SHOWN_IMAGES).permutation(len(shown)) if at_random else np.arange(len(shown))
+    indices = order[:count]
     images = shown.images[indices]
     titles = [dataset.class_names[label] for label in shown.labels[indices]]
     if not augment:
         return image_figure(list(images), titles, dataset.image_shape)
     if split != "train":
         raise ConfigError(f"only training images are augmented; leave out --augment or --split {split}")
+    augmented, captions = _augmented(config, dataset, indices)
+    columns = min(_COLUMNS, len(images))
+    pictures: list[Images | None] = _alternating(list(images), list(augmented), columns, None)
+    return image_figure(pictures, _alternating(titles, captions, columns, ""), dataset.image_shape, columns)
+
+
+def _augmented(config: Config, dataset: Dataset, indices: Labels) -> tuple[Images, list[str]]:
+    """Some training images (n, d) as they are in epoch 1, and what has changed in each."""
     augmentation = make_augmentation(config, dataset)
     if augmentation is None:
         raise ConfigError("the config augments nothing; try --set augmentation.flip=1 or --set augmentation.shift=2")
-    flipped, moved = augmentation.draw(1, len(shown))
-    changed = images.copy()
-    augmentation.apply(changed, flipped[indices], moved[:, indices])
-    captions = _changes(flipped[indices], moved[:, indices])
-    columns = min(_COLUMNS, len(images))
-    pictures: list[Images | None] = []
-    texts: list[str] = []
-    for start in range(0, len(images), columns):
-        line = slice(start, start + columns)
-        for row, words in ((images[line], titles[line]), (changed[line], captions[line])):
-            empty = columns - len(row)
-            pictures += [*row, *[None] * empty]
-            texts += [*words, *[""] * empty]
-    return image_figure(pictures, texts, dataset.image_shape, columns)
+    flipped, moved = augmentation.draw(1, len(dataset.train))
+    images = dataset.train.images[indices]
+    augmentation.apply(images, flipped[indices], moved[:, indices])
+    return images, _changes(flipped[indices], moved[:, indices])
+
+
+def _alternating(above: Sequence[_T], below: Sequence[_T], columns: int, empty: _U) -> list[_T | _U]:
+    """Lines of ``columns`` items, one of each list in turn, the last ones filled up with ``empty``."""
+    items: list[_T | _U] = []
+    for start in range(0, len(above), columns):
+        for line in (above[start : start + columns], below[start : start + columns]):
+            items += [*line, *[empty] * (columns - len(line))]
+    return items
 
 
 def _changes(flipped: Bools, moved: Integers) -> list[str]:
@@ -59,5 +82,5 @@ def _changes(flipped: Bools, moved: Integers) -> list[str]:
         words = ["flipped"] if flip else []
         words += [f"{'↓' if down > 0 else '↑'}{abs(down)}"] if down else []
         words += [f"{'→' if right > 0 else '←'}{abs(right)}"] if right else []
-        captions.append(" ".join(words) or "as it was")
+        captions.append(" ".join(words) or "unchanged")
     return captions
