@@ -79,10 +79,10 @@ def _kills(root: Path, whole: RunFolder, moments: list[float]) -> None:
         lost.append(moment - rows[-1]["seconds"] if rows else moment)
         same += _goes_on(begun[0], whole)
         shutil.rmtree(runs_dir)
-    told = (
+    remarks = (
         f"{unbegun} before the first record; the others lost at most {max(lost):.1f} s, including the start of Python"
     )
-    print(f"| SIGKILL | {len(moments)} | {same} of {len(moments) - unbegun} | {told} |")
+    print(f"| SIGKILL | {len(moments)} | {same} of {len(moments) - unbegun} | {remarks} |")
 
 
 def _interrupts(root: Path, whole: RunFolder, moments: list[float]) -> None:
@@ -101,8 +101,8 @@ def _interrupts(root: Path, whole: RunFolder, moments: list[float]) -> None:
         same += folder.read_record().status == "interrupted" and _goes_on(folder, whole)
         shutil.rmtree(runs_dir)
     exits = ", ".join(sorted(f"{number.name} {code}" for number, code in codes))
-    told = f"ended after {median(ends):.2f} s (median), {max(ends):.2f} s (longest); exit codes {exits}"
-    print(f"| SIGINT, SIGTERM | {len(moments)} | {same} of {len(moments)} | {told} |")
+    remarks = f"ended after {median(ends):.2f} s (median), {max(ends):.2f} s (longest); exit codes {exits}"
+    print(f"| SIGINT, SIGTERM | {len(moments)} | {same} of {len(moments)} | {remarks} |")
 
 
 def _full_disks(root: Path, whole: RunFolder) -> None:
@@ -124,8 +124,8 @@ def _full_disks(root: Path, whole: RunFolder) -> None:
             begun += bool(found)
             copies = [shutil.copytree(folder.path, root / f"copy{kilobytes}") for folder in found]
         same += any(_goes_on(RunFolder(copy), whole) for copy in copies)
-    told = f"{named} messages name path and cause; disks of 4 to {kilobytes} kB"
-    print(f"| full disk | {tried} | {same} of {begun} | {told} |")
+    remarks = f"{named} messages name path and cause; disks of 4 to {kilobytes} kB"
+    print(f"| full disk | {tried} | {same} of {begun} | {remarks} |")
 
 
 def _starts(root: Path, starts: int) -> None:
@@ -139,10 +139,9 @@ def _starts(root: Path, starts: int) -> None:
     complete = [folder for folder in folders if folder.read_record().status == "finished"]
     weights = {folder.read_model().W.tobytes() for folder in complete}
     names = {folder.path.name[:16] for folder in folders}
-    told = f"{len(complete)} complete folders, {len(set(names))} different seconds in their names, {seconds:.0f} s"
-    print(
-        f"| simultaneous starts | {starts} | {len(complete) if len(weights) == 1 else 0} of {codes.count(0)} | {told} |"
-    )
+    same = len(complete) if len(weights) == 1 else 0
+    remarks = f"{len(complete)} complete folders, {len(set(names))} different seconds in their names, {seconds:.0f} s"
+    print(f"| simultaneous starts | {starts} | {same} of {codes.count(0)} | {remarks} |")
 
 
 def _goes_on(folder: RunFolder, whole: RunFolder) -> bool:
