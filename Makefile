@@ -1,4 +1,4 @@
-# Every target makes the environment it needs; a second call starts at once.
+# Every target first makes the environment it needs, if it is missing.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,19 +8,19 @@ REQUIRED := lambda-0_eta-0.1 lambda-0_eta-0.001 lambda-0.1_eta-0.001 lambda-1_et
 .DEFAULT_GOAL := help
 .PHONY: help run required $(REQUIRED) mnist gradcheck fuzz bench test check environment format-check lint types format schema lock clean
 
-help:  ## print this list
+help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf 'make %-22s one of the four required settings\n' $(REQUIRED)
 
-run: $(VENV)/run.stamp  ## train on generated images: nothing to download, a second or two
+run: $(VENV)/run.stamp  ## train on generated images: no download, a second or two
 	$(TRAIN) --config configs/quickstart.yaml
 
-required: $(REQUIRED)  ## the four required settings on CIFAR-10 (set CIFAR_LINEAR_DATA to its folder)
+required: $(REQUIRED)  ## train the four required settings on CIFAR-10 (set CIFAR_LINEAR_DATA to its folder)
 
 $(REQUIRED): $(VENV)/run.stamp
 	$(TRAIN) --config configs/required/$@.yaml $(ARGS)
 
-mnist: $(VENV)/run.stamp  ## the experiments on MNIST, and a report that answers the course's questions with them
+mnist: $(VENV)/run.stamp  ## run the experiments on MNIST and write the report that answers the course's questions
 	$(TRAIN) --config configs/mnist/binary.yaml --no-figures
 	$(TRAIN) --config configs/mnist/binary_shuffled.yaml --no-figures
 	$(TRAIN) --config configs/mnist/softmax.yaml --no-figures
@@ -33,30 +33,30 @@ gradcheck: $(VENV)/run.stamp  ## compare analytic with numeric gradients
 test: $(VENV)/dev.stamp  ## run the test suite; warnings are errors
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
-fuzz: $(VENV)/dev.stamp  ## feed the parsers with new strange inputs for about ten minutes
+fuzz: $(VENV)/dev.stamp  ## fuzz the parsers for about ten minutes
 	$(BIN)/python -m pytest --hypothesis-profile campaign $(ARGS) tests/test_fuzz.py
 
-bench: $(VENV)/bench.stamp  ## the same work with PyTorch, JAX and scikit-learn, on CIFAR-10: about 40 minutes
+bench: $(VENV)/bench.stamp  ## compare with PyTorch, JAX and scikit-learn on CIFAR-10: about 40 minutes
 	$(BIN)/python benchmarks/compare.py $(ARGS)
 
-check: format-check lint types test  ## everything that must pass before a change lands
+check: format-check lint types test  ## run all checks that a change must pass
 
 environment: $(VENV)/dev.stamp  ## make the development environment
 
-format-check: $(VENV)/dev.stamp  ## is the code formatted?
+format-check: $(VENV)/dev.stamp  ## check the formatting
 	$(BIN)/ruff format --check .
 
-lint: $(VENV)/dev.stamp  ## does the linter object?
+lint: $(VENV)/dev.stamp  ## run the linter
 	$(BIN)/ruff check .
 
-types: $(VENV)/dev.stamp  ## do the types hold?
+types: $(VENV)/dev.stamp  ## check the types
 	$(BIN)/mypy
 
-format: $(VENV)/dev.stamp  ## format the code and repair what the linter can
+format: $(VENV)/dev.stamp  ## format the code and apply the linter's fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-schema: $(VENV)/run.stamp  ## write the schemas in configs anew
+schema: $(VENV)/run.stamp  ## regenerate the schemas in configs
 	$(BIN)/cifar-linear config schema > configs/schema.json
 	$(BIN)/cifar-linear config schema --sweep > configs/sweep-schema.json
 	$(BIN)/cifar-linear config schema --questions > configs/questions-schema.json
@@ -66,7 +66,7 @@ lock: $(VENV)/dev.stamp  ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --universal --no-header --upgrade pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --no-header --upgrade --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
 
-clean:  ## remove the environment and all caches, but no run
+clean:  ## remove the environment and all caches, but no runs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -1,4 +1,4 @@
-"""Where the time of workload (a) goes, and how near that is to what the processor can do."""
+"""Measures where the time of workload (a) goes, and how close that is to the limits of the processor."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ main()
 
 
 def gemm_peak(threads: int) -> float:
-    """Multiplications and additions per second of a large float32 product."""
+    """Measure multiplications and additions per second of a large float32 product."""
     A = np.ones((2048, 2048), np.float32)
     with threadpool_limits(threads, user_api="blas"):
         return 2 * 2048**3 / fastest(lambda: A @ A, 5)
 
 
 def bandwidth() -> float:
-    """Bytes per second, read and written, of a copy that fits in no cache."""
+    """Measure bytes per second, read and written, of a copy that fits in no cache."""
     source = np.ones(2**26, np.float32)
     target = np.empty_like(source)
     return 2 * source.nbytes / fastest(lambda: np.copyto(target, source), 5)
 
 
 def products_alone() -> dict[str, float]:
-    """Seconds that the two products of a step take on their own: as NumPy does them, and in blocks."""
+    """Measure the seconds of the two products of a step alone: as one NumPy call each, and in blocks."""
     rng = np.random.default_rng(0)
     X, V, G = (rng.random(shape, np.float32) for shape in ((100, 3072), (10, 3072), (100, 10)))
     out = np.empty_like(V)
@@ -76,7 +76,7 @@ def products_alone() -> dict[str, float]:
 
 
 def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
-    """Median seconds of each part of a training step, and of a step while nothing within it is timed."""
+    """Measure median seconds of each part of a training step, and of a step whose parts are not timed."""
     config = Config.model_validate(work.config())
     group = Group.of([config], load_dataset(config, data))
     batches, state, found = group.batches(), group.first_state(), defaultdict[str, list[float]](list)
@@ -118,7 +118,7 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
 
 
 def side_by_side(work: Work, data: Path) -> dict[str, float]:
-    """Seconds that an epoch takes without evaluation, its evaluation, and both at once, as training has it."""
+    """Measure the seconds of an epoch without evaluation, of its evaluation, and of both at once as in training."""
     epochs = 10
     configs = [
         Config.model_validate(work.config() | {"lambda": lam, "eta": eta, "epochs": epochs})
@@ -146,7 +146,7 @@ def side_by_side(work: Work, data: Path) -> dict[str, float]:
 
 
 def around_the_loop(command: list[str], data: Path) -> dict[str, float]:
-    """Seconds of what a process does besides: imports, reading the images."""
+    """Measure the seconds of a process outside the loop: imports, reading the images."""
     python = [sys.executable, "-c"]
     bare = usual_cost([*python, "pass"])
     config = Config.model_validate(ONE.config())
@@ -160,7 +160,7 @@ def around_the_loop(command: list[str], data: Path) -> dict[str, float]:
 
 
 def versions() -> dict[str, str]:
-    """Of ours and the others, as far as they are installed."""
+    """The versions of cifar-linear and of the other libraries that are installed."""
     found = {"cifar-linear": cifar_linear.__version__}
     for name in ("numpy", "torch", "jax", "scikit-learn"):
         try:
@@ -171,18 +171,18 @@ def versions() -> dict[str, str]:
 
 
 def usual_cost(command: list[str]) -> float:
-    """Median seconds of a process."""
+    """Measure the median seconds of a process."""
     return median(measured(command).wall for _ in range(7))
 
 
 def usual(function: Callable[[], Any], times: int) -> float:
-    """Median seconds of a call."""
+    """Measure the median seconds of a call."""
     function()
     return median(_seconds(function) for _ in range(times))
 
 
 def fastest(function: Callable[[], Any], times: int) -> float:
-    """Seconds of the fastest of several calls."""
+    """Measure the seconds of the fastest of several calls."""
     return min(_seconds(function) for _ in range(times))
 
 
@@ -193,7 +193,7 @@ def _seconds(function: Callable[[], Any]) -> float:
 
 
 def _until_first_step(command: list[str]) -> float:
-    """Seconds from the call of a training to its first update, on images that were read before."""
+    """Measure the seconds from the start of a training command to its first update, with images in the disk cache."""
     words = [sys.executable, "-c", _FIRST_STEP.format(started=time()), *command[3:]]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout  # noqa: S603  # our own words
     return float(said.split()[-1])
@@ -201,7 +201,7 @@ def _until_first_step(command: list[str]) -> float:
 
 @contextmanager
 def _timed(where: Any, name: str, times: list[float]) -> Iterator[None]:
-    """Let every call of a function note how long it took."""
+    """Append the seconds of every call of a function to ``times``."""
     function = getattr(where, name)
 
     def noting(*args: Any, **kwargs: Any) -> Any:

@@ -1,6 +1,6 @@
-"""Real processes that are killed, interrupted, started all at once, and run out of disk. Does each run end the same?
+"""Kills and interrupts real processes, fills their disk, starts many at once, and checks that the results are the same.
 
-Prints the table of docs/reliability.md. The full disk is a small tmpfs, for which this must run as root on Linux.
+It prints the table of docs/reliability.md. The full disk is a small tmpfs, which needs root on Linux.
 """
 
 import argparse
@@ -36,16 +36,16 @@ record_steps: true
 
 
 def main() -> None:
-    """Run the campaign and print what came of it."""
+    """Run the campaign and print its results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--interrupts", type=int, default=20)
     parser.add_argument("--starts", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
     asked = parser.parse_args()
     signal.signal(
         signal.SIGINT, signal.default_int_handler
-    )  # In the background a shell has it ignored, by children too.
+    )  # A shell starts background jobs with SIGINT ignored, and children inherit that.
     rng = random.Random(asked.seed)  # noqa: S311  # moments, not secrets
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
@@ -54,8 +54,8 @@ def main() -> None:
         _ended(_train(root, root / "whole"))
         seconds = time.perf_counter() - begun
         (whole,) = _runs(root / "whole")
-        print(f"unbroken run: {seconds:.1f} s")
-        print("| what | how often | ended in the same bits | remarks |\n| --- | --- | --- | --- |")
+        print(f"uninterrupted run: {seconds:.1f} s")
+        print("| disturbance | times | ended in the same bits | remarks |\n| --- | --- | --- | --- |")
         _kills(root, whole, [rng.uniform(0.3, seconds) for _ in range(asked.kills)])
         _interrupts(root, whole, [rng.uniform(0.8, seconds * 0.9) for _ in range(asked.interrupts)])
         _full_disks(root, whole)
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def _kills(root: Path, whole: RunFolder, moments: list[float]) -> None:
-    """Each run is killed at a random moment and goes on, if it had begun, till its end."""
+    """Kill each run at a random moment and resume it to its end, if it had begun."""
     same, unbegun, lost = 0, 0, []
     for kill, moment in enumerate(moments):
         runs_dir = root / f"killed{kill}"
@@ -79,12 +79,14 @@ def _kills(root: Path, whole: RunFolder, moments: list[float]) -> None:
         lost.append(moment - rows[-1]["seconds"] if rows else moment)
         same += _goes_on(begun[0], whole)
         shutil.rmtree(runs_dir)
-    told = f"{unbegun} before the first record; of the others at most {max(lost):.1f} s lost, start of Python included"
-    print(f"| SIGKILL | {len(moments)} | {same} of {len(moments) - unbegun} | {told} |")
+    remarks = (
+        f"{unbegun} before the first record; the others lost at most {max(lost):.1f} s, including the start of Python"
+    )
+    print(f"| SIGKILL | {len(moments)} | {same} of {len(moments) - unbegun} | {remarks} |")
 
 
 def _interrupts(root: Path, whole: RunFolder, moments: list[float]) -> None:
-    """Each run is interrupted, must save and end, and goes on till its end."""
+    """Interrupt each run, which must save and exit, and resume it to its end."""
     same, ends, codes = 0, [], set()
     for count, moment in enumerate(moments):
         number = (signal.SIGINT, signal.SIGTERM)[count % 2]
@@ -99,12 +101,12 @@ def _interrupts(root: Path, whole: RunFolder, moments: list[float]) -> None:
         same += folder.read_record().status == "interrupted" and _goes_on(folder, whole)
         shutil.rmtree(runs_dir)
     exits = ", ".join(sorted(f"{number.name} {code}" for number, code in codes))
-    told = f"ended after {median(ends):.2f} s (median), {max(ends):.2f} s (longest); exit codes {exits}"
-    print(f"| SIGINT, SIGTERM | {len(moments)} | {same} of {len(moments)} | {told} |")
+    remarks = f"ended after {median(ends):.2f} s (median), {max(ends):.2f} s (longest); exit codes {exits}"
+    print(f"| SIGINT, SIGTERM | {len(moments)} | {same} of {len(moments)} | {remarks} |")
 
 
 def _full_disks(root: Path, whole: RunFolder) -> None:
-    """Disks of many sizes fill up; the run is copied to another one and goes on there."""
+    """Fill disks of many sizes; copy the run to another disk and resume it there."""
     same, begun, named, tried = 0, 0, 0, 0
     for kilobytes in range(4, 2000, 64):
         runs_dir = root / f"disk{kilobytes}"
@@ -122,12 +124,12 @@ def _full_disks(root: Path, whole: RunFolder) -> None:
             begun += bool(found)
             copies = [shutil.copytree(folder.path, root / f"copy{kilobytes}") for folder in found]
         same += any(_goes_on(RunFolder(copy), whole) for copy in copies)
-    told = f"{named} messages name path and cause; disks of 4 to {kilobytes} kB"
-    print(f"| full disk | {tried} | {same} of {begun} | {told} |")
+    remarks = f"{named} messages name path and cause; disks of 4 to {kilobytes} kB"
+    print(f"| full disk | {tried} | {same} of {begun} | {remarks} |")
 
 
 def _starts(root: Path, starts: int) -> None:
-    """Short trainings that begin at the same time."""
+    """Start many short trainings at the same time."""
     short = ("--set", "epochs=1", "--set", "averaging=null", "--set", "data.images_per_batch=100")
     begun = time.perf_counter()
     processes = [_train(root, root / "many", *short) for _ in range(starts)]
@@ -137,12 +139,13 @@ def _starts(root: Path, starts: int) -> None:
     complete = [folder for folder in folders if folder.read_record().status == "finished"]
     weights = {folder.read_model().W.tobytes() for folder in complete}
     names = {folder.path.name[:16] for folder in folders}
-    told = f"{len(complete)} complete folders, {len(set(names))} different seconds in their names, {seconds:.0f} s"
-    print(f"| starts at once | {starts} | {len(complete) if len(weights) == 1 else 0} of {codes.count(0)} | {told} |")
+    same = len(complete) if len(weights) == 1 else 0
+    remarks = f"{len(complete)} complete folders, {len(set(names))} different seconds in their names, {seconds:.0f} s"
+    print(f"| simultaneous starts | {starts} | {same} of {codes.count(0)} | {remarks} |")
 
 
 def _goes_on(folder: RunFolder, whole: RunFolder) -> bool:
-    """Whether the run, resumed to its end, has the weights and figures of the one that nobody has disturbed."""
+    """Whether the run, resumed to its end, has the weights and metrics of the uninterrupted one."""
     if folder.read_record().status != "finished" or "test" not in folder.read_record().metrics:
         words = [sys.executable, "-m", "cifar_linear", "train", "--resume", str(folder.path), "--quiet", "--no-figures"]
         subprocess.run(words, check=True, capture_output=True)  # noqa: S603  # our own words
@@ -176,7 +179,7 @@ def _runs(runs_dir: Path) -> list[RunFolder]:
 
 @contextmanager
 def _tmpfs(path: Path, kilobytes: int) -> Iterator[bool]:
-    """A disk of that size; False if there is none to be had."""
+    """Mount a disk of this size; yields False if that is impossible."""
     path.mkdir()
     words = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(path)]
     mounted = shutil.which("mount") is not None

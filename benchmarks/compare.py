@@ -1,7 +1,7 @@
-"""The same work by ours and by what a user would take instead; writes docs/performance.md.
+"""Compares cifar-linear with other libraries on the same work, and writes docs/performance.md.
 
-Whole processes, one after another in turns, so that a slow moment of the machine meets all of them. Needs CIFAR-10 in
-the folder that CIFAR_LINEAR_DATA names, and the extra ``bench``.
+The programs run as whole processes and take turns, so that a slow moment of the machine affects all of them. This needs
+CIFAR-10 in the folder named by CIFAR_LINEAR_DATA, and the extra ``bench``.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from work import (
     Work,
     disagreements,
     our_command,
-    our_figures,
+    our_metrics,
     peer_command,
-    peer_figures,
+    peer_metrics,
 )
 
 HERE = Path(__file__).parent
@@ -50,7 +50,7 @@ OURS, WITH_FIGURES = "ours", "ours, with figures"
 
 @dataclass
 class Row:
-    """What one program needed for one workload, time after time, and where its results differ from ours."""
+    """The costs of one program for one workload, by repetition, and where its results differ from ours."""
 
     work: str
     program: str
@@ -58,27 +58,27 @@ class Row:
     disagreements: Sequence[str] = ()
 
     def to_tree(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the row as plain data for JSON."""
         return asdict(self) | {"costs": [cost._asdict() for cost in self.costs]}
 
 
 def main() -> None:
-    """Measure and write, or only write."""
+    """Measure and write the page, or only write it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--repeat", type=int, default=5, help="how often each program does each work (default: 5)")
+    parser.add_argument("--repeat", type=int, default=5, help="repetitions of each program and workload (default: 5)")
     parser.add_argument(
         "--only",
         nargs="*",
         choices=[*PEERS, "growth", "anatomy"],
-        help="measure these anew; nothing at all only writes",
+        help="measure only these again; without a name, only write the page",
     )
-    parser.add_argument("--epochs", type=int, help="other than 40; for trying this out")
-    parser.add_argument("--results", type=Path, default=HERE / "results.json", help="where what was measured is kept")
-    parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "performance.md", help="what is written")
+    parser.add_argument("--epochs", type=int, help="epochs instead of 40, for a quick try")
+    parser.add_argument("--results", type=Path, default=HERE / "results.json", help="file of the measurements")
+    parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "performance.md", help="the page to write")
     options = parser.parse_args()
     wanted = [*PEERS, "growth", "anatomy"] if options.only is None else options.only
     if wanted and "CIFAR_LINEAR_DATA" not in os.environ:
-        parser.error("needs CIFAR-10: let CIFAR_LINEAR_DATA name the folder that holds cifar-10-batches-py")
+        parser.error("needs CIFAR-10: set CIFAR_LINEAR_DATA to the folder that holds cifar-10-batches-py")
     known = json.loads(options.results.read_text()) if options.only is not None and options.results.exists() else {}
     with tempfile.TemporaryDirectory() as scratch:
         data = Path(os.environ["CIFAR_LINEAR_DATA"]) if wanted else Path()
@@ -107,23 +107,23 @@ def _keep(known: dict[str, Any], results: Path) -> None:
 
 
 def _processor() -> str:
-    """Its name, as far as the system tells."""
+    """The name of the processor, if the system knows it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
 
 
 def _compared(work: Work, data: Path, scratch: Path, repeat: int) -> list[Row]:
-    """One workload by everybody, in turns."""
+    """Measure one workload with every program, in turns."""
     programs = [OURS, *([WITH_FIGURES] if work.name == "a" else []), *PEERS[work.name]]
     rows = {program: Row(work.name, program, []) for program in programs}
     for turn in range(repeat):
         ours: list[dict[str, float]] = []
         for program in programs:
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                command, figures = _program(program, work, data, Path(folder))
+                command, results = _program(program, work, data, Path(folder))
                 rows[program].costs.append(measured(command))
-                theirs = figures()
+                theirs = results()
             ours = ours or theirs
             rows[program].disagreements = disagreements(work, ours, theirs)
             print(f"({work.name}) {program}, {turn + 1} of {repeat}: {rows[program].costs[-1].wall:.2f} s", flush=True)
@@ -133,15 +133,15 @@ def _compared(work: Work, data: Path, scratch: Path, repeat: int) -> list[Row]:
 def _program(
     program: str, work: Work, data: Path, folder: Path
 ) -> tuple[list[str], Callable[[], list[dict[str, float]]]]:
-    """The command, and how to read what came of it."""
+    """The command of a program, and a function that reads its results."""
     if program in (OURS, WITH_FIGURES):
         command = our_command(work, data, folder, figures=program == WITH_FIGURES)
-        return command, lambda: our_figures(work, folder)
-    return peer_command(program, work, data, folder), lambda: peer_figures(work, folder)
+        return command, lambda: our_metrics(work, folder)
+    return peer_command(program, work, data, folder), lambda: peer_metrics(work, folder)
 
 
 def _growth(data: Path, scratch: Path, repeat: int) -> dict[str, Any]:
-    """Median seconds by what grows, its size and the program."""
+    """Measure median seconds by the quantity that grows, its size and the program."""
     found: dict[str, Any] = {}
     for what, works in GROWTH.items():
         for size, work in works.items():

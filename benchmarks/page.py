@@ -1,4 +1,4 @@
-"""docs/performance.md and its figure, from what was measured."""
+"""Writes docs/performance.md and its figure from the measurements."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORKS = {
     "b": "(b) The four required settings",
     "c": "(c) Nine cells: lambda 0.1, 0.01, 0.001 by eta 0.001, 0.005, 0.01",
     "d": "(d) All data: 49 000 images, 40 epochs, half of the images flipped",
-    "e": "(e) K logistic losses: what scikit-learn can do as well",
+    "e": "(e) K logistic losses, which scikit-learn supports too",
 }
 TARGETS: Mapping[str, Mapping[str, Mapping[str, float]]] = {
     "a": {
@@ -37,7 +37,7 @@ TARGETS: Mapping[str, Mapping[str, Mapping[str, float]]] = {
 COLOURS = {"ours": "#0072B2", "pytorch_tensors": "#D55E00", "jax_vmap": "#009E73"}
 
 
-# Multiplications and additions: 4 d K for each image of a training epoch, 2 d K for each that is evaluated.
+# Multiplications and additions: 4 d K for each image of a training epoch, 2 d K for each image evaluated.
 _PER_IMAGE = 2 * 3072 * 10
 WORK = {
     name: runs * _PER_IMAGE * (40 * 2 * images + 41 * evaluated)
@@ -51,7 +51,7 @@ WORK = {
 
 
 def write(known: Mapping[str, Any], path: Path) -> str:
-    """Write the page, and beside it the figure in ``figures/``; returns the page."""
+    """Write the page, and its figure in ``figures/`` beside it; return the text of the page."""
     figures = path.parent / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     lines = [*_head(known["about"])]
@@ -60,7 +60,7 @@ def write(known: Mapping[str, Any], path: Path) -> str:
             lines += ["", f"## {title}", "", *_table(work, known[work])]
     if "anatomy" in known:
         lines += ["", "## Where the time goes", "", *_anatomy(known["anatomy"])]
-        lines += ["", "## What is missed, and why", "", *_missed(known)]
+        lines += ["", "## Missed targets, and why", "", *_missed(known)]
     if "growth" in known:
         _growth_figure(known["growth"]).savefig(figures / "performance.png", dpi=160)
         lines += ["", "## How the cost grows", "", *_growth(known["growth"])]
@@ -80,19 +80,20 @@ def _head(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"Measured on {about['date']}: {computer}; {versions}."
     yield ""
     yield (
-        "Every program is a whole process from its start to its end, in float32, on the CPU, with two threads. All "
-        "read the same files and give loss, cost and accuracy on training and validation images after each epoch, the "
-        "test accuracy, and the weights; ours writes its run folders besides. They run in turns, so that a slow moment "
-        "of the machine meets all of them. A row counts only if the accuracies agree with ours to within a point: "
-        "those of training and validation images as the mean of the last ten epochs. `benchmarks/peers/` has the "
-        "programs, each as a good user of its library would write it, the one with a DataLoader as the tutorials do. A "
-        "ratio is our median time divided by theirs; beside it stands what we wanted to reach."
+        "Each program is timed as a whole process, from start to exit, in float32 on the CPU with two threads. All "
+        "read the same files and report loss, cost and accuracy on training and validation images after each epoch, "
+        "the test accuracy, and the weights; cifar-linear writes its run folders as well. The programs take turns, so "
+        "that a slow moment of the machine affects all of them. A row counts only if its accuracies agree with those "
+        "of cifar-linear to within one point; training and validation accuracies are means over the last ten epochs. "
+        "The programs are in `benchmarks/peers/`, each written as an experienced user of its library would write it, "
+        "except that the one with a DataLoader follows the tutorials. A ratio is the median time of cifar-linear "
+        "divided by that of the other program, followed by the target."
     )
     yield ""
     yield (
-        "`make bench` installs the others and measures anew. On Linux, "
-        "`PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu` before it spares the gigabytes that PyTorch needs "
-        "for graphics cards."
+        "`make bench` installs the other libraries and repeats the measurements. On Linux, "
+        "`PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu` in front of it avoids downloading the gigabytes "
+        "that PyTorch needs for GPUs."
     )
 
 
@@ -129,11 +130,11 @@ def _ratio(work: str, ours: str, theirs: str, wall: Mapping[str, float], disagre
     ratio, target = wall[ours] / wall[theirs], TARGETS.get(work, {}).get(ours, {}).get(theirs)
     if target is None:
         return f"{ratio:.2f}"
-    return f"**{ratio:.2f}** (wanted {target:g})" if ratio <= target else f"{ratio:.2f} (missed {target:g})"
+    return f"**{ratio:.2f}** (target {target:g})" if ratio <= target else f"{ratio:.2f} (missed target {target:g})"
 
 
 def _growth(growth: Mapping[str, Any]) -> Iterator[str]:
-    yield "Whole processes, 10 epochs; one thing grows, the others stay at 10 000 images, one setting, n_batch 100."
+    yield "Whole processes of 10 epochs. One size grows; the others stay at 10 000 images, one setting, n_batch 100."
     yield ""
     yield "![Seconds over images, cells and n_batch](figures/performance.png)"
     yield ""
@@ -172,7 +173,7 @@ def _growth_figure(growth: Mapping[str, Any]) -> Figure:
 def _anatomy(found: Mapping[str, Any]) -> Iterator[str]:
     parts = dict(found["parts"])
     whole = parts.pop("whole step")
-    yield "A training step of workload (a), 100 images, one setting, one thread (medians):"
+    yield "Median times of a training step of workload (a), with 100 images, one setting and one thread:"
     yield ""
     yield "| part | microseconds | share |"
     yield "| --- | ---: | ---: |"
@@ -181,7 +182,7 @@ def _anatomy(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"| the whole step | {1e6 * whole:.0f} | 100 % |"
     yield ""
     products = found["products"]
-    yield "The two matrix products alone, on the same shapes (wanted: the step at most 1.6 times as long):"
+    yield "The two matrix products alone, with the same shapes (target: a step takes at most 1.6 times as long):"
     yield ""
     yield "| products | microseconds | step / products |"
     yield "| --- | ---: | ---: |"
@@ -193,11 +194,11 @@ def _anatomy(found: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"The processor multiplies large float32 matrices at {one / 1e9:.0f} GFLOP/s with one thread and "
         f"{two / 1e9:.0f} with two; the products in blocks reach {2 * 100 * _PER_IMAGE / blocks / 1e9:.0f} with one. "
-        f"It copies {found['bandwidth'] / 1e9:.1f} GB/s (read and written) where no cache helps; gathering and casting "
+        f"It copies {found['bandwidth'] / 1e9:.1f} GB/s (read and written) outside its caches; gathering and casting "
         f"a batch moves {bytes_moved / 1e6:.2f} MB at {bytes_moved / parts['gather and cast'] / 1e9:.1f} GB/s."
     )
     yield ""
-    yield "An epoch of 100 steps, its evaluation on 20 000 images, and both at once in two threads, in milliseconds:"
+    yield "Milliseconds for an epoch of 100 steps, its evaluation on 20 000 images, and both at once in two threads:"
     yield ""
     yield "| work | training alone | evaluation alone | both at once |"
     yield "| --- | ---: | ---: | ---: |"
@@ -209,17 +210,17 @@ def _anatomy(found: Mapping[str, Any]) -> Iterator[str]:
     yield "| --- | ---: |"
     labels = {
         "Python itself": "starting Python",
-        "import": "importing ours, NumPy and pydantic",
-        "load": "reading three batches, checked",
-        "--help": "all of `cifar-linear --help` (wanted: under 0.2)",
-        "first step": "from calling `train` to its first step (wanted: under 1)",
+        "import": "importing cifar-linear, NumPy and pydantic",
+        "load": "reading and checking three batches",
+        "--help": "all of `cifar-linear --help` (target: under 0.2)",
+        "first step": "from calling `train` to its first step (target: under 1)",
     }
     for name, label in labels.items():
         yield f"| {label} | {around[name]:.2f} |"
 
 
 def _missed(known: Mapping[str, Any]) -> Iterator[str]:
-    """Every target that was not reached, and what the processor leaves to gain."""
+    """List every target that was missed, and the share of the time that the multiplications need."""
     missed = []
     for work, targets in TARGETS.items():
         wall = {row["program"]: median(cost["wall"] for cost in row["costs"]) for row in known.get(work, ())}
@@ -230,13 +231,13 @@ def _missed(known: Mapping[str, Any]) -> Iterator[str]:
                     ratio = wall[ours] / wall[program]
                     missed.append(f"- ({work}) {what}against {NAMES[program]}: {ratio:.2f} instead of {target:g}.")
     if not missed:
-        yield "Nothing: every ratio is where we wanted it."
+        yield "No target was missed."
         return
     yield from missed
     anatomy = known["anatomy"]
     one, peak = anatomy["gemm"].values()
     yield ""
-    yield "| work | seconds of ours | of them multiplications, at the peak of two threads |"
+    yield "| work | seconds of cifar-linear | multiplications alone, at the peak rate of two threads |"
     yield "| --- | ---: | ---: |"
     for work, count in WORK.items():
         if work in known:
@@ -247,15 +248,15 @@ def _missed(known: Mapping[str, Any]) -> Iterator[str]:
     products = parts["forward product"] + parts["backward product"]
     standardisation = parts["standardisation into the weights"] + parts["standardisation out of the gradient"]
     yield (
-        f"Of a step, {100 * products / parts['whole step']:.0f} % are the two products and "
-        f"{100 * parts['gather and cast'] / parts['whole step']:.0f} % bringing the images from bytes to floats; JAX "
-        "and PyTorch hold them as floats, which takes four times the memory. Standardisation takes "
-        f"{100 * standardisation / parts['whole step']:.0f} %: training weights of raw pixels would spare most of it, "
-        "at the price of weights in the state that are not those of the model. Before the first step "
-        f"{around['first step']:.2f} s have passed, {around['import']:.2f} of them imports. With several settings the "
+        f"The two products take {100 * products / parts['whole step']:.0f} % of a step, and converting the images from "
+        f"bytes to floats {100 * parts['gather and cast'] / parts['whole step']:.0f} %; JAX and PyTorch keep them as "
+        "floats, which takes four times the memory. Standardisation takes "
+        f"{100 * standardisation / parts['whole step']:.0f} %. Training weights for raw pixels would avoid most of it, "
+        "but then the state would not hold the weights of the model. The first step begins after "
+        f"{around['first step']:.2f} s, of which imports take {around['import']:.2f} s. With several settings, the "
         "weights, their gradients and the folded weights of all of them no longer fit in a core's own cache, and the "
-        "two threads, training and evaluation, share what is behind it: both at once take longer than the longer of "
-        f"them alone; with two threads that only multiply, this machine does {peak / one:.1f} times the work of one. "
-        "NumPy "
-        "passes over the weights once for each operation, where a compiler such as JAX's joins them."
+        "two threads, training and evaluation, share the next level. Both at once therefore take longer than the "
+        "longer of them alone; with two threads that only multiply, this machine does "
+        f"{peak / one:.1f} times the work of one. "
+        "NumPy makes one pass over the weights for each operation, while a compiler such as JAX's fuses them."
     )

@@ -1,4 +1,4 @@
-"""Whole processes: how long, how much work, how much memory."""
+"""Measures the time, work and memory of whole processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Cost(NamedTuple):
-    """Of one process: seconds from start to end, seconds of work on all processors, peak memory in bytes."""
+    """The cost of one process: seconds from start to end, CPU seconds on all cores, and peak memory in bytes."""
 
     wall: float
     work: float
@@ -19,7 +19,7 @@ class Cost(NamedTuple):
 
 
 def measured(command: Sequence[str]) -> Cost:
-    """Run a command to its end. Raises `RuntimeError` with what it said if it fails."""
+    """Run a command to its end. Raises `RuntimeError` with its output if it fails."""
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:  # noqa: S603  # our own words
         assert process.stdout is not None  # noqa: S101  # for the type checker

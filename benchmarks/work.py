@@ -1,4 +1,4 @@
-"""What is done by all: the workloads, and the command line with which each program does one."""
+"""The workloads, and the command line with which each program runs one."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Setting = tuple[float, float]
 
 @dataclass(frozen=True)
 class Work:
-    """Something to train, with the outputs that everybody has to give.
+    """Something to train, with the outputs that every program must produce.
 
     Attributes:
-        name: in tables.
+        name: the name in tables.
         settings: lambda and eta of each run.
-        train: the batches to train on; with all five, 1000 images of them are held out for validation.
+        train: the batches to train on; with all five, 1000 of their images are held out for validation.
         loss, n_batch, epochs, flip, init_std: as in a config.
     """
 
@@ -54,7 +54,7 @@ class Work:
         return len(self.train) == len(ALL)
 
     def config(self) -> dict[str, object]:
-        """What all settings share, as a config."""
+        """The config that all settings share."""
         validation = {"size": HELD_OUT} if self.holds_out else ["data_batch_2"]
         return {
             "data": {"dataset": "cifar10", "train": list(self.train), "validation": validation, "test": ["test_batch"]},
@@ -75,7 +75,7 @@ ONE = Work("a", REQUIRED[2:3])
 FOUR = Work("b", REQUIRED)
 NINE = Work("c", GRID)
 EVERYTHING = Work("d", REQUIRED[2:3], train=ALL, flip=0.5)
-# scikit-learn has no softmax by mini-batches: K logistic losses, from zero weights, are what both can do.
+# scikit-learn has no softmax with mini-batches; both programs can train K logistic losses from zero weights.
 LOGISTIC = Work("e", ((0.001, 0.01),), loss="sigmoid_bce", init_std=0)
 
 _SHORT = replace(ONE, epochs=10)
@@ -91,7 +91,7 @@ GROWTH: dict[str, dict[int, Work]] = {
 
 
 def our_command(work: Work, data: Path, folder: Path, figures: bool = False) -> list[str]:
-    """`cifar-linear train` for one setting, `cifar-linear sweep` for several; all runs meet the test images."""
+    """`cifar-linear train` for one setting, `cifar-linear sweep` for several, all evaluated on the test set."""
     config = folder / "config.yaml"
     one = len(work.settings) == 1
     cells = [{"lambda": lam, "eta": eta} for lam, eta in work.settings]
@@ -101,18 +101,18 @@ def our_command(work: Work, data: Path, folder: Path, figures: bool = False) -> 
     return [sys.executable, "-m", "cifar_linear", *words, *([] if figures else ["--no-figures"])]
 
 
-def our_figures(work: Work, folder: Path) -> list[dict[str, float]]:
-    """What each run came to, in the order of the settings."""
+def our_metrics(work: Work, folder: Path) -> list[dict[str, float]]:
+    """The accuracies of each run, in the order of the settings."""
     found = {}
     for path in folder.glob("runs/**/run.json"):
         record = json.loads(path.read_text())
         setting = record["config"]["lambda"], record["config"]["eta"]
-        found[setting] = _came_to(path.with_name("metrics.csv"), record["metrics"]["test"]["accuracy"])
+        found[setting] = _accuracies(path.with_name("metrics.csv"), record["metrics"]["test"]["accuracy"])
     return [found[setting] for setting in work.settings]
 
 
 def peer_command(peer: str, work: Work, data: Path, folder: Path) -> list[str]:
-    """The same work for another program."""
+    """The command with which another program does the same work."""
     held_out = None
     if work.holds_out:
         held_out = str(folder / "held_out.npy")
@@ -138,14 +138,14 @@ def peer_command(peer: str, work: Work, data: Path, folder: Path) -> list[str]:
     return [sys.executable, str(PEERS / f"{peer}.py"), str(path), str(folder / "results")]
 
 
-def peer_figures(work: Work, folder: Path) -> list[dict[str, float]]:
-    """What each setting came to, in their order."""
+def peer_metrics(work: Work, folder: Path) -> list[dict[str, float]]:
+    """The accuracies of each setting, in their order."""
     results = [folder / "results" / f"{number}.json" for number in range(len(work.settings))]
-    return [_came_to(path.with_suffix(".csv"), json.loads(path.read_text())["test_accuracy"]) for path in results]
+    return [_accuracies(path.with_suffix(".csv"), json.loads(path.read_text())["test_accuracy"]) for path in results]
 
 
-def _came_to(rows: Path, test_accuracy: float) -> dict[str, float]:
-    """Accuracies after training; on training and validation images the mean over the last epochs."""
+def _accuracies(rows: Path, test_accuracy: float) -> dict[str, float]:
+    """Accuracies after training; those on training and validation images are means over the last epochs."""
     with rows.open(newline="") as file:
         last = list(csv.DictReader(file))[-LAST:]
     means = {split: fmean(float(row[f"{split}_accuracy"]) for row in last) for split in ("train", "validation")}
@@ -153,16 +153,17 @@ def _came_to(rows: Path, test_accuracy: float) -> dict[str, float]:
 
 
 def _held_out(work: Work, data: Path) -> np.ndarray:
-    """The rows that our config draws for validation, so that everybody has the same."""
+    """The rows that cifar-linear holds out for validation, so that all programs hold out the same."""
     labels = join_batches(cifar10.source(data), work.train).labels
     rows = Split(np.arange(len(labels))[:, None], labels)
     return hold_out(rows, HELD_OUT, rng_for(SEED, Purpose.HELD_OUT))[1].images[:, 0]
 
 
 def disagreements(work: Work, ours: Sequence[dict[str, float]], theirs: Sequence[dict[str, float]]) -> list[str]:
-    """Accuracies that are more than a point apart: a setting's over the last epochs, all settings' on test images.
+    """List accuracies more than a point apart: of each setting over the last epochs, of all on the test set.
 
-    One epoch's accuracy moves by more than a point with the larger etas, whoever trains; with eta 0.1 that of ten does.
+    With the larger etas, the accuracy of one epoch moves by more than a point with any program; with eta 0.1, so does
+    the mean of ten, and such settings are left out.
     """
     pairs = [(setting, *pair) for setting, *pair in zip(work.settings, ours, theirs, strict=True) if setting[1] < 0.1]
     compared = [

@@ -9,7 +9,7 @@ from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.training.loop import train
-from cifar_linear.training.state import State
+from cifar_linear.training.state import Best, Mean, State
 
 EPOCHS = 3
 
@@ -34,20 +34,16 @@ class Training:
         self.standardization = Standardization.of(dataset.train.images)
         self.model = make_model(config, len(dataset.class_names), dataset.image_shape, self.standardization)
         self.objective = Objective(self.model, LOSSES[config.loss], np.array(lam, float))
-        self.parameters, self.dtype = self.model.initial(rng_for(config.seed, Purpose.WEIGHTS)), config.dtype
-        self.state = None
+        self.parameters = self.model.initial(rng_for(config.seed, Purpose.WEIGHTS))
+        self.state = State.first([self.parameters] * len(lam), config.dtype)
         self.batches = Batches(dataset.train, n_batch=n_batch, shuffle=True, seed=config.seed, dtype=config.dtype)
 
     def evaluations(self, epochs=EPOCHS, evaluate_every=None, **options):
-        """Train from the first state, or from where ``state`` is."""
-        if self.state is None:
-            self.state = State.first(
-                [self.parameters] * len(self.objective.lam),
-                self.dtype,
-                momentum=options.get("momentum") is not None,
-                averaging="average_from" in options,
-                keep_best="patience" in options,
-            )
+        """Train from where ``state`` is, which gets the parts that the options need."""
+        if "average_from" in options and self.state.mean is None:
+            self.state.mean = Mean.none_yet(self.state.parameters)
+        if "patience" in options and self.state.best is None:
+            self.state.best = Best.none_yet(self.state.parameters)
         if evaluate_every is not None:
             options["evaluate_after"] = lambda step: (step - 1) % evaluate_every == 0
         splits, updates = (self.dataset.train, self.dataset.validation), epochs * self.batches.steps

@@ -1,4 +1,4 @@
-"""What every peer reads and writes: the work, the images of the published files, and the results.
+"""Reads the work and the published images, and writes the results, for all programs.
 
 The work is a JSON file: ``data`` (folder), ``train``, ``validation`` and ``test`` (batch names), ``held_out`` (a file
 with the rows of the training batches that are the validation images instead, or null), ``settings`` (a list of
@@ -17,7 +17,7 @@ COLUMNS = ("train_loss", "train_cost", "train_accuracy", "validation_loss", "val
 
 
 def work():
-    """The work that the command line names, and the folder for its results."""
+    """Return the work named on the command line, and the folder for its results."""
     path, results = map(Path, sys.argv[1:])
     results.mkdir(parents=True, exist_ok=True)
     return json.loads(path.read_text()), results
@@ -44,11 +44,11 @@ def _batches(folder, names):
 
 
 def write(results, setting, rows, test_accuracy, W, b):
-    """The results of one setting: a row for each epoch, the test accuracy, and the weights W (10, 3072) and b (10,)."""
+    """Write the results of one setting: a row per epoch, the test accuracy, the weights W (10, 3072) and b (10,)."""
     with (results / f"{setting}.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
         table.writerows(rows)
     np.savez(results / f"{setting}.npz", W=W, b=b)
-    figures = dict(zip(COLUMNS, map(float, rows[-1]), strict=True))
-    (results / f"{setting}.json").write_text(json.dumps({**figures, "test_accuracy": float(test_accuracy)}))
+    metrics = dict(zip(COLUMNS, map(float, rows[-1]), strict=True))
+    (results / f"{setting}.json").write_text(json.dumps({**metrics, "test_accuracy": float(test_accuracy)}))

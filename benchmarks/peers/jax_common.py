@@ -1,4 +1,4 @@
-"""The model in JAX: cost, an epoch as one scan, and the figures of a split."""
+"""The model in JAX: the cost, an epoch as one scan, and the metrics of a split."""
 
 import jax
 import jax.numpy as jnp
@@ -15,19 +15,19 @@ def standardized(splits):
 
 
 def _std(images):
-    """Of each pixel, without a second copy of all images in float64."""
+    """Standard deviation of each pixel, without a second copy of all images in float64."""
     mean_of_squares = sum(np.square(part, dtype=np.int64).sum(0) for part in np.array_split(images, 50)) / len(images)
     return np.sqrt(mean_of_squares - images.mean(0, dtype=np.float64) ** 2)
 
 
 def first_weights(seed):
-    """W (10, 3072) and b (10,)."""
+    """Draw W (10, 3072) and b (10,)."""
     of_W, of_b = jax.random.split(jax.random.key(seed))
     return 0.01 * jax.random.normal(of_W, (10, 3072)), 0.01 * jax.random.normal(of_b, (10,))
 
 
 def cost(weights, images, labels, lam):
-    """Mean cross-entropy and the penalty."""
+    """Mean cross-entropy plus the penalty."""
     return loss_and_hits(weights, images, labels)[0] + lam * jnp.sum(weights[0] ** 2)
 
 
@@ -40,7 +40,7 @@ def loss_and_hits(weights, images, labels):
 
 
 def epoch_of(n_batch, flip):
-    """A pass over the training images; the last images are left out where n_batch does not divide their number."""
+    """Return a function for one epoch; images left over after the last whole batch are skipped."""
 
     def epoch(weights, key, images, labels, lam, eta):
         of_order, of_flips = jax.random.split(key)
@@ -62,7 +62,7 @@ def epoch_of(n_batch, flip):
     return epoch
 
 
-def figures(weights, images, labels, lam):
+def metrics(weights, images, labels, lam):
     """Loss, cost and accuracy."""
     loss, hits = loss_and_hits(weights, images, labels)
     return jnp.stack([loss, loss + lam * jnp.sum(weights[0] ** 2), hits.mean()])

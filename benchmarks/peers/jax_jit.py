@@ -1,4 +1,4 @@
-"""JAX with one compiled scan per epoch, one setting after another; compiled once for all of them."""
+"""JAX with one compiled scan per epoch, one setting after another, compiled once for all settings."""
 
 import common
 import jax
@@ -7,18 +7,18 @@ import numpy as np
 
 
 def main():
-    """Do the work."""
+    """Train and write the results of every setting."""
     work, results = common.work()
     training, validation, test = jax_common.standardized(common.images(work))
     epoch = jax.jit(jax_common.epoch_of(work["n_batch"], work["flip"]), donate_argnums=0)
-    figures = jax.jit(jax_common.figures)
+    metrics = jax.jit(jax_common.metrics)
     for number, setting in enumerate(work["settings"]):
         lam, eta = setting["lambda"], setting["eta"]
         weights, rows = jax_common.first_weights(work["seed"]), []
         for key in jax.random.split(jax.random.key(work["seed"] + 1), work["epochs"]):
             weights = epoch(weights, key, *training, lam, eta)
-            rows.append([*np.array(figures(weights, *training, lam)), *np.array(figures(weights, *validation, lam))])
-        common.write(results, number, rows, figures(weights, *test, lam)[2], *map(np.array, weights))
+            rows.append([*np.array(metrics(weights, *training, lam)), *np.array(metrics(weights, *validation, lam))])
+        common.write(results, number, rows, metrics(weights, *test, lam)[2], *map(np.array, weights))
 
 
 if __name__ == "__main__":

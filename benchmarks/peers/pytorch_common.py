@@ -1,4 +1,4 @@
-"""What both programs in PyTorch do alike: tensors, first weights, a step."""
+"""The parts that both PyTorch programs share: tensors, initial weights, a training step."""
 
 import common
 import torch
@@ -28,7 +28,7 @@ def first_model(work):
 
 
 def step(model, optimizer, images, labels, lam, flip):
-    """One update."""
+    """Update the model with one batch."""
     if flip:
         flipped = torch.rand(len(images), 1, 1, 1) < flip
         pictures = images.view(-1, 3, 32, 32)
@@ -41,5 +41,5 @@ def step(model, optimizer, images, labels, lam, flip):
 
 
 def write(results, number, rows, accuracy, model):
-    """The results of one setting."""
+    """Write the results of one setting."""
     common.write(results, number, rows, accuracy, model.weight.detach().numpy(), model.bias.detach().numpy())

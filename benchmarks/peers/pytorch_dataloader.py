@@ -1,6 +1,6 @@
-"""PyTorch as its tutorials have it: a `TensorDataset` and `DataLoader` objects, without worker processes.
+"""PyTorch as in its tutorials, with `TensorDataset` and `DataLoader`, without worker processes.
 
-Workers would have to send every batch from one process to another, which costs more than these batches do.
+Workers would have to send every batch from one process to another, which takes longer than these small batches do.
 """
 
 import common
@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 
 def main():
-    """Do the work."""
+    """Train and write the results of every setting."""
     work, results = common.work()
     training, validation, test = [TensorDataset(*split) for split in standardized(work)]
     for number, setting in enumerate(work["settings"]):
@@ -21,7 +21,7 @@ def main():
 
 
 def train(model, work, lam, eta, training, validation):
-    """A row of figures for each epoch."""
+    """Train one setting; returns a row of metrics for each epoch."""
     optimizer = torch.optim.SGD(model.parameters(), lr=eta)
     batches = DataLoader(training, batch_size=work["n_batch"], shuffle=True)
     rows = []

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 
 def main():
-    """Do the work."""
+    """Train and write the results of every setting."""
     work, results = common.work()
     training, validation, test = standardized(work)
     for number, setting in enumerate(work["settings"]):
@@ -17,7 +17,7 @@ def main():
 
 
 def train(model, work, lam, eta, training, validation):
-    """A row of figures for each epoch."""
+    """Train one setting; returns a row of metrics for each epoch."""
     optimizer = torch.optim.SGD(model.parameters(), lr=eta)
     images, labels = training
     rows = []

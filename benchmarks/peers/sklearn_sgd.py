@@ -1,7 +1,8 @@
-"""scikit-learn's `SGDClassifier`: one logistic loss for each class, a step for each image.
+"""scikit-learn's `SGDClassifier`, with one logistic loss per class and one step per image.
 
-Steps of eta / n_batch for each of n_batch images are in the mean the step of size eta for all of them; our loss is the
-mean over the classes and theirs the sum, so eta and lambda are scaled by the number of classes.
+n_batch steps of size eta / n_batch, one per image, amount on average to one step of size eta for the batch. The loss of
+cifar-linear is the mean over the classes, that of scikit-learn their sum, so eta and lambda are scaled by the number of
+classes.
 """
 
 import common
@@ -12,7 +13,7 @@ CLASSES = np.arange(10)
 
 
 def main():
-    """Do the work."""
+    """Train and write the results of every setting."""
     work, results = common.work()
     splits = [(images / np.float32(255), labels) for images, labels in common.images(work)]
     mean, std = splits[0][0].mean(axis=0), splits[0][0].std(axis=0)
@@ -37,7 +38,7 @@ def main():
 
 
 def evaluate(model, images, labels, lam):
-    """Loss, cost and accuracy, as ours are defined."""
+    """Loss, cost and accuracy as cifar-linear defines them."""
     scores = model.decision_function(images)
     signs = np.where(labels[:, None] == CLASSES, -1, 1)
     loss = np.logaddexp(0, signs * scores).mean()
