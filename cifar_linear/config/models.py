@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
+
+from cifar_linear.config.yaml_tree import as_yaml
 
 BatchName = Literal["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
 _BatchNames = Annotated[tuple[BatchName, ...], Field(strict=False, min_length=1)]
@@ -16,9 +17,14 @@ _PartNames = Annotated[tuple[PartName, ...], Field(strict=False, min_length=1)]
 
 
 class _Section(BaseModel):
-    """A mapping of the file: nothing is converted, nothing unknown is let through, nothing changes later."""
+    """A mapping of the file: nothing is converted, nothing unknown is let through, nothing changes later.
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+    Python may use the names of the fields (``lam``); files are read by their keys alone (``lambda``).
+    """
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True, validate_by_alias=True
+    )
 
 
 class HeldOut(_Section):
@@ -265,7 +271,7 @@ class Config(_Section):
 
     def to_yaml(self) -> str:
         """The complete config as a file that gives the same config again."""
-        return yaml.safe_dump(self.to_tree(), sort_keys=False)
+        return as_yaml(self.to_tree())
 
 
 def schema(kind: type[BaseModel] = Config) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from cifar_linear.config.models import Config
+from cifar_linear.config.problems import path_in_file
 from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.runs.artifacts import Checkpoint, Predictions, StoredModel
@@ -113,7 +114,8 @@ class RunFolder:
             raise RunError(f"{self.path}: {self._no_run('not a run folder: there is no run.json')}")
         content = self._read("run.json", _LARGEST_TEXT)
         try:
-            version = json.loads(content)["format"]
+            tree = json.loads(content)
+            version = tree["format"]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(f"{self.path / 'run.json'}: not the record of a run") from error
         if version != FORMAT:
@@ -123,9 +125,14 @@ class RunFolder:
         try:
             return Record.model_validate_json(content)
         except ValidationError as error:
+            path = self.path / "run.json"
+            extra = [each["loc"] for each in error.errors() if each["type"] == "extra_forbidden"]
+            if unknown := sorted(".".join(map(str, path_in_file(location, tree)[1:])) for location in extra):
+                keys = f"key{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}"
+                raise RunError(f"{path}: written by a later version: config has the unknown {keys}") from error
             first = error.errors()[0]
             key = ".".join(map(str, first["loc"]))
-            raise RunError(f"{self.path / 'run.json'}: damaged: {key}: {first['msg']}") from error
+            raise RunError(f"{path}: damaged: {key}: {first['msg']}") from error
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """One row per evaluation point."""
