@@ -160,7 +160,7 @@ def test_what_differs_is_said(trained, verify, run, change, part, difference):
     assert not told["confirmed"]
     assert [name for name, said in told["differences"].items() if said] == [part]
     assert told["differences"][part].startswith(difference)
-    assert "Then and now: data, versions, BLAS, its threads and the code are as they were" in stderr
+    assert "data, versions, BLAS, threads and code are unchanged" in stderr
 
 
 def test_what_has_changed_around_a_run_is_said(trained, verify):

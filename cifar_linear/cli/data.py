@@ -7,21 +7,29 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option, split_option
+from cifar_linear.cli.options import (
+    PATH,
+    config_option,
+    data_dir_option,
+    debug_option,
+    quiet_option,
+    set_option,
+    split_option,
+)
 
 if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
 
 
-@click.group()
+@click.group(short_help="Get, check and look at the images.")
 def data() -> None:
-    """Bring the images, check them, look at them."""
+    """Get the images, check them, look at them."""
 
 
 _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mnist"]), default="cifar10")
 
 
-@data.command()
+@data.command(short_help="Download CIFAR-10 or MNIST.")
 @_dataset_argument
 @data_dir_option
 @click.option(
@@ -33,7 +41,7 @@ _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mni
     metavar="URL",
     help="A folder on the net with the archives, instead of those known. May be repeated.",
 )
-@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@quiet_option
 @debug_option
 def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quiet: bool) -> None:
     """Download a data set, CIFAR-10 or MNIST, from the first of several mirrors that has it."""
@@ -65,7 +73,7 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
     _tell(dataset, folder)
 
 
-@data.command(name="import")
+@data.command(name="import", short_help="Import archives you already have.")
 @click.argument("files", type=PATH, nargs=-1, required=True)
 @data_dir_option
 @click.option("--unpublished", is_flag=True, help="Take images that are not the published ones, if they can be read.")
@@ -83,7 +91,7 @@ def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool) -
     _tell(dataset, folder)
 
 
-@data.command()
+@data.command(short_help="Check the images against the published.")
 @_dataset_argument
 @data_dir_option
 @debug_option
@@ -108,7 +116,7 @@ def _tell(dataset: str, folder: Path) -> None:
     click.echo(f"{dataset} is complete in {folder}")
 
 
-@data.command()
+@data.command(short_help="Draw images of a split.")
 @config_option(required=False)
 @set_option
 @data_dir_option

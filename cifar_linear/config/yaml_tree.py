@@ -6,6 +6,7 @@ aliases are refused: a config needs neither, and both can be abused.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from copy import deepcopy
@@ -91,9 +92,10 @@ class Tree:
         return Tree(deepcopy(self.values), dict(self.places))
 
 
-def as_yaml(tree: Mapping[str, Any]) -> str:
-    """Plain values as a file that `parse_yaml` reads back as the same values."""
-    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False)
+def as_yaml(tree: Mapping[str, Any], flow: bool = False) -> str:
+    """Plain values as a file that `parse_yaml` reads back as the same values; with ``flow`` on one line."""
+    width = math.inf if flow else None
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, default_flow_style=flow, width=width)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -25,6 +25,7 @@ from cifar_linear.storage.locks import LOCK, is_locked, locked
 from cifar_linear.storage.npz import packed, unpacked
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 _MODEL = {False: "model.npz", True: "best_model.npz"}
 """The file of the last weights, and of the best."""
 
@@ -257,14 +258,20 @@ def all_locked(folders: Sequence[RunFolder]) -> Iterator[None]:
 
 def checked_name(name: str) -> str:
     """The name, if it can be part of a folder's name everywhere. Raises `ConfigError`."""
-    if _NAME.fullmatch(name):
+    if _NAME.fullmatch(name) and not _is_reserved(name):
         return name
     raise ConfigError(
         f"run name {name!r}: must be 1 to 100 letters, digits, dots, dashes and underscores, "
-        "the first a letter or digit; choose one with --name"
+        "the first a letter or digit, the last no dot, and no name that Windows reserves; choose one with --name"
     )
+
+
+def _is_reserved(name: str) -> bool:
+    """Whether Windows would take the name for a device, or drop its last character."""
+    return _DEVICE.fullmatch(name.partition(".")[0]) is not None or name.endswith(".")
 
 
 def name_from(path: Path) -> str:
     """A run name from a config's file name, with what a name may not hold replaced."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")[:100] or "run"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")[:100].rstrip(".") or "run"
+    return f"run-{name}"[:100].rstrip(".") if _is_reserved(name) else name
