@@ -35,3 +35,9 @@ class CheckError(CifarLinearError):
     """A check ran to its end and found a difference."""
 
     exit_code = 5
+
+
+def not_enough_memory(error: MemoryError) -> str:
+    """What to say when memory runs out: what was too large, if that is known, and what helps."""
+    what = f": {error}" if str(error).strip(" ;") else ""
+    return f"not enough memory{what}; free some, or use fewer images with data.limit"

@@ -64,7 +64,8 @@ def make_config():
 
     def make(**changes):
         data = {"dataset": "synthetic", "images_per_batch": 60} | changes.pop("data", {})
-        return Config.model_validate({"data": data, "lambda": 0, "eta": 0.01, "n_batch": 20, "epochs": 3} | changes)
+        lam = changes.pop("lam", changes.pop("lambda", 0))
+        return Config.model_validate({"data": data, "lam": lam, "eta": 0.01, "n_batch": 20, "epochs": 3} | changes)
 
     return make
 

@@ -1,3 +1,4 @@
+import io
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -8,7 +9,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cifar_linear.config.models import schema
+from cifar_linear.config.models import Cifar10Data, Config, SyntheticData, schema
 from cifar_linear.config.questions import read_questions
 from cifar_linear.config.reading import parse_config, read_config
 from cifar_linear.config.sweeps import read_sweep
@@ -58,6 +59,27 @@ def test_complete_config_gives_the_same_config_again():
     config = parse(GOOD, "data.validation={size: 50}", "lambda=1e-5", "loss=sigmoid_bce", "dtype=float64")
     assert parse(config.to_yaml()) == config
     assert config.to_tree()["lambda"] == 1e-5
+
+
+@given(st.text(min_size=1))
+@example("1e3")
+@example("0x10")
+@example("null")
+@example(".inf")
+@example(" a: b # c")
+@example("\ufeff\x85\u2028")
+def test_any_folder_survives_the_round_trip(folder):
+    """The file runs as it is: what the reader would take for a number is quoted."""
+    config = Config(data=Cifar10Data(dataset="cifar10", folder=folder), lam=0.1, eta=0.1, n_batch=1, epochs=1)
+    assert parse(config.to_yaml()) == config
+
+
+def test_lambda_has_a_name_in_python_that_no_file_may_use():
+    config = Config(data=SyntheticData(dataset="synthetic"), lam=0.25, eta=0.1, n_batch=1, epochs=1)
+    assert (config.lam, config.to_tree()["lambda"]) == (0.25, 0.25)
+    lam = GOOD.replace("lambda", "lam")
+    assert "f.yaml:2: lam: unknown key; did you mean 'lambda'?" in refusal(lam)
+    assert "lambda: missing" in refusal(lam)
 
 
 def test_defaults_are_filled_in():
@@ -196,9 +218,41 @@ def test_override_passes_the_same_checks_and_names_itself():
     assert refusal(GOOD, "eta=[").startswith("--set eta=[")
 
 
+def test_what_an_override_lacks_names_the_override():
+    """Not a line of the file that never mentions the key; where the file chose, its line."""
+    lacks = "decay.every: missing (epochs between two cuts of eta)"
+    assert refusal(GOOD, "decay.kind=step") == f"--set decay.kind=step: {lacks}"
+    plateau = GOOD + "decay:\n  patience: 3\n  kind: plateau\n"
+    assert f"--set decay.kind=step: {lacks}" in refusal(plateau, "decay.kind=step")
+    assert refusal(GOOD + "decay:\n  factor: 0.5\n  kind: step\n") == f"f.yaml:8: {lacks}"
+    assert refusal(GOOD, "decay={kind: step}") == f"--set decay={{kind: step}}: {lacks}"
+    assert "--set averaging.from=3: averaging.from_epoch: missing" in refusal(GOOD, "averaging.from=3")
+
+
+@pytest.mark.parametrize(
+    "written", ["", "validation: [data_batch_2], ", "validation: {size: 5}, ", "validation: null, "]
+)
+def test_a_dot_leads_into_what_may_be_a_mapping(written):
+    """A list, or nothing, gives way to the mapping that the key belongs to."""
+    config = parse(GOOD.replace("{dataset", f"{{{written}dataset"), "data.validation.size=99")
+    assert config.data.validation.size == 99
+    assert parse(GOOD + "early_stopping:\n", "early_stopping.patience=3").early_stopping.patience == 3
+    message = '--set data.train.size=9: data.train: must be a list, found {"size": 9}'
+    assert refusal(GOOD, "data.train.size=9") == message
+
+
 def test_override_may_supply_or_replace_what_is_wrong_in_the_file():
     assert parse(GOOD.replace("eta: 0.01\n", ""), "eta=0.5").eta == 0.5
     assert parse(GOOD.replace("eta: 0.01", "eta: fast"), "eta=0.5").eta == 0.5
+
+
+def test_a_config_may_come_from_standard_input(monkeypatch):
+    """Given as ``-``; a problem is said to be there."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(GOOD.encode())))
+    assert read_config(Path("-")) == parse(GOOD)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"eta: 1")))
+    with pytest.raises(ConfigError, match="standard input:1: lambda: missing"):
+        read_config(Path("-"))
 
 
 def test_missing_file_and_folder_are_refused(tmp_path):

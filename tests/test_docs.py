@@ -1,15 +1,19 @@
 """What the documentation says is held against the program."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
+from pydantic import BaseModel
 
 from cifar_linear import __version__
 from cifar_linear.cli import cli
-from cifar_linear.cli.train import train
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.config.sweeps import read_sweep
@@ -54,9 +58,43 @@ def test_every_make_target_in_the_docs_exists():
     assert {first or second for first, second in mentioned} <= targets
 
 
-def test_every_config_key_is_in_the_readme():
-    keys = [field.alias or name for name, field in Config.model_fields.items()]
-    assert all(f"`{key}" in README for key in keys)
+def keys(model, prefix=""):
+    """Every key of a config at every level, dotted."""
+    for name, field in model.model_fields.items():
+        key = prefix + (field.alias or name)
+        yield key
+        for section in models(field.annotation):
+            yield from keys(section, f"{key}.")
+
+
+def models(annotation):
+    """The sections that a key may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for part in get_args(annotation):
+            yield from models(part)
+
+
+def rows():
+    """The table of keys: what each row says, by the keys that it is about."""
+    table = README.partition("| key | means | default |")[2].partition("\n\n")[0]
+    for line in table.splitlines()[2:]:
+        named, _, text = line.strip("| ").partition(" | ")
+        yield from ((key, text) for key in re.findall(r"`([^`]+)`", named))
+
+
+@pytest.mark.parametrize("key", sorted(set(keys(Config))))
+def test_every_config_key_is_in_the_table_of_the_readme(key):
+    """A key of a section stands in the row of its section, or of any outer one."""
+    table = dict(rows())
+    outer = key.rpartition(".")[0]
+    if key in table or not outer:
+        assert key in table or any(row.startswith(f"{key}.") for row in table)
+        return
+    name = key.removeprefix(f"{outer}.")
+    said = " ".join(text for row, text in table.items() if row.startswith(outer.partition(".")[0]))
+    assert re.search(rf"`{re.escape(key)}`|`{name}`|[{{ ]{name}: ", said)
 
 
 def test_every_exit_code_of_the_readme_is_that_of_the_architecture():
@@ -68,7 +106,7 @@ def test_every_error_has_a_documented_exit_code():
     rows = re.findall(r"^\| ([\d, ]+) \| [^|]+ \|$", README, re.MULTILINE)
     documented = {int(code) for row in rows for code in row.split(",")}
     used = {error.exit_code for error in CifarLinearError.__subclasses__()}
-    assert used | {0, 129, 130, 143} == documented
+    assert used | {0, 129, 130, 141, 143} == documented
 
 
 def test_the_version_is_the_same_everywhere(run):
@@ -77,9 +115,25 @@ def test_the_version_is_the_same_everywhere(run):
     assert f"\n## {__version__} " in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_options_of_train_are_those_of_the_readme():
-    named = {option for parameter in train.params for option in parameter.opts} - {"--debug"}
-    assert all(f"`{option}" in README or f" {option}" in README for option in named)
+@pytest.mark.parametrize(("words", "command"), [pytest.param(*pair, id=" ".join(pair[0])) for pair in commands(cli)])
+def test_every_option_of_every_command_is_in_the_docs(words, command):
+    """In the README or on the page of the command line, the short form as well."""
+    pages = README + (ROOT / "docs" / "command-line.md").read_text()
+    options = {name for option in command.params if isinstance(option, click.Option) for name in option.opts}
+    assert options
+    assert not [name for name in options if not re.search(rf"(?<![\w-]){name}(?![\w-])", pages)]
+
+
+def test_the_lines_for_completion_are_those_of_the_program():
+    """The variable that the page names is the one that starts completion in a process of its own."""
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    lines = re.findall(r"(_\w+)=(\w+)_source cifar-linear", page)
+    assert [shell for _, shell in lines] == ["bash", "zsh", "fish"]
+    for variable, shell in lines:
+        words = [sys.executable, "-m", "cifar_linear"]
+        environment = {**os.environ, variable: f"{shell}_source"}
+        script = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
+        assert f"{variable}={shell}_complete" in script
 
 
 def blocks(language):

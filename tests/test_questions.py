@@ -51,7 +51,7 @@ def test_ends_of_an_axis_that_show_nothing_are_refused(run, tmp_path):
     for ends in (("accuracy", "90", "100"), ("accuracy", "1", "0"), ("cost", "nan", "1")):
         result = run("report", tmp_path, "--ylim", *ends)
         assert result.exit_code == 2
-        assert "Invalid value for --ylim" in result.stderr
+        assert "error: invalid value for --ylim" in result.stderr
     (tmp_path / "q.yaml").write_text(
         "title: x\nquestions: [{question: y, runs: [a, b/c], figures: [cost], ylim: {accuracy: [1, 0]}, anser: z}]\n"
     )

@@ -108,7 +108,7 @@ def test_failed_cells_wait_for_retry_failed(sweep, sweep_file, runs_dir, monkeyp
     monkeypatch.setattr(RunFolder, "write_model", fail)
     first = sweep(path)
     assert first.exit_code == 1
-    assert "1 cells have failed" in first.stderr
+    assert "1 cell failed" in first.stderr
     assert "--retry-failed" in first.stderr
     assert [folder.read_record().status for folder in folders(runs_dir)] == ["failed", "finished"]
     assert not any("test" in folder.read_record().metrics for folder in folders(runs_dir))
@@ -197,12 +197,19 @@ def test_a_folder_that_is_no_sweep_is_left_alone(run, sweep, sweep_file, small_c
     assert {path: path.read_bytes() for path in other.iterdir() if path.name != ".lock"} == before
 
 
-def test_sweeps_do_not_show_among_runs_but_can_be_reported(run, sweep, sweep_file, small_config, runs_dir, tmp_path):
+def test_a_sweep_is_a_line_of_the_list_and_can_be_reported(run, sweep, sweep_file, small_config, runs_dir, tmp_path):
+    """With how many of its cells have finished; those that its grid no longer has do not count."""
     run("train", "--config", small_config, "--runs-dir", runs_dir, "--no-figures")
     sweep(sweep_file({"eta": [0.001, 0.01], "lambda": [0, 0.1]}))
     listed = run("runs", "--runs-dir", runs_dir, "--json")
-    assert len(json.loads(listed.stdout)) == 1
-    assert listed.stderr == f"a sweep: list its runs with --runs-dir {runs_dir / 'grid'}\n"
+    assert listed.stderr == ""
+    (of_sweep,) = [row for row in json.loads(listed.stdout) if row["kind"] == "sweep"]
+    assert (of_sweep["name"], of_sweep["status"], of_sweep["loss"]) == ("grid", "4 of 4 finished", None)
+    assert len(json.loads(listed.stdout)) == 2
+    smaller = read_sweep(sweep_file({"eta": [0.001, 1], "lambda": [0]}))
+    (runs_dir / "grid" / "sweep.yaml").write_text(smaller.text)
+    assert "1 of 2 finished" in run("runs", "--runs-dir", runs_dir).stdout
+    sweep(sweep_file({"eta": [0.001, 0.01], "lambda": [0, 0.1]}))
     assert f"left out: {runs_dir / 'grid'}: a sweep" in run("report", "--runs-dir", runs_dir, "-o", tmp_path).stderr
     result = run("report", runs_dir / "grid", "-o", tmp_path / "page")
     assert result.exit_code == 0

@@ -1,6 +1,7 @@
 from itertools import product
 
 import pytest
+from folders import BASE
 
 from cifar_linear.config.reading import read_config
 from cifar_linear.config.sweeps import read_sweep
@@ -27,7 +28,7 @@ def test_base_may_be_a_file_beside_the_sweeps(sweep_file, small_config):
         ({"eta": [0.1, -1]}, "grid.yaml:12: eta: must be greater than 0, found -1"),
         ({"eta": []}, "grid.yaml:10: grid.eta: "),
         ({"eta": 0.1}, "grid.yaml:10: grid.eta: must be a list, found 0.1"),
-        ({"eta": [0.1, 0.1]}, "grid.yaml:12: grid.eta: 0.1 stands there twice"),
+        ({"eta": [0.1, 0.1]}, "grid.yaml:12: grid.eta: 0.1 is listed twice"),
         ({"decay": [{"kind": "none"}], "decay.every": [3]}, "decay.every: is a part of decay"),
         ({"lambda": [0, 0.0]}, "grid: two cells come to the same config: lambda 0; and lambda 0"),
         ({"eta.x": [1]}, "grid.eta.x: eta has no keys of its own"),
@@ -38,6 +39,22 @@ def test_a_grid_that_cannot_be_run_is_refused_with_its_line(sweep_file, grid, me
     with pytest.raises(ConfigError) as caught:
         read_sweep(sweep_file(grid))
     assert message in str(caught.value)
+
+
+def test_a_grid_that_is_too_large_is_counted_not_built(sweep_file):
+    """Neither its values are compared nor its cells made: the count is the only problem."""
+    with pytest.raises(ConfigError) as caught:
+        read_sweep(sweep_file({"eta": [-1] * 101, "lambda": [-1] * 100}))
+    assert str(caught.value).endswith("grid: has 10100 cells; at most 10000 are run")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_number_that_is_text_stays_text_in_the_sweeps_own_file(sweep_file):
+    again = sweep_file({}, BASE | {"data": {"dataset": "cifar10"}})
+    again.write_text(again.read_text().replace("{}", "{data.folder: ['1e3', '2']}"))
+    sweep = read_sweep(again)
+    again.write_text(sweep.text)
+    assert [cell.config for cell in read_sweep(again).cells] == [cell.config for cell in sweep.cells]
 
 
 def test_listed_cells_each_meet_the_whole_grid(sweep_file):

@@ -2,6 +2,7 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -161,19 +162,28 @@ def test_a_group_that_has_lost_a_run_begins_anew(sweep_file, runs_dir, run):
         assert run("verify", cell.path).exit_code == 0
 
 
-def test_interrupted_seeds_of_train_name_the_command_that_goes_on(run, small_config, runs_dir, monkeypatch):
+@pytest.mark.parametrize("command", ["train", "sweep"])
+def test_the_command_that_goes_on_runs_as_it_is_printed(run, small_config, sweep_file, tmp_path, monkeypatch, command):
+    """Whatever the folders are called; the data's folder is named as well."""
+
     def interrupt(*_):
         raise KeyboardInterrupt
 
+    config = small_config if command == "train" else sweep_file({"eta": [0.1, 0.01]})
+    folders = ("--runs-dir", tmp_path / "my runs", "--data-dir", tmp_path / "it's data")
     with monkeypatch.context() as patched:
         patched.setattr("cifar_linear.sweep.run.run_cells", interrupt)
-        first = run("train", "--config", small_config, "--runs-dir", runs_dir, "--seeds", 2, "--no-figures")
+        first = run(command, config, "--seeds", 2, "--no-figures", *folders)
     assert first.exit_code == 130
-    (command,) = re.findall(r"To go on: cifar-linear (.+)", first.stderr)
-    result = run(*command.split(), "--no-figures")
+    (text,) = re.findall(r"To go on: cifar-linear (.+)", first.stderr)
+    words = shlex.split(text)
+    assert words[words.index("--data-dir") + 1] == str(tmp_path / "it's data")
+    result = run(*words, "--no-figures")
     assert result.exit_code == 0, result.stderr
-    assert len(list(runs_dir.iterdir())) == 1
-    assert len(re.findall(r"[\d.]+ ± [\d.]+ %", result.stdout)) == 2
+    (path,) = (tmp_path / "my runs").iterdir()
+    assert len([child for child in path.iterdir() if child.is_dir()]) == (2 if command == "train" else 4)
+    # The seeds of train are all evaluated on the test set, of a sweep only the selected setting is.
+    assert len(re.findall(r"[\d.]+ ± [\d.]+ %", result.stdout)) == (2 if command == "train" else 3)
 
 
 def test_what_a_kill_leaves_of_a_writing_stands_in_nobodys_way(sweep, sweep_file, runs_dir):

@@ -205,9 +205,9 @@ def test_the_course_program_for_two_digits_stops_at_the_same_step_with_the_same_
     """
     data = {"classes": [2, 3], "images_per_batch": 1200, "normalize": "minus_one_one"}
     config = make_config(
-        **{"lambda": 0.1},
-        data=data, loss="logistic", bias="column", init_std=0, dtype="float64", eta=0.1, n_batch=32, epochs=200,
-        shuffle=False, drop_last=True, evaluate={"per_epoch": 5}, early_stopping={"patience": 10}, record_steps=True,
+        data=data, lam=0.1, loss="logistic", bias="column", init_std=0, dtype="float64", eta=0.1, n_batch=32,
+        epochs=200, shuffle=False, drop_last=True, evaluate={"per_epoch": 5}, early_stopping={"patience": 10},
+        record_steps=True,
     )  # fmt: skip
     group = Group.of([config], load_dataset(config))
     state = group.first_state()

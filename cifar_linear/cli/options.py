@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from cifar_linear.figures.style import Format
@@ -16,6 +17,7 @@ PATH = click.Path(path_type=Path, readable=False)
 """A path, unchecked: the code that uses it says what is wrong with it."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _DEBUG = "cifar_linear.debug"
 
 
@@ -36,19 +38,79 @@ def debug_option(function: _Function) -> _Function:
     )(function)
 
 
-def config_option(required: bool, text: str = "The experiment, a YAML file.") -> Callable[[_Function], _Function]:
-    """--config, the experiment, or whatever ``text`` says it is."""
-    return click.option("--config", "config_path", type=PATH, metavar="FILE", required=required, help=text)
+def config_option(required: bool, text: str = "The experiment, a YAML file; - for standard input.") -> _Decorator:
+    """--config, with ``text`` as its help."""
+    return click.option("-c", "--config", "config_path", type=PATH, metavar="FILE", required=required, help=text)
+
+
+def config_source(text: str) -> _Decorator:
+    """The config, as an argument or as --config; the command gets it, or None, as ``config_path``."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @click.argument("config_argument", metavar="[CONFIG]", required=False, type=PATH)
+        @config_option(required=False, text=text)
+        @wraps(function)
+        def with_config(config_argument: Path | None, config_path: Path | None, **others: Any) -> None:
+            if config_argument is not None and config_path is not None:
+                raise click.UsageError("CONFIG and --config are two ways to name one file; leave out one of them")
+            function(**others, config_path=config_path if config_argument is None else config_argument)
+
+        return with_config
+
+    return decorate
+
+
+def _complete_run(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of runs and sweeps; paths, where none begins like this."""
+    from cifar_linear.errors import RunError
+    from cifar_linear.runs.discovery import LAST, names
+
+    try:
+        known = [LAST, *names(ctx.params.get("runs_dir") or Path("runs"))]
+    except RunError:
+        known = []
+    found = [CompletionItem(name) for name in known if name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
+
+
+def run_argument(function: Callable[..., None]) -> Callable[..., None]:
+    """RUN and --runs-dir; the command gets the run's folder as ``run``."""
+
+    @click.argument("run", metavar="RUN", shell_complete=_complete_run)
+    @runs_dir_option
+    @wraps(function)
+    def with_run(run: str, runs_dir: Path, **others: Any) -> None:
+        from cifar_linear.runs.discovery import find_run
+
+        function(**others, run=find_run(runs_dir, run))
+
+    return with_run
+
+
+def runs_argument(function: _Function) -> _Function:
+    """Any number of RUN."""
+    return click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=_complete_run)(function)
+
+
+def resume_option(function: _Function) -> _Function:
+    """--resume, the run to go on with."""
+    text = "Continue a run that was stopped: a path, a name, or last. --set epochs=N lengthens it."
+    return click.option("--resume", metavar="RUN", shell_complete=_complete_run, help=text)(function)
+
+
+def name_option(text: str) -> _Decorator:
+    """--name, with ``text`` as its help."""
+    return click.option("-n", "--name", help=text)
 
 
 def seeds_option(function: _Function) -> _Function:
     """--seeds, to repeat."""
-    text = "Repeat with so many seeds, counted up from the config's; tells mean and 95 % interval."
-    return click.option("--seeds", type=click.IntRange(min=2, max=1000), help=text)(function)
+    text = "Train with N consecutive seeds, starting at the config's; report mean and 95 % interval."
+    return click.option("--seeds", type=click.IntRange(min=2, max=1000), metavar="N", help=text)(function)
 
 
 class Output(NamedTuple):
-    """What a training tells and draws."""
+    """What a training prints and draws."""
 
     no_figures: bool
     form: Format
@@ -63,7 +125,7 @@ def output_options(json_text: str) -> Callable[[Callable[..., None]], Callable[.
         @click.option("--no-figures", is_flag=True, help="Leave out the figures and the report.")
         @format_option
         @click.option("--json", "as_json", is_flag=True, help=json_text)
-        @click.option("--quiet", is_flag=True, help="No progress, only the result.")
+        @quiet_option
         @wraps(function)
         def with_output(no_figures: bool, form: Format, as_json: bool, quiet: bool, **others: Any) -> None:
             function(**others, output=Output(no_figures, form, as_json, quiet))
@@ -73,9 +135,15 @@ def output_options(json_text: str) -> Callable[[Callable[..., None]], Callable[.
     return decorate
 
 
+def quiet_option(function: _Function) -> _Function:
+    """--quiet, no progress."""
+    return click.option("-q", "--quiet", is_flag=True, help="No progress, only the result.")(function)
+
+
 def set_option(function: _Function) -> _Function:
     """--set, changes to the config."""
     return click.option(
+        "-s",
         "--set",
         "overrides",
         multiple=True,
@@ -94,7 +162,7 @@ def runs_dir_option(function: _Function) -> _Function:
         default="runs",
         show_default=True,
         metavar="DIR",
-        help="Where run folders are.",
+        help="The folder of run folders.",
     )(function)
 
 
@@ -102,7 +170,7 @@ def format_option(function: _Function) -> _Function:
     """--format of figures."""
     formats = click.Choice(["png", "pdf", "svg"])
     return click.option(
-        "--format", "form", type=formats, default="png", show_default=True, help="Format of the figures' files."
+        "--format", "form", type=formats, default="png", show_default=True, help="Format of the figure files."
     )(function)
 
 
@@ -114,13 +182,13 @@ def data_dir_option(function: _Function) -> _Function:
         envvar="CIFAR_LINEAR_DATA",
         show_envvar=True,
         metavar="DIR",
-        help="Where the unpacked data is.",
+        help="The folder of the unpacked data.",
     )(function)
 
 
 def best_option(function: _Function) -> _Function:
     """--best, the weights with the lowest validation loss."""
-    text = "The best weights instead of the last; a run with early stopping keeps them."
+    text = "Use the best weights, not the last; a run with early stopping keeps them."
     return click.option("--best", is_flag=True, help=text)(function)
 
 

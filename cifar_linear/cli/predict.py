@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from cifar_linear.cli.options import PATH, best_option, debug_option
-from cifar_linear.cli.printing import printable
+from cifar_linear.cli.options import PATH, best_option, debug_option, run_argument
+from cifar_linear.cli.terminal import printable
 
 
-@click.command()
-@click.argument("run", type=PATH)
+@click.command(short_help="Classify PNG or JPEG pictures.")
+@run_argument
 @click.argument("images", type=PATH, nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document with all probabilities.")

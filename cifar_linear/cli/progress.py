@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import click
 
-from cifar_linear.cli.printing import printable
+from cifar_linear.cli.terminal import printable
 
 
 class Progress:

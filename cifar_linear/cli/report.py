@@ -8,36 +8,42 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, debug_option, format_option, runs_dir_option
-from cifar_linear.cli.printing import printable
+from cifar_linear.cli.options import PATH, debug_option, format_option, runs_argument, runs_dir_option
+from cifar_linear.cli.terminal import as_unicode, printable
 
 if TYPE_CHECKING:
     from cifar_linear.figures.style import Format
 
 
-@click.command()
-@click.argument("runs", nargs=-1, type=PATH, metavar="[RUN]...")
+@click.command(short_help="Report one run, or compare several.")
+@runs_argument
 @click.option(
     "-o",
     "--output",
     type=PATH,
     metavar="DIR",
-    help="Where the report is written.  [default: the run's folder; report in a sweep's; for several runs, report]",
+    help="The folder of the report.  [default: the run's own; for a sweep, report in its folder; else report]",
 )
 @runs_dir_option
 @format_option
-@click.option("--questions", type=PATH, metavar="FILE", help="Answer the questions of a YAML file with named runs.")
-@click.option("--title", help="Heading of the report.  [default: the run's name, or how many there are]")
+@click.option(
+    "--questions", type=PATH, metavar="FILE", help="Answer the questions in a YAML file with the runs that it names."
+)
+@click.option(
+    "--title",
+    callback=lambda _ctx, _parameter, value: value and as_unicode(value),
+    help="Heading of the report.  [default: the run's name, or the number of runs]",
+)
 @click.option(
     "--ylim",
     type=(click.Choice(["cost", "accuracy"]), float, float),
     multiple=True,
     metavar="QUANTITY LOW HIGH",
-    help="Ends of an axis, as in --ylim accuracy 0.9 1. May be repeated.",
+    help="Limits of an axis, as in --ylim accuracy 0.9 1. May be repeated.",
 )
 @debug_option
 def report(
-    runs: tuple[Path, ...],
+    runs: tuple[str, ...],
     output: Path | None,
     runs_dir: Path,
     form: Format,
@@ -45,16 +51,16 @@ def report(
     title: str | None,
     ylim: tuple[tuple[str, float, float], ...],
 ) -> None:
-    """Draw one run, or lay several side by side, as report.md and a report.html that is one file.
+    """Report one run, or compare several, in report.md and in a report.html that is a single file.
 
-    RUN is a run folder, the folder of a sweep, or a folder of run folders; without any, all runs of --runs-dir are
-    reported.
+    RUN is the path of a run, a sweep or a folder of runs, the name of a run or a sweep in --runs-dir, or last; without
+    any, all runs of --runs-dir are reported.
     """
     from cifar_linear.config.questions import problem_of_limits, read_questions
     from cifar_linear.config.sweeps import read_sweep
     from cifar_linear.report.collecting import collect
     from cifar_linear.report.writing import write_answers, write_report
-    from cifar_linear.runs.discovery import newest_runs
+    from cifar_linear.runs.discovery import find, newest_runs
     from cifar_linear.runs.folder import SWEEP_FILE
     from cifar_linear.sweep.folder import SweepFolder
     from cifar_linear.sweep.reporting import report_on
@@ -68,14 +74,15 @@ def report(
             raise click.UsageError(
                 "--questions has runs, title and ylim in its file; leave out RUN, --title and --ylim"
             )
-        find = partial(newest_runs, runs_dir)
-        click.echo(f"report: {write_answers(read_questions(questions), find, output or Path('report'), form)}")
+        of_name = partial(newest_runs, runs_dir)
+        click.echo(f"report: {write_answers(read_questions(questions), of_name, output or Path('report'), form)}")
         return
-    if len(runs) == 1 and (file := runs[0] / SWEEP_FILE).is_file():
-        folder = SweepFolder(runs[0])
-        click.echo(f"report: {report_on(folder, read_sweep(file), output or runs[0] / 'report', form, title, limits)}")
+    paths = [find(runs_dir, run) for run in runs]
+    if len(paths) == 1 and (file := paths[0] / SWEEP_FILE).is_file():
+        folder = SweepFolder(paths[0])
+        click.echo(f"report: {report_on(folder, read_sweep(file), output or paths[0] / 'report', form, title, limits)}")
         return
-    found = collect(runs or [runs_dir])
+    found = collect(paths or [runs_dir])
     for note in found.notes:
         click.echo(printable(note), err=True)
     alone = found.runs[0].folder.path if len(found.runs) == 1 else Path("report")

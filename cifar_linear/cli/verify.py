@@ -1,4 +1,4 @@
-"""``cifar-linear verify``: does a run give the same numbers again?"""
+"""``cifar-linear verify``: is a run reproduced to the last bit?"""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, data_dir_option, debug_option
-from cifar_linear.cli.printing import printable
+from cifar_linear.cli.options import data_dir_option, debug_option, quiet_option, run_argument
+from cifar_linear.cli.terminal import printable
 from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:
     from cifar_linear.training.evaluation import Evaluation
 
 
-@click.command()
-@click.argument("run", type=PATH)
+@click.command(short_help="Train a run again, compare bit for bit.")
+@run_argument
 @data_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@quiet_option
 @debug_option
 def verify(run: Path, data_dir: Path | None, as_json: bool, quiet: bool) -> None:
-    """Train a run again from its folder, compare weights and figures bit for bit, and say what differs."""
+    """Train a run again from its folder, compare weights and metrics bit for bit, and report what differs.
+
+    RUN is the path of a run folder, the name of a run in --runs-dir, sweep/cell, or last.
+    """
     from cifar_linear.cli.progress import Progress
     from cifar_linear.errors import CheckError
     from cifar_linear.experiments.assembly import load_dataset
@@ -33,7 +36,7 @@ def verify(run: Path, data_dir: Path | None, as_json: bool, quiet: bool) -> None
     recorded = recorded_run(RunFolder(run))
     if recorded.record.status == "running":
         click.echo(
-            "the run was killed; only its checkpoint is compared, --resume brings the other files to it", err=True
+            "the run was killed: only its checkpoint is compared; train --resume completes the other files", err=True
         )
     dataset = load_dataset(recorded.config, data_dir)
     with Progress(recorded.config.epochs, quiet) as progress, SafeStop() as stop:
@@ -43,14 +46,14 @@ def verify(run: Path, data_dir: Path | None, as_json: bool, quiet: bool) -> None
 
         verification = verify_run(recorded, dataset, watch, stop.check)
     if as_json:
-        told = {"confirmed": verification.confirmed, "epoch": verification.epoch, "changes": verification.changes}
+        outcome = {"confirmed": verification.confirmed, "epoch": verification.epoch, "changes": verification.changes}
         parts = {comparison.part: comparison.difference for comparison in verification.comparisons}
-        click.echo(json.dumps({"run": str(run), **told, "differences": parts}, indent=2))
+        click.echo(json.dumps({"run": str(run), **outcome, "differences": parts}, indent=2))
     else:
         for part, difference in verification.comparisons:
             click.echo(printable(f"{part:28}{difference or 'the same, bit for bit'}"))
     if not verification.confirmed:
-        changes = "; ".join(verification.changes) or "data, versions, BLAS, its threads and the code are as they were"
-        raise CheckError(f"{run}: gives other numbers, up to epoch {verification.epoch}. Then and now: {changes}")
+        changes = "; ".join(verification.changes) or "data, versions, BLAS, threads and code are unchanged"
+        raise CheckError(f"{run}: not reproduced (compared up to epoch {verification.epoch}); {changes}")
     if not as_json:
         click.echo(f"confirmed up to epoch {verification.epoch}")

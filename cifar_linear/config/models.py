@@ -1,13 +1,14 @@
-"""What an experiment is: every key of a config, with its range and its meaning."""
+"""Every key of a config, with its range and its meaning."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
+
+from cifar_linear.config.yaml_tree import as_yaml
 
 BatchName = Literal["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
 _BatchNames = Annotated[tuple[BatchName, ...], Field(strict=False, min_length=1)]
@@ -16,15 +17,20 @@ _PartNames = Annotated[tuple[PartName, ...], Field(strict=False, min_length=1)]
 
 
 class _Section(BaseModel):
-    """A mapping of the file: nothing is converted, nothing unknown is let through, nothing changes later."""
+    """A mapping of the file: nothing is converted, unknown keys are refused, nothing changes later.
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+    Python may use the names of the fields (``lam``); files are read by their keys alone (``lambda``).
+    """
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True, validate_by_alias=True
+    )
 
 
 class HeldOut(_Section):
     """Validation images drawn from the training images with the seed, class balance kept."""
 
-    size: int = Field(ge=1, description="how many images are held out; the rest trains")
+    size: int = Field(ge=1, examples=[200], description="images to hold out; the others are for training")
 
 
 def _kind_of_validation(value: object) -> str | None:
@@ -34,7 +40,7 @@ def _kind_of_validation(value: object) -> str | None:
 
 
 def _conflict(key: str, message: str) -> PydanticCustomError:
-    """A key that is fine by itself but not with the others."""
+    """An error about a key that is valid by itself but not together with the others."""
     return PydanticCustomError("conflict", "{message}", {"key": key, "message": message})
 
 
@@ -43,18 +49,20 @@ _BATCHES_OR_SIZE = Discriminator(
     custom_error_type="neither",
     custom_error_message="Input should be a list of batches or {size: n}",
 )
-_TRAIN = "published batches to train on"
-_VALIDATION = "batches to choose settings on, or {size: n} held out of the training"
-_TEST = "batches for the final figures, looked at once; [] for none"
+_TRAIN = "published batches for training"
+_VALIDATION = "batches for choosing settings, or {size: n} images held out of the training images"
+_TEST = "batches for the final evaluation, used once; [] for none"
 
 
 class _BatchedData(_Section, ABC):
-    """Splits that are made of published batches, which each data set names; what can be done with any of them."""
+    """Splits made of published batches. Each data set names its batches."""
 
     dataset: str
-    limit: int | None = Field(None, ge=1, description="use only the first so many images of each split")
+    limit: int | None = Field(
+        None, ge=1, examples=[1000], description="use only the first so many images of each split"
+    )
     classes: Annotated[tuple[Annotated[int, Field(ge=0, le=9)], ...], Field(strict=False, min_length=2)] | None = Field(
-        None, description="then keep only images with these published labels, counted anew in this order"
+        None, examples=[[2, 3]], description="then keep only images with these labels, renumbered in this order"
     )
     normalize: Literal["standardize", "minus_one_one"] = Field(
         "standardize",
@@ -73,7 +81,7 @@ class _BatchedData(_Section, ABC):
 
     @property
     def training_images(self) -> int:
-        """How many images train, before some classes are kept."""
+        """The number of training images, before ``classes`` selects some of them."""
         published = sum(map(self.images_in, self.train))
         held_out = self.validation.size if isinstance(self.validation, HeldOut) else 0
         return min(published, self.limit or published) - held_out
@@ -100,7 +108,7 @@ class _BatchedData(_Section, ABC):
 
 
 class _SixBatches(_BatchedData, ABC):
-    """The batches of CIFAR-10, or of what stands in for it."""
+    """The batches of CIFAR-10, or of the generated images in the same shape."""
 
     train: _BatchNames = Field(("data_batch_1",), description=_TRAIN)
     validation: Annotated[
@@ -112,7 +120,9 @@ class _SixBatches(_BatchedData, ABC):
 class _FromFolder(_BatchedData, ABC):
     """A data set that lies in the data folder."""
 
-    folder: str | None = Field(None, min_length=1, description="the data folder, if no option or variable names one")
+    folder: str | None = Field(
+        None, min_length=1, examples=["data"], description="the data folder, unless an option or variable names one"
+    )
 
 
 class Cifar10Data(_SixBatches, _FromFolder):
@@ -145,7 +155,9 @@ class SyntheticData(_SixBatches):
 
     dataset: Literal["synthetic"] = Field(description="which images")
     images_per_batch: int = Field(1000, ge=10, le=100_000, description="size of each of the six batches")
-    seed: int = Field(0, ge=0, le=2**63 - 1, description="of the images; apart from the seed of the training")
+    seed: int = Field(
+        0, ge=0, le=2**63 - 1, description="of the generated images; independent of the seed of the training"
+    )
 
     def images_in(self, batch: str) -> int:  # noqa: ARG002  # all of one size
         """As configured."""
@@ -153,10 +165,10 @@ class SyntheticData(_SixBatches):
 
 
 class AugmentationConfig(_Section):
-    """Changes to a training image, drawn afresh each time it is met; none by default."""
+    """Random changes to a training image, drawn again each time it is used; none by default."""
 
     flip: float = Field(0.0, ge=0, le=1, description="probability of a left-right flip")
-    shift: int = Field(0, ge=0, le=8, description="the most pixels that an image moves each way; edges are repeated")
+    shift: int = Field(0, ge=0, le=8, description="largest shift in pixels, each way; edges are repeated")
 
 
 class NoDecay(_Section):
@@ -169,16 +181,16 @@ class StepDecay(_Section):
     """Eta times ``factor`` after each ``every`` epochs."""
 
     kind: Literal["step"]
-    every: int = Field(ge=1, description="epochs between two cuts of eta")
-    factor: float = Field(0.1, gt=0, lt=1, description="what eta is multiplied with at each cut")
+    every: int = Field(ge=1, examples=[10], description="epochs between two cuts of eta")
+    factor: float = Field(0.1, gt=0, lt=1, description="what eta is multiplied by at each cut")
 
 
 class PlateauDecay(_Section):
     """Eta times ``factor`` each time the validation loss has not improved for ``patience`` evaluations."""
 
     kind: Literal["plateau"]
-    patience: int = Field(ge=1, description="evaluations without improvement before a cut of eta")
-    factor: float = Field(0.1, gt=0, lt=1, description="what eta is multiplied with at each cut")
+    patience: int = Field(ge=1, examples=[5], description="evaluations without improvement before a cut of eta")
+    factor: float = Field(0.1, gt=0, lt=1, description="what eta is multiplied by at each cut")
 
 
 class CosineDecay(_Section):
@@ -188,40 +200,46 @@ class CosineDecay(_Section):
 
 
 class EarlyStopping(_Section):
-    """An end before the last epoch, when the validation loss no longer falls. The best weights are kept as well."""
+    """A stop before the last epoch, when the validation loss no longer falls. The best weights are kept as well."""
 
-    patience: int = Field(ge=1, description="evaluations in a row without a new minimum after which training stops")
+    patience: int = Field(
+        ge=1, examples=[10], description="evaluations in a row without a new minimum after which training stops"
+    )
 
 
 class Averaging(_Section):
     """The mean of the weights after each update, in place of the last weights."""
 
-    from_epoch: int = Field(ge=1, description="the epoch with whose first update the mean begins")
+    from_epoch: int = Field(ge=1, examples=[20], description="the mean begins with the first update of this epoch")
 
 
 class EvaluationConfig(_Section):
     """Evaluations within an epoch, instead of one after each."""
 
     per_epoch: int = Field(
-        ge=1, description="S updates have evaluations after the first and each S // this further ones"
+        ge=1,
+        examples=[5],
+        description="evaluate every S // per_epoch of the S updates in an epoch, counted across epochs, and at the end",
     )
 
 
 class Config(_Section):
-    """One experiment, complete: every key that influences a number."""
+    """One experiment: every setting that influences a number."""
 
     data: Annotated[
         Cifar10Data | MnistData | SyntheticData, Field(discriminator="dataset", description="images and their splits")
     ]
     loss: Literal["softmax", "sigmoid_bce", "logistic"] = Field(
-        "softmax", description="softmax cross-entropy, K binary ones, or a single one of two classes"
+        "softmax", description="softmax cross-entropy, K binary cross-entropies, or a single one for two classes"
     )
-    lam: float = Field(alias="lambda", ge=0, le=1e6, description="strength of the penalty lambda * sum(W^2)")
-    eta: float = Field(gt=0, le=1e6, description="learning rate")
-    n_batch: int = Field(ge=1, description="images per update")
-    epochs: int = Field(ge=1, le=1_000_000, description="passes over the training images")
+    lam: float = Field(
+        alias="lambda", ge=0, le=1e6, examples=[0.1], description="strength of the penalty lambda * sum(W^2)"
+    )
+    eta: float = Field(gt=0, le=1e6, examples=[0.001], description="learning rate")
+    n_batch: int = Field(ge=1, examples=[100], description="images per update")
+    epochs: int = Field(ge=1, le=1_000_000, examples=[40], description="passes over the training images")
     shuffle: bool = Field(True, description="a new order in every epoch")
-    drop_last: bool = Field(False, description="leave out the last batch of an epoch if it is not a whole one")
+    drop_last: bool = Field(False, description="leave out the last batch of an epoch if it is smaller than n_batch")
     evaluate: EvaluationConfig | None = Field(None, description="evaluations within an epoch")
     record_steps: bool = Field(False, description="keep the training loss of every batch, before its update")
     augmentation: AugmentationConfig = Field(AugmentationConfig(), description="random changes to training images")
@@ -229,16 +247,24 @@ class Config(_Section):
         NoDecay | StepDecay | PlateauDecay | CosineDecay,
         Field(discriminator="kind", description="how eta changes over the epochs"),
     ] = NoDecay()
-    early_stopping: EarlyStopping | None = Field(None, description="an end when the validation loss no longer falls")
-    averaging: Averaging | None = Field(None, description="the mean of the weights instead of the last ones")
+    early_stopping: EarlyStopping | None = Field(
+        None, description="stop when the validation loss no longer falls, and keep the best weights"
+    )
+    averaging: Averaging | None = Field(None, description="evaluate and keep the running mean of the weights")
     bias: Literal["separate", "column"] = Field(
-        "separate", description="column: penalised like the weights, as the weight of a column of ones"
+        "separate",
+        description="separate: not penalised; column: penalised like the weights, as the weight of a column of ones",
     )
     init_std: float = Field(0.01, ge=0, le=1e3, description="standard deviation of the first weights and biases")
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of weights and arithmetic")
-    seed: int = Field(400, ge=0, le=2**63 - 1, description="of weights, order and held-out images")
+    seed: int = Field(
+        400,
+        ge=0,
+        le=2**63 - 1,
+        description="of the first weights, the order of the images and the choice of held-out images",
+    )
     repro: Literal["fast", "strict"] = Field(
-        "fast", description="strict: one BLAS thread, so that the number of cores changes no bit"
+        "fast", description="strict: one BLAS thread, so that the result does not depend on the number of cores"
     )
 
     @model_validator(mode="after")
@@ -250,7 +276,7 @@ class Config(_Section):
     @model_validator(mode="after")
     def _one_score_is_for_two_classes(self) -> Self:
         if self.loss == "logistic" and len(self.data.classes or range(10)) != 2:
-            raise _conflict("loss", "logistic tells two classes apart: name them in data.classes")
+            raise _conflict("loss", "logistic needs exactly two classes: name them in data.classes")
         return self
 
     @model_validator(mode="after")
@@ -264,8 +290,8 @@ class Config(_Section):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def to_yaml(self) -> str:
-        """The complete config as a file that gives the same config again."""
-        return yaml.safe_dump(self.to_tree(), sort_keys=False)
+        """The complete config as a file that is read back as the same config."""
+        return as_yaml(self.to_tree())
 
 
 def schema(kind: type[BaseModel] = Config) -> dict[str, Any]:

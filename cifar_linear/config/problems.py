@@ -2,23 +2,38 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cifar_linear.config.yaml_tree import KeyPath, Problem, Tree
+from cifar_linear.config.yaml_tree import KeyPath, Place, Problem, Tree
 
-_WORDING = {
-    "Input should be": "must be",
-    "a valid tuple": "a list",
-    "a valid list": "a list",
-    "a valid integer": "a whole number",
-    "a valid number": "a number",
-    "a valid string": "text",
-    "a valid boolean": "true or false",
-    "Tuple should": "must",
-    "List should": "must",
-    "item after validation": "item",
+SENTENCES = {
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be greater than or equal to {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be less than or equal to {le:g}",
+    "string_type": "must be text",
+    "string_too_short": "must have at least {min_length} characters",
+    "literal_error": "must be {expected}",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "too_short": "must have at least {min_length} items, not {actual_length}",
+    "too_long": "must have at most {max_length} items, not {actual_length}",
+    "dict_type": "must be a mapping of keys",
+    "model_type": "must be a mapping of keys",
+    "model_attributes_type": "must be a mapping of keys",
+    "neither": "must be a list of batches or {{size: n}}",
+    "limits": "{message}",
 }
+"""What is wrong with a value, by the type of Pydantic's error; its context fills the gaps."""
+
+SPECIAL = {"missing", "extra_forbidden", "union_tag_not_found", "union_tag_invalid", "conflict"}
+"""Types of errors about keys rather than values."""
 
 
 def problems_of(errors: Iterable[Any], tree: Tree, schema: dict[str, Any]) -> list[Problem]:
@@ -29,7 +44,7 @@ def problems_of(errors: Iterable[Any], tree: Tree, schema: dict[str, Any]) -> li
 
 
 def _is_told_already(error: Any, errors: Iterable[Any]) -> bool:
-    """A list counts as too short when its items are wrong: then those are told."""
+    """Pydantic also calls a list with invalid items too short; only the items are reported."""
     place = error["loc"]
     return error["type"] == "too_short" and any(
         other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in errors
@@ -37,37 +52,64 @@ def _is_told_already(error: Any, errors: Iterable[Any]) -> bool:
 
 
 def _problem_of(error: Any, tree: Tree, known: dict[str, str]) -> Problem:
-    path = _path_in_file(error["loc"], tree.values, missing=error["type"] == "missing")
+    path = path_in_file(error["loc"], tree.values, missing=error["type"] == "missing")
     match error["type"]:
+        case "missing" if isinstance(error["loc"][-1], int):
+            return Problem(tree.place(path[:-1]), path[:-1], _too_short(error))
         case "missing":
-            message = f"missing ({known[_dotted(path)]})"
+            return Problem(_place_of_choice(error["loc"], path, tree), path, f"missing ({known[_key(path)]})")
         case "extra_forbidden":
             message = _unknown_key(path, known)
         case "union_tag_not_found":
             path = (*path, error["ctx"]["discriminator"].strip("'"))
-            message = f"missing ({known[_dotted(path)]})"
+            message = f"missing ({known[_key(path)]})"
         case "union_tag_invalid":
             path = (*path, error["ctx"]["discriminator"].strip("'"))
             message = f"must be one of {error['ctx']['expected_tags']}, found {_found(error['ctx']['tag'])}"
-        case "model_type" | "model_attributes_type" | "dict_type":
-            message = f"must be a mapping of keys, found {_found(error['input'])}"
         case "conflict":
             path = (*path, error["ctx"]["key"])
             message = error["ctx"]["message"]
         case _:
-            message = error["msg"]
-            for theirs, ours in _WORDING.items():
-                message = message.replace(theirs, ours)
-            message += f", found {_found(error['input'])}"
+            message = f"{_sentence(error)}, found {_found(error['input'])}"
     return Problem(tree.place(path), path, message)
 
 
-def _path_in_file(location: tuple[str | int, ...], values: Any, missing: bool) -> KeyPath:
-    """Pydantic's location without the names of union members, which no file contains."""
+def _sentence(error: Any) -> str:
+    """Our words for an invalid value; those of Pydantic for a type that only a later version knows."""
+    text = SENTENCES.get(error["type"])
+    if text is None:
+        return str(error["msg"])
+    said = text.format(**error.get("ctx", {}))
+    return re.sub(r"(at (?:least|most) 1 \w+)s\b", r"\1", said)
+
+
+def _too_short(error: Any) -> str:
+    """What Pydantic calls a missing item is a list of a fixed length that is too short."""
+    count = len(error["input"])
+    text = SENTENCES["too_short"].format(min_length=error["loc"][-1] + 1, actual_length=count)
+    return f"{text}, found {_found(error['input'])}"
+
+
+def _place_of_choice(location: tuple[str | int, ...], path: KeyPath, tree: Tree) -> Place:
+    """Where the value stands that makes a missing key necessary, as ``kind: step`` does; else of the mapping."""
+    mapping = tree.values
+    for part in path[:-1]:
+        mapping = mapping[part]  # type: ignore[index]  # the keys of a file, or the places in a list
+    for key, value in mapping.items():
+        if isinstance(value, str) and value in location and value not in path:
+            return tree.place((*path[:-1], key))
+    return tree.place(path)
+
+
+def path_in_file(location: tuple[str | int, ...], values: Any, missing: bool = False) -> KeyPath:
+    """Pydantic's location without the names of union members, which no file contains.
+
+    The last part of a ``missing`` key is kept, though the values do not have it.
+    """
     path: KeyPath = ()
     for i, part in enumerate(location):
         is_key = isinstance(values, dict) and part in values
-        if is_key or (isinstance(values, list) and isinstance(part, int)):
+        if is_key or (isinstance(values, list) and isinstance(part, int) and part < len(values)):
             path, values = (*path, part), values[part]
         elif missing and i == len(location) - 1:
             path = (*path, part)
@@ -89,19 +131,20 @@ def _known_keys(node: dict[str, Any], schema: dict[str, Any], prefix: str = "") 
 
 def _unknown_key(path: KeyPath, known: dict[str, str]) -> str:
     """The nearest known key, looked for at every level; else the keys of this level."""
-    if _dotted(path) in known:
+    if _key(path) in known:
         return "does not go with the other settings here; leave it out"
     by_last_part = {name.rpartition(".")[2]: name for name in reversed(known)}
     nearest = difflib.get_close_matches(str(path[-1]), by_last_part, n=1)
     if nearest:
         return f"unknown key; did you mean '{by_last_part[nearest[0]]}'?"
-    prefix = "".join(f"{part}." for part in path[:-1])
+    prefix = f"{_key(path[:-1])}.".lstrip(".")
     siblings = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
     return f"unknown key; known here: {', '.join(name for name in siblings if '.' not in name)}"
 
 
-def _dotted(path: KeyPath) -> str:
-    return ".".join(map(str, path))
+def _key(path: KeyPath) -> str:
+    """A path as the schema has it: without places in lists."""
+    return ".".join(part for part in path if isinstance(part, str))
 
 
 def _found(value: object) -> str:

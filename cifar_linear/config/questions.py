@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from cifar_linear.config.reading import listed, read_file, validated
-from cifar_linear.config.yaml_tree import parse_yaml
+from cifar_linear.config.reading import listed, parse_file, validated
 from cifar_linear.errors import ConfigError
 
 FigureName = Literal[
@@ -63,7 +62,7 @@ class Questions(_Section):
 
 def read_questions(path: Path) -> Questions:
     """The questions in a YAML file. Raises `ConfigError` with all problems."""
-    tree, problems = parse_yaml(read_file(path), str(path))
+    tree, problems = parse_file(path)
     questions, more = validated(Questions, tree)
     if questions is None or problems:
         raise ConfigError(listed(problems + more))

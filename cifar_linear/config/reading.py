@@ -1,5 +1,6 @@
 """From a YAML file to a `Config`, or to every problem of the file at once."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -8,12 +9,12 @@ from pydantic import BaseModel, ValidationError
 
 from cifar_linear.config.models import Config
 from cifar_linear.config.problems import problems_of
-from cifar_linear.config.yaml_tree import Problem, Tree, parse_override, parse_yaml
+from cifar_linear.config.yaml_tree import LARGEST_FILE, Problem, Tree, parse_override, parse_yaml
 from cifar_linear.errors import ConfigError
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _MOST = 50
-"""Problems that are explained; whoever has more has another kind of file."""
+"""Problems that are explained; a file with more of them is another kind of file."""
 _DEFAULT = b"{data: {dataset: synthetic}, lambda: 0, eta: 0.001, n_batch: 20, epochs: 1}"
 
 
@@ -23,19 +24,24 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     Raises `ConfigError` with all problems: each with file and line, what was found, what is allowed, and for an
     unknown key the nearest known one.
     """
-    return parse_config(read_file(path), str(path), overrides)
+    return _config(*parse_file(path), overrides)
 
 
 def config_or_default(path: Path | None, overrides: Sequence[str] = ()) -> Config:
-    """`read_config`, or without a path a small config on generated images, for who needs images but no experiment."""
+    """`read_config`; without a path, a small config on generated images, for commands that need only images."""
     return read_config(path, overrides) if path else parse_config(_DEFAULT, "the built-in config", overrides)
 
 
 def parse_config(content: bytes, name: str, overrides: Sequence[str] = ()) -> Config:
     """`read_config` for the content of a file called ``name``."""
-    tree, problems = parse_yaml(content, name)
+    return _config(*parse_yaml(content, name), overrides)
+
+
+def _config(tree: Tree, problems: list[Problem], overrides: Sequence[str]) -> Config:
     if "base" in tree.values and "grid" in tree.values:
-        raise ConfigError(f"{name}: this is a sweep, not a single config; run it with cifar-linear sweep")
+        raise ConfigError(
+            f"{tree.place(()).name}: this is a sweep, not a single config; run it with cifar-linear sweep"
+        )
     for override in overrides:
         problems += parse_override(tree, override)
     config, more = validated(Config, tree)
@@ -45,17 +51,22 @@ def parse_config(content: bytes, name: str, overrides: Sequence[str] = ()) -> Co
 
 
 def validated(kind: type[_Model], tree: Tree) -> tuple[_Model | None, list[Problem]]:
-    """What the values of a tree give, or what stands in the way."""
+    """The model with the values of a tree, or what is wrong with them."""
     try:
-        return kind.model_validate(tree.values), []
+        return kind.model_validate(tree.values, by_name=False), []
     except ValidationError as error:
         return None, problems_of(error.errors()[:_MOST], tree, kind.model_json_schema())
 
 
-def read_file(path: Path) -> bytes:
-    """The content of a file that --config names. Raises `ConfigError`."""
+def parse_file(path: Path) -> tuple[Tree, list[Problem]]:
+    """The mapping in a YAML file, or in standard input if the path is ``-``; and the keys that it repeats.
+
+    Raises `ConfigError` for a file that cannot be read or is no mapping.
+    """
+    if path == Path("-"):
+        return parse_yaml(sys.stdin.buffer.read(LARGEST_FILE + 1), "standard input")
     try:
-        return path.read_bytes()
+        return parse_yaml(path.read_bytes(), str(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; a YAML file was expected") from error
 

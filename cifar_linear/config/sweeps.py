@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,12 @@ from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from cifar_linear.config.formatting import as_text
 from cifar_linear.config.models import Config
-from cifar_linear.config.reading import listed, read_file, validated
-from cifar_linear.config.yaml_tree import Place, Problem, Tree, parse_override, parse_yaml
+from cifar_linear.config.reading import listed, parse_file, validated
+from cifar_linear.config.yaml_tree import Place, Problem, Tree, as_yaml, parse_override
 from cifar_linear.errors import ConfigError
 
 SelectBy = Literal["validation_accuracy", "validation_loss"]
@@ -74,13 +74,12 @@ def read_sweep(path: Path, overrides: Sequence[str] = (), seeds: int | None = No
     ``seeds`` repeats each cell with so many seeds, counted up from that of the base. Raises `ConfigError` with all
     problems of the file and of every cell.
     """
-    tree, problems = parse_yaml(read_file(path), str(path))
+    tree, problems = parse_file(path)
     file, more = validated(SweepFile, tree)
     if file is None:
         raise ConfigError(listed(problems + more))
     if isinstance(file.base, str):
-        base_path = path.parent / file.base
-        base, more = parse_yaml(read_file(base_path), str(base_path))
+        base, more = parse_file(path.parent / file.base)
         problems += more
     else:
         base = tree.below("base")
@@ -89,7 +88,7 @@ def read_sweep(path: Path, overrides: Sequence[str] = (), seeds: int | None = No
 
 def sweep_over_seeds(path: Path, overrides: Sequence[str], seeds: int) -> Sweep:
     """One config with several seeds, counted up from its own. Raises `ConfigError`."""
-    base, problems = parse_yaml(read_file(path), str(path))
+    base, problems = parse_file(path)
     return _sweep(base, Tree({}, {(): Place(str(path))}), SweepFile(base={}), problems, overrides, seeds)
 
 
@@ -112,14 +111,15 @@ def _sweep(
         first = base.values.get("seed", Config.model_fields["seed"].default)
         grid["seed"] = [first + i for i in range(seeds)] if isinstance(first, int) else [first]
     axes = _axes(file.cells, grid, tree)
+    if (count := prod(map(len, axes))) > _MOST_CELLS:
+        raise ConfigError(f"{tree.place(('grid',))}: grid: has {count} cells; at most {_MOST_CELLS} are run")
     problems += [*_problems_of_grid(grid, tree), *_problems_of_cells(file.cells, grid, tree)]
     problems += _problems_of_choice(axes, tree, file.select_by)
-    few = prod(map(len, axes)) <= _MOST_CELLS
-    cells, more = _cells(base, axes, tree) if few else ([], [])
+    cells, more = _cells(base, axes, tree)
     if problems or more:
         raise ConfigError(listed(problems + more))
     varied = {name: what for name, what in (("cells", file.cells), ("grid", grid)) if what}
-    text = yaml.safe_dump({"base": base.values, **varied, "select_by": file.select_by}, sort_keys=False)
+    text = as_yaml({"base": base.values, **varied, "select_by": file.select_by})
     return Sweep(cells, file.select_by, text)
 
 
@@ -156,8 +156,6 @@ def _problems_of_choice(axes: _Axes, tree: Tree, select_by: SelectBy) -> list[Pr
     if select_by == "validation_loss" and len(losses) > 1:
         message = "validation_loss cannot choose among losses of different scales; select by validation_accuracy"
         problems.append(Problem(tree.place(("select_by",)), ("select_by",), message))
-    if (count := prod(map(len, axes))) > _MOST_CELLS:
-        problems.append(Problem(tree.place(("grid",)), ("grid",), f"has {count} cells; at most {_MOST_CELLS} are run"))
     return problems
 
 
@@ -185,9 +183,12 @@ def _problems_of_grid(grid: Mapping[str, list[Any]], tree: Tree) -> list[Problem
             for outer in grid
             if key.startswith(f"{outer}.")
         ]
+        seen = set[str]()
         for i, value in enumerate(values):
-            if any(value == other and type(value) is type(other) for other in values[:i]):
-                problems.append(Problem(tree.place((*path, i)), path, f"{as_text(value)} stands there twice"))
+            text = json.dumps(value, sort_keys=True)
+            if text in seen:
+                problems.append(Problem(tree.place((*path, i)), path, f"{as_text(value)} is listed twice"))
+            seen.add(text)
     return problems
 
 

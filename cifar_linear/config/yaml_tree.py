@@ -6,7 +6,9 @@ aliases are refused: a config needs neither, and both can be abused.
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -20,7 +22,8 @@ KeyPath = tuple[str | int, ...]
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
-_LARGEST_FILE = 2**20
+LARGEST_FILE = 2**20
+"""Bytes that a config may hold."""
 
 
 class Place(NamedTuple):
@@ -59,16 +62,26 @@ class Tree:
         return self.places[path]
 
     def set(self, path: tuple[str, ...], value: Any, place: Place) -> list[str]:
-        """Put a value where ``path`` leads; returns what stands in the way, if anything does."""
+        """Put a value where ``path`` leads; returns what stands in the way, if anything does.
+
+        Mappings on the way are made where there are none. A list gives way to one, since keys such as
+        ``data.validation`` take either.
+        """
         parent = self.values
-        for i, part in enumerate(path[:-1]):
-            parent = parent.setdefault(part, {})
+        for i, part in enumerate(path[:-1], start=1):
+            if isinstance(parent.get(part), (list, type(None))):
+                parent[part] = {}
+                self._put_place(path[:i], place)
+            parent = parent[part]
             if not isinstance(parent, dict):
-                return [f"{'.'.join(path[: i + 1])} has no keys of its own"]
+                return [f"{'.'.join(path[:i])} has no keys of its own"]
         parent[path[-1]] = value
+        self._put_place(path, place)
+        return []
+
+    def _put_place(self, path: tuple[str, ...], place: Place) -> None:
         self.places = {known: where for known, where in self.places.items() if known[: len(path)] != path}
         self.places[path] = place
-        return []
 
     def below(self, key: str) -> Tree:
         """The mapping that stands under a key, as a tree of its own."""
@@ -77,6 +90,27 @@ class Tree:
     def copy(self) -> Tree:
         """An independent copy."""
         return Tree(deepcopy(self.values), dict(self.places))
+
+
+def as_yaml(tree: Mapping[str, Any], flow: bool = False) -> str:
+    """Plain values as a file that `parse_yaml` reads back as the same values; with ``flow`` on one line."""
+    width = math.inf if flow else None
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, default_flow_style=flow, width=width)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that the reader would take for a number or a word like ``true``."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  # the reader refuses all of them
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if isinstance(_scalar(text), str) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _represent_text)
 
 
 class _Loader(yaml.SafeLoader):
@@ -96,7 +130,7 @@ def parse_yaml(content: bytes, name: str) -> tuple[Tree, list[Problem]]:
 
     Raises `ConfigError` when there is no mapping to be had: not text, empty, not YAML, not a mapping.
     """
-    if len(content) > _LARGEST_FILE:
+    if len(content) > LARGEST_FILE:
         raise ConfigError(f"{name}: holds {len(content)} bytes; a config is a short text file")
     try:
         node = yaml.compose(content.decode(), _Loader)

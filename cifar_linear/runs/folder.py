@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from cifar_linear.config.models import Config
+from cifar_linear.config.problems import path_in_file
 from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.runs.artifacts import MODEL_FACTS, Checkpoint, Predictions, StoredModel
@@ -25,6 +26,7 @@ from cifar_linear.storage.locks import LOCK, is_locked, locked
 from cifar_linear.storage.npz import packed, unpacked
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 _MODEL = {False: "model.npz", True: "best_model.npz"}
 """The file of the last weights, and of the best."""
 
@@ -114,7 +116,8 @@ class RunFolder:
             raise RunError(f"{self.path}: {self._no_run('not a run folder: there is no run.json')}")
         content = self._read("run.json", _LARGEST_TEXT)
         try:
-            version = json.loads(content)["format"]
+            tree = json.loads(content)
+            version = tree["format"]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(f"{self.path / 'run.json'}: not the record of a run") from error
         if version not in FORMATS:
@@ -125,9 +128,14 @@ class RunFolder:
         try:
             return Record.model_validate_json(content)
         except ValidationError as error:
+            path = self.path / "run.json"
+            extra = [each["loc"] for each in error.errors() if each["type"] == "extra_forbidden"]
+            if unknown := sorted(".".join(map(str, path_in_file(location, tree)[1:])) for location in extra):
+                keys = f"key{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}"
+                raise RunError(f"{path}: written by a later version: config has the unknown {keys}") from error
             first = error.errors()[0]
             key = ".".join(map(str, first["loc"]))
-            raise RunError(f"{self.path / 'run.json'}: damaged: {key}: {first['msg']}") from error
+            raise RunError(f"{path}: damaged: {key}: {first['msg']}") from error
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """One row per evaluation point."""
@@ -262,14 +270,20 @@ def all_locked(folders: Sequence[RunFolder]) -> Iterator[None]:
 
 def checked_name(name: str) -> str:
     """The name, if it can be part of a folder's name everywhere. Raises `ConfigError`."""
-    if _NAME.fullmatch(name):
+    if _NAME.fullmatch(name) and not _is_reserved(name):
         return name
     raise ConfigError(
         f"run name {name!r}: must be 1 to 100 letters, digits, dots, dashes and underscores, "
-        "the first a letter or digit; choose one with --name"
+        "the first a letter or digit, the last no dot, and no name that Windows reserves; choose one with --name"
     )
+
+
+def _is_reserved(name: str) -> bool:
+    """Whether Windows would take the name for a device, or drop its last character."""
+    return _DEVICE.fullmatch(name.partition(".")[0]) is not None or name.endswith(".")
 
 
 def name_from(path: Path) -> str:
     """A run name from a config's file name, with what a name may not hold replaced."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")[:100] or "run"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")[:100].rstrip(".") or "run"
+    return f"run-{name}"[:100].rstrip(".") if _is_reserved(name) else name

@@ -1,4 +1,4 @@
-"""A whole sweep: what is missing is trained, what is there is laid in a table, what is chosen meets the test images."""
+"""A whole sweep: train what is missing, make the table, evaluate the selected setting on the test set."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cifar_linear.config.sweeps import Sweep
+from cifar_linear.errors import not_enough_memory
 from cifar_linear.experiments.run import Watch
 from cifar_linear.sweep.folder import Runs, SweepFolder, existing_folders, missing
 from cifar_linear.sweep.groups import Cells, DatasetCache, groups_of, run_cells
@@ -16,13 +17,13 @@ from cifar_linear.sweep.workers import run_in_workers
 
 @dataclass(frozen=True)
 class SweepListener:
-    """Who is told of what happens.
+    """Functions that are called while a sweep runs.
 
     Attributes:
-        planned: the groups that will be trained.
-        watch: each evaluation point; with workers, none.
-        ended: a group, and what went wrong, if anything did.
-        check: called often; may raise to stop everything.
+        planned: with the groups that will be trained.
+        watch: with each evaluation point; not when workers train.
+        ended: with a group, and the reason if it failed.
+        check: often; may raise to stop everything.
     """
 
     planned: Callable[[Sequence[Cells]], None]
@@ -41,12 +42,23 @@ def run_sweep(
     retry_failed: bool = False,
     with_test: bool = False,
 ) -> list[Row]:
-    """Bring a sweep to its end, from wherever an earlier call has left it; returns its table.
+    """Complete a sweep, from wherever an earlier call has left it, and return its table.
 
-    A group that fails does not end the sweep. The test images are for the selected setting once every cell has come to
-    its end, or for all settings ``with_test``.
+    A group that fails does not end the sweep. Once no cell is missing, the selected setting is evaluated on the test
+    set.
 
-    Raises `RunError` if the folder is not to be used, `DataError` if there are no images.
+    Args:
+        sweep: its cells.
+        folder: what there is of them, and where the others are made.
+        images: where the images come from.
+        listener: is called on the way.
+        workers: processes that train groups at once.
+        retry_failed: train cells again that failed.
+        with_test: evaluate all settings on the test set.
+
+    Raises:
+        RunError: if the folder cannot be used.
+        DataError: if there are no images.
     """
     with folder.locked():
         folder.prepare(sweep)
@@ -72,6 +84,10 @@ def _run_here(groups: Sequence[Cells], runs: Runs, path: Path, images: DatasetCa
             dataset = images.of(cells[0].config)
             run_cells(cells, existing_folders(cells, runs), path, dataset, listener.watch, listener.check)
         except Exception as error:
-            listener.ended(cells, f"{type(error).__name__}: {error}")
+            listener.ended(cells, _reason(error))
         else:
             listener.ended(cells, None)
+
+
+def _reason(error: Exception) -> str:
+    return not_enough_memory(error) if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"

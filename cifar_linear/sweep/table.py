@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cifar_linear.config.formatting import as_text
 from cifar_linear.config.sweeps import Cell, Sweep
 from cifar_linear.data.dataset import Split
 from cifar_linear.experiments.assembly import load_split
@@ -104,3 +105,17 @@ def judge_rows(rows: Sequence[Row], data_dir: Path | None) -> None:
             if wanted not in splits:
                 splits[wanted] = load_split(record.config, "test", data_dir)
             judge(folder, splits[wanted])
+
+
+def as_lines(rows: Sequence[Row], select_by: str) -> list[str]:
+    """The table as text: a head, then a line for each row with settings, metrics and status."""
+    keys = list(rows[0].settings)
+    lines = [[*keys, "validation accuracy", "validation loss", "test accuracy", "status"]]
+    for row in rows:
+        loss = "-" if row.loss is None else f"{row.loss.mean:.4f}"
+        chosen = f", selected by {select_by.replace('_', ' ')}" if row.selected and len(rows) > 1 else ""
+        metrics = [str(row.validation or "-"), loss, str(row.test or "-"), row.status + chosen]
+        lines.append([*(as_text(row.settings[key]) for key in keys), *metrics])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths[-1] = 0
+    return ["  ".join(word.rjust(width) for word, width in zip(line, widths, strict=True)) for line in lines]

@@ -1,0 +1,44 @@
+"""Runs and sweeps of a folder, a line each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cifar_linear.config.sweeps import read_sweep
+from cifar_linear.errors import CifarLinearError
+from cifar_linear.runs.discovery import sweeps
+from cifar_linear.runs.folder import SWEEP_FILE
+from cifar_linear.runs.listing import Summary, arranged, list_runs
+from cifar_linear.sweep.folder import SweepFolder, key_of
+
+
+def list_all(
+    runs_dir: Path, sort: str, statuses: Sequence[str] = (), limit: int | None = None
+) -> tuple[list[Summary], list[str]]:
+    """The runs and sweeps of a folder, and a note on each that cannot be read.
+
+    Args:
+        runs_dir: the folder.
+        sort: the column to sort by; see `arranged`.
+        statuses: of the runs that are kept, without sweeps; all lines, if there are none.
+        limit: keep only so many lines from the beginning.
+
+    Raises:
+        RunError: if there is no such folder.
+    """
+    rows, notes = list_runs(runs_dir)
+    for path in sweeps(runs_dir):
+        try:
+            rows.append(_summary(path))
+        except CifarLinearError as error:
+            notes.append(f"left out: {error}")
+    return arranged(rows, sort, statuses, limit), notes
+
+
+def _summary(path: Path) -> Summary:
+    cells, runs = read_sweep(path / SWEEP_FILE).cells, SweepFolder(path).runs()
+    records = [runs[key][1] for cell in cells if (key := key_of(cell.config)) in runs]
+    finished = sum(record.status == "finished" for record in records)
+    began = min((record.created for record in records), default=None)
+    seconds = sum(record.seconds for record in records)
+    status = f"{finished} of {len(cells)} finished"
+    return Summary("sweep", path.name, status, began, None, None, None, None, None, seconds)

@@ -1,0 +1,65 @@
+"""What a sweep would train, and how long that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cifar_linear.config.formatting import as_text
+from cifar_linear.config.sweeps import Sweep
+from cifar_linear.sweep.folder import SweepFolder, missing
+from cifar_linear.sweep.groups import Cells, DatasetCache, estimate, groups_of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is left of a sweep.
+
+    Attributes:
+        folder: of the sweep.
+        groups: cells that train in one pass, with the seconds that they will take.
+        there: how many cells are trained already.
+    """
+
+    folder: Path
+    groups: Sequence[tuple[Cells, float]]
+    there: int
+
+    def to_tree(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        groups = [
+            {"cells": [dict(cell.settings) for cell in group], "epochs": group[0].config.epochs, "seconds": seconds}
+            for group, seconds in self.groups
+        ]
+        return {"folder": str(self.folder), "cells_there": self.there, "groups": groups}
+
+    def lines(self) -> Iterator[str]:
+        """As text."""
+        for number, (group, seconds) in enumerate(self.groups, start=1):
+            yield f"group {number}: {len(group)} runs, {group[0].config.epochs} epochs, about {_duration(seconds)}"
+            yield from (f"  {as_text(cell.settings) or 'the base as it is'}" for cell in group)
+        wanted = sum(len(group) for group, _ in self.groups)
+        total = _duration(sum(seconds for _, seconds in self.groups))
+        yield f"{self.there + wanted} cells, {self.there} of them there already"
+        yield f"{wanted} to run; groups: {len(self.groups)}, one after another about {total}"
+
+
+def plan_sweep(sweep: Sweep, folder: SweepFolder, images: DatasetCache, retry_failed: bool) -> Plan:
+    """What `run_sweep` would train; a part of each group is trained to estimate the time.
+
+    Args:
+        sweep: its cells.
+        folder: what there is of them.
+        images: where the images come from.
+        retry_failed: whether failed cells are trained again.
+    """
+    wanted = missing(sweep.cells, folder.runs(), retry_failed)
+    groups = [(group, estimate(group, images.of(group[0].config))) for group in groups_of(wanted)]
+    return Plan(folder.path, groups, len(sweep.cells) - len(wanted))
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{seconds:.1f} s" if seconds < 20 else f"{rest} s" if not minutes else f"{minutes} min {rest} s"

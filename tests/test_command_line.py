@@ -1,0 +1,274 @@
+"""What is the same for all commands: help, usage errors, output that cannot be written, completion."""
+
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import click
+import pytest
+from folders import only_run
+
+from cifar_linear import __version__
+from cifar_linear.cli import cli
+from cifar_linear.config.models import Averaging, EarlyStopping, EvaluationConfig, HeldOut
+from cifar_linear.config.reading import parse_config, read_config
+from cifar_linear.config.starter import starter, starter_config
+from cifar_linear.errors import ConfigError
+from cifar_linear.experiments import final_evaluation
+from cifar_linear.runs import folder as run_folder
+from cifar_linear.runs.folder import checked_name, name_from
+
+
+def groups(group, prefix=()):
+    yield prefix, group
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from groups(command, (*prefix, name))
+
+
+def start(*words, **environment):
+    """The program in a process of its own, with a plain environment."""
+    return subprocess.run(
+        [sys.executable, "-m", "cifar_linear", *map(str, words)],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def shell(command):
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+
+PROGRAM = f"{sys.executable} -m cifar_linear"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "group"), [pytest.param(*pair, id=" ".join(pair[0]) or "all") for pair in groups(cli)]
+)
+def test_the_list_of_commands_is_not_cut(run, prefix, group):
+    """Each command has a line of at most 45 characters."""
+    for command in group.commands.values():
+        assert command.short_help
+        assert len(command.short_help) <= 45
+        assert command.get_short_help_str(45) == command.short_help.rstrip(".") + "."
+    assert "..." not in run(*prefix, "--help").stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--foo"], "error: no such option '--foo'\ntry 'cifar-linear --help'\n"),
+        (["trian"], "error: no such command 'trian'"),
+        (["train", "--seeds", "1"], "error: invalid value for '--seeds': 1 is not in the range"),
+        (["evaluate"], "error: missing argument 'RUN'\ntry 'cifar-linear evaluate --help'\n"),
+        (["config", "show"], "error: missing argument 'FILE'\ntry 'cifar-linear config show --help'\n"),
+        (["train"], "error: CONFIG trains a new run, --resume RUN continues one; give one of them\ntry"),
+        (["sweep"], "error: missing CONFIG, a YAML file with base and grid\ntry"),
+        (["train", "a.yaml", "-c", "b.yaml"], "error: CONFIG and --config are two ways to name one file; leave out"),
+    ],
+)
+def test_errors_of_usage_have_the_form_of_all_others(run, words, message):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert result.stderr.replace(": --foo", " '--foo'").startswith(message)
+    assert len(result.stderr.splitlines()) <= 3
+    assert "Usage" not in result.stderr
+
+
+def test_without_any_command_the_help_is_shown(run):
+    result = run()
+    assert result.exit_code in (0, 2)
+    assert result.output.startswith("Usage: cifar-linear [OPTIONS] COMMAND")
+    assert "error:" not in result.output
+
+
+def test_common_options_have_one_letter(run, small_config, runs_dir):
+    """As in -c for --config; the config may also be an argument."""
+    for words in (("-c", small_config), (small_config,)):
+        result = run("train", *words, "-s", "epochs=1", "-n", "short", "-q", "--no-figures", "--runs-dir", runs_dir)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert "finished after 1 epoch in " in result.stdout
+    assert all(path.name.partition("_")[2].startswith("short") for path in runs_dir.iterdir())
+    assert run("-V").stdout == run("--version").stdout == f"cifar-linear, version {__version__}\n"
+
+
+def test_a_dry_run_is_a_plan(run, sweep_file, runs_dir):
+    plans = [
+        run("sweep", sweep_file({"eta": [0.1]}), option, "-j", 1, "--runs-dir", runs_dir).stdout
+        for option in ("--dry-run", "--plan")
+    ]
+    assert all("1 cells, 0 of them there already" in plan for plan in plans)
+    assert not runs_dir.exists()
+
+
+@pytest.mark.parametrize("dataset", ["cifar10", "mnist", "synthetic"])
+def test_a_new_config_is_read_as_what_it_says(run, tmp_path, dataset):
+    """Written to a file and printed; a file that exists is kept."""
+    path = tmp_path / "mine.yaml"
+    assert run("config", "new", path, "--dataset", dataset).stdout == f"config: {path}\n"
+    assert read_config(path) == starter_config(dataset)
+    for words in ((), ("-",)):
+        assert run("config", "new", *words, "--dataset", dataset).stdout == path.read_text() == starter(dataset)
+    path.write_text("mine")
+    refused = run("config", "new", path)
+    assert (refused.exit_code, path.read_text()) == (2, "mine")
+    assert refused.stderr == f"error: {path}: exists already and is not overwritten; choose another name\n"
+    nowhere = run("config", "new", tmp_path / "none" / "a.yaml")
+    assert (nowhere.exit_code, "cannot be written: No such file" in nowhere.stderr) == (2, True)
+
+
+def test_every_key_of_a_new_config_can_be_switched_on():
+    """Each line that is off is a setting: with its mark removed it is read, in place of another of its key."""
+    text = starter("synthetic")
+    off = re.findall(r"^( *)# (\w+: \S.*)$", text, re.MULTILINE)
+    assert len(off) >= 8
+    config = {}
+    for indent, setting in off:
+        key = setting.partition(":")[0]
+        others = re.sub(rf"^{indent}{key}: .*\n", "", text, flags=re.MULTILINE)
+        changed = parse_config(others.replace(f"{indent}# {setting}", f"{indent}{setting}").encode(), "new.yaml")
+        assert changed != starter_config("synthetic")
+        config[key] = getattr(changed, key, None) or getattr(changed.data, key)
+    assert config["early_stopping"] == EarlyStopping(patience=10)
+    assert config["averaging"] == Averaging(from_epoch=20)
+    assert config["evaluate"] == EvaluationConfig(per_epoch=5)
+    assert config["validation"] == HeldOut(size=200)
+    assert config["decay"].kind == "cosine"
+
+
+def test_a_new_config_trains(run, tmp_path, runs_dir):
+    run("config", "new", tmp_path / "mine.yaml")
+    result = run("train", tmp_path / "mine.yaml", "-s", "epochs=1", "--no-figures", "--runs-dir", runs_dir)
+    assert result.exit_code == 0, result.stderr
+
+
+def test_a_config_from_standard_input_trains(tmp_path, runs_dir):
+    words = [sys.executable, "-m", "cifar_linear", "train", "-", "-q", "--no-figures", "--runs-dir", str(runs_dir)]
+    text = starter("synthetic").replace("epochs: 40", "epochs: 1")
+    assert subprocess.run(words, input=text.encode(), check=False).returncode == 0
+    assert only_run(runs_dir).path.name.endswith("Z_run")
+
+
+def test_output_that_cannot_be_written_is_a_line(small_config, runs_dir):
+    full = "error: the output cannot be written: No space left on device\n"
+    for words in ("--help", "--version", "train --help", "config new"):
+        result = shell(f"{PROGRAM} {words} > /dev/full")
+        assert (result.returncode, result.stderr) == (1, full)
+    result = shell(f"{PROGRAM} train {small_config} -q --no-figures --runs-dir {runs_dir} > /dev/full")
+    assert (result.returncode, result.stderr) == (1, full)
+    assert only_run(runs_dir).read_record().status == "finished"
+
+
+@pytest.mark.parametrize("words", ["--help", "config new", "config schema"])
+def test_a_reader_that_leaves_ends_a_command_as_sigpipe_would(words):
+    """In silence, with the exit code that shells know."""
+    result = shell(f"{PROGRAM} {words} | true; echo ${{PIPESTATUS[0]}}")
+    # If all fitted into the pipe before its reader had gone, the command ended as always.
+    assert result.stdout in ("141\n", "0\n")
+    assert result.stderr == ""
+    closed = shell(f"sleep 0.01 > >(true); {{ sleep 0.3; {PROGRAM} {words}; echo $? >&2; }} | true")
+    assert closed.stderr == f"{128 + signal.SIGPIPE}\n"
+
+
+def test_text_that_the_locale_cannot_read_is_utf_8(tmp_path, four_runs):
+    """Python is told to believe in ASCII: the heading is in the report, the sign in a table is escaped."""
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    title = "Überschrift 数据"
+    result = start("report", min(four_runs.iterdir()), "-o", tmp_path, "--title", title, **plain)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith(f"# {title}\n")
+    odd = start("evaluate", "ü", "--runs-dir", tmp_path, **plain)
+    assert odd.returncode == 1
+    assert b"no run and no sweep of that name" in odd.stderr
+
+
+def test_matplotlib_does_not_talk_of_its_folders(run):
+    """As it does, through its logger, where it cannot make one in the home folder."""
+    run("config", "new")
+    assert not logging.getLogger("matplotlib").isEnabledFor(logging.WARNING)
+
+
+def raising(error):
+    def call(*_arguments, **_options):
+        raise error
+
+    return call
+
+
+def test_memory_that_runs_out_is_a_line(run, small_config, runs_dir, monkeypatch):
+    """With the command that goes on with the run."""
+    train = ("train", small_config, "-q", "--no-figures", "--runs-dir", runs_dir)
+    monkeypatch.setattr("cifar_linear.training.evaluation.evaluate", raising(MemoryError()))
+    result = run(*train)
+    path = only_run(runs_dir).path
+    help_ = "not enough memory; free some, or use fewer images with data.limit"
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {path}: {help_}. To go on: cifar-linear train --resume {path}\n"
+    monkeypatch.undo()
+    monkeypatch.setattr("cifar_linear.experiments.jobs.load_dataset", raising(MemoryError("Unable to allocate 5 GiB")))
+    assert run(*train).stderr == "error: " + help_.replace(";", ": Unable to allocate 5 GiB;") + "\n"
+
+
+def test_memory_that_runs_out_at_the_test_set_is_told_with_what_is_left(run, small_config, runs_dir, monkeypatch):
+    """And the command that is printed does the rest."""
+    monkeypatch.setattr("cifar_linear.experiments.run.judge", raising(MemoryError()))
+    result = run("train", small_config, "-q", "--no-figures", "--runs-dir", runs_dir)
+    assert result.exit_code == 1
+    assert "the run is trained, but not evaluated on the test set: not enough memory; free some" in result.stderr
+    monkeypatch.undo()
+    words = result.stderr.rpartition("To go on: cifar-linear ")[2].split()
+    assert run(*words, "-q", "--no-figures").exit_code == 0
+    assert "test" in only_run(runs_dir).read_record().metrics
+
+
+def test_a_report_that_cannot_be_written_does_not_make_its_run_doubtful(run, small_config, runs_dir, monkeypatch):
+    error = final_evaluation.RunError if hasattr(final_evaluation, "RunError") else run_folder.RunError
+    monkeypatch.setattr("cifar_linear.report.writing.write_report", raising(error("x: cannot be written: full")))
+    result = run("train", small_config, "-q", "--runs-dir", runs_dir)
+    assert result.exit_code == 1
+    path = only_run(runs_dir).path
+    assert result.stderr == (
+        "error: x: cannot be written: full; the run itself is complete, only its report is not. "
+        f"Again: cifar-linear report {path}\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "aux.v2", "com1", "lpt9.txt", "name.", "a\\b", "a/b", "a:b", ""])
+def test_a_name_that_windows_cannot_use_is_refused_everywhere(name):
+    with pytest.raises(ConfigError, match="no name that Windows reserves"):
+        checked_name(name)
+    assert checked_name(name_from(run_folder.Path(f"{name or '.'}.yaml")))
+
+
+def completed(words, shell_name, **environment):
+    """What completion offers at the end of a command line."""
+    line = f"cifar-linear {words}"
+    variables = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), **environment}
+    if shell_name == "fish":
+        variables["COMP_CWORD"] = line.rsplit(" ", maxsplit=1)[-1]
+    result = start(**{"_CIFAR_LINEAR_COMPLETE": f"{shell_name}_complete"}, **variables)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.decode()
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_completion_knows_commands_options_and_runs(name, four_runs):
+    """In the three shells that the README names."""
+    assert "evaluate" in completed("eva", name)
+    assert "--config" in completed("train --con", name)
+    assert "synthetic" in completed("config new --dataset syn", name)
+    offered = completed("evaluate run-", name, CIFAR_LINEAR_RUNS=str(four_runs))
+    assert all(f"run-{i}" in offered for i in range(4))
+    assert "last" in completed("train --resume la", name)
+    assert "file" in completed("evaluate ./", name)
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_completion_has_a_script_for_each_shell(name):
+    script = start(**{"_CIFAR_LINEAR_COMPLETE": f"{name}_source"})
+    assert script.returncode == 0
+    assert f"{name}_complete" in script.stdout.decode()
