@@ -6,6 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 import reference_layers as slow
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from scipy.signal import correlate
 
 from cifar_linear.nn.layers import (
@@ -163,7 +165,7 @@ def test_gradients_of_the_others_are_differences_to_1e_6(layer, shape):
 
 
 @pytest.mark.parametrize(("layer", "shape"), [*WEIGHTED, *[case[:2] for case in WEIGHTLESS]], ids=ids)
-def test_a_gradient_that_nobody_wants_is_not_computed(layer, shape):
+def test_the_gradient_of_the_input_is_left_out_unless_wanted(layer, shape):
     rng = np.random.default_rng(6)
     parameters = parameters_of(layer, shape, rng)
     y, trace = layer.forward(rng.standard_normal((RUNS, *shape, 2)), parameters)
@@ -204,6 +206,33 @@ def one_image(layer, image, **parameters):
         image[None, ..., None], {name: np.asarray(p, float)[None] for name, p in parameters.items()}
     )
     return y[0, ..., 0], trace
+
+
+@given(
+    sides=st.tuples(*[st.integers(1, 9)] * 2),
+    few=st.tuples(*[st.integers(1, 3)] * 4),
+    kernel=st.sampled_from([1, 3, 5, 7]),
+    padding=st.integers(0, 8),
+    stride=st.integers(1, 4),
+    enough_rows=st.sampled_from([1, 10**6]),
+)
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_a_convolution_without_bias_is_bilinear(sides, few, kernel, padding, stride, enough_rows):
+    """So dy . y = dx . x = dW . W, whatever the sizes."""
+    assume(min(sides) + 2 * padding >= kernel)
+    channels, filters, images, seed = few
+    layer, shape, rng = Conv(filters, kernel, padding, stride), (channels, *sides), np.random.default_rng(seed)
+    x = rng.standard_normal((RUNS, *shape, images))
+    parameters = parameters_of(layer, shape, rng) | {"b": np.zeros((RUNS, filters))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "_ENOUGH_ROWS", enough_rows)
+        y, trace = layer.forward(x, parameters)
+        dy = rng.standard_normal(y.shape)
+        dx, gradients = layer.backward(dy, trace, parameters, want_dx=True)
+    scale = np.linalg.norm(dy) * np.linalg.norm(y) + 1
+    assert abs(np.vdot(dy, y) - np.vdot(dx, x)) <= 1e-13 * scale
+    assert abs(np.vdot(dy, y) - np.vdot(gradients["W"], parameters["W"])) <= 1e-13 * scale
+    np.testing.assert_allclose(gradients["b"], dy.sum(axis=(2, 3, 4)), rtol=1e-12, atol=1e-13)
 
 
 def test_a_convolution_by_eye():

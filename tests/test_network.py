@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from autograd import grad as autograd_grad
 
-from cifar_linear.nn.finite_differences import complex_step_deviations
+from cifar_linear.nn.finite_differences import complex_slopes, complex_step_deviations
 from cifar_linear.nn.layers import AveragePool, Conv, Flatten, GlobalAveragePool, He, Linear, MaxPool, Normal, ReLU
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.network import Network
@@ -37,7 +37,7 @@ NETWORKS = pytest.mark.parametrize("network", [SMALL, MLP, ODD], ids=["small", "
 
 
 def point(network, runs=1, images=4, seed=0):
-    """Images with black borders as in MNIST, where pooling meets ties; labels; parameters of all runs, no bias 0."""
+    """Images with black borders as in MNIST, whose windows are tied; labels; parameters of all runs, no bias 0."""
     rng = np.random.default_rng(seed)
     pixels = rng.standard_normal((images, *network.shape))
     pixels[:, :, :3] = pixels[:, :, :, -3:] = 0
@@ -246,6 +246,25 @@ def test_gradients_are_autograds():
     (analytic,) = gradients(SMALL, pixels, labels, parameters)
     for name, expected in autograd_grad(cost)(one).items():
         np.testing.assert_allclose(analytic[name], expected, rtol=1e-11, atol=1e-14)
+
+
+def test_complex_slopes_are_exact_up_to_rounding():
+    """Here of sum(exp(a)) sin(b), along three directions at once."""
+    at = {"a": np.array([0.5, -1.0]), "b": np.array(2.0)}
+    directions = {"a": np.array([[1.0, 0.0], [0.0, 1.0], [2.0, -3.0]]), "b": np.array([0.0, 0.0, 1.0])}
+    slopes = complex_slopes(lambda p: np.exp(p["a"]).sum(axis=1) * np.sin(p["b"]), at, directions)
+    gradient = np.append(np.exp(at["a"]) * np.sin(2), np.exp(at["a"]).sum() * np.cos(2))
+    expected = np.column_stack([directions["a"], directions["b"]]) @ gradient
+    np.testing.assert_allclose(slopes, expected, rtol=1e-15, atol=1e-15)
+
+
+def test_deviations_belong_to_the_parameter_whose_gradient_is_wrong():
+    at = {"a": np.array([0.5, -1.0]), "b": np.array([2.0])}
+    wrong = {"a": np.exp(at["a"]), "b": np.array([1.01])}
+    cost = lambda p: np.exp(p["a"]).sum(axis=1) + p["b"].sum(axis=1)  # noqa: E731
+    found = complex_step_deviations(cost, at, wrong, np.random.default_rng(1), 4)
+    assert found["a"].relative <= 1e-15
+    assert found["b"].relative == pytest.approx(0.01 / 2.01)
 
 
 class NoMask(ReLU):

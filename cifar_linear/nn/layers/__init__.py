@@ -1,7 +1,7 @@
 """Layers of a network: frozen descriptions of sizes, and pure functions of activations and named parameters.
 
-Activations are (R, C, H, W, n) or flat (R, d, n): R runs in front, the n images last. A layer of no run's own, such as
-the images themselves, has a run axis of length 1 and is shared by all runs.
+Activations are (R, C, H, W, n) or flat (R, d, n): R runs in front, the n images last. An input that all runs share,
+such as the images themselves, has a run axis of length 1.
 """
 
 from cifar_linear.nn.layers.average_pool import AveragePool, GlobalAveragePool

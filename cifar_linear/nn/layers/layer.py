@@ -17,9 +17,9 @@ Window = tuple[int, int]
 
 
 class Layer(Protocol):
-    """Sizes, and functions of them: no weights, no memory, no switch between training and use.
+    """Sizes, and functions of them: no weights, no memory, no difference between training and use.
 
-    Every method but ``output_shape`` takes a shape for granted that ``output_shape`` accepts.
+    `output_shape` checks; the other methods assume sizes and a shape that it accepts.
     """
 
     @property
@@ -71,7 +71,7 @@ class Layer(Protocol):
 
 
 class WithoutWeights:
-    """What a layer answers that has no weights and treats every pixel by itself."""
+    """A layer that has no weights and, unless it says otherwise, treats every pixel by itself."""
 
     def parameter_shapes(self, _shape: Shape) -> dict[str, Shape]:
         """No parameters."""
