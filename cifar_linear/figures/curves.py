@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from textwrap import fill
 from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator, PercentFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, PercentFormatter
 
-from cifar_linear.figures.style import COLOURS, DASHES, FAR_APART, new_figure, styled
+from cifar_linear.figures.style import COLOURS, DASHES, FAR_APART, logarithmic, new_figure, styled
 
 Rows = Sequence[Mapping[str, Any]]
 """The evaluation points of one run, as in metrics.csv."""
@@ -17,6 +18,8 @@ Rows = Sequence[Mapping[str, Any]]
 SAME = "lambda = 0: loss and cost are the same"
 _AXES = {"epoch": "epoch", "step": "update step"}
 _MOST_BLOCKS = 100
+_LEGEND_WIDTH = 60
+"""Characters in a line of a legend below a figure of the usual width."""
 _SPLITS = {"train": ("training", "-"), "validation": ("validation", "--")}
 
 
@@ -84,43 +87,52 @@ def overlaid_figure(runs: Mapping[str, Rows], quantity: str, ylim: tuple[float, 
     if quantity == "accuracy":
         _percent_axis(both[0])
     elif ylim is None and both[0].dataLim.y1 > FAR_APART * both[0].dataLim.y0 > 0:
-        both[0].set_yscale("log")
-        both[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        both[0].yaxis.set_major_formatter(ScalarFormatter())
-        both[0].yaxis.set_minor_formatter(NullFormatter())
-    figure.legend(*both[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        logarithmic(both[0], subs=(1, 2, 5))
+    # Lines and names as they are: from the lines alone Matplotlib leaves out names that begin with an underscore.
+    figure.legend(both[0].get_lines(), list(runs), loc="outside lower center", ncols=2)
     return figure
 
 
 @styled
 def norm_figure(runs: Mapping[str, Mapping[float, float]]) -> Figure:
-    """|w|^2 after training over lambda, a line for each name."""
-    figure = new_figure()
+    """Draw |W|² of the weights over lambda, a line for each name; names stand below, broken where they are long.
+
+    Args:
+        runs: for each name |W|² by lambda. A single line with the name "" needs no legend.
+    """
+    names = [fill(name, _LEGEND_WIDTH) for name in runs]
+    figure = new_figure(height=3.2 + 0.17 * sum(len(name.splitlines()) for name in names))
     axes = figure.subplots()
-    positive = sorted(lam for line in runs.values() for lam in line if lam > 0)
-    # Zero has a place of its own, a decade below the smallest penalty.
-    axes.set_xscale("symlog", linthresh=positive[0] if positive else 1.0, linscale=0.5)
-    for i, (name, line) in enumerate(runs.items()):
-        points = sorted(line.items())
+    for i, line in enumerate(runs.values()):
         axes.plot(
-            *zip(*points, strict=True),
-            label=name or None,
+            *zip(*sorted(line.items()), strict=True),
             color=COLOURS[i % len(COLOURS)],
             linestyle=DASHES[i % len(DASHES)],
             linewidth=1.5,
             marker="o",
             markersize=4,
         )
-    axes.set_xticks(sorted({lam for line in runs.values() for lam in line}))
+    _lambda_axis(axes, sorted({lam for line in runs.values() for lam in line}))
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("|W|²")
+    if any(runs):
+        figure.legend(axes.get_lines(), names, loc="outside lower center")
+    return figure
+
+
+def _lambda_axis(axes: Axes, ticks: Sequence[float]) -> None:
+    """Make the x axis logarithmic, with a linear part for a lambda of 0, and say so."""
+    smallest = next((lam for lam in ticks if lam > 0), 1.0)
+    if 0 in ticks:
+        axes.set_xscale("symlog", linthresh=smallest, linscale=0.5)
+        axes.set_xlabel(f"lambda (logarithmic above {smallest:g}, linear below)")
+    else:
+        axes.set_xscale("log")
+        axes.set_xlabel("lambda (logarithmic)")
+    axes.set_xticks(ticks)
     axes.xaxis.set_major_formatter(lambda lam, _: f"{lam:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("lambda")
-    axes.set_ylabel("|w|² after training")
-    if any(runs):
-        axes.legend()
-    return figure
 
 
 def axis_of(runs: Sequence[Rows], steps: Sequence[float] = ()) -> Literal["epoch", "step"]:
@@ -150,7 +162,7 @@ def _line(axes: Axes, rows: Rows, axis: str, column: str, label: str, **look: An
 def _percent_axis(axes: Axes) -> None:
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if high - low > 0.08 else 1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if high - low > 0.08 else 1, symbol=" %"))
 
 
 def _finish(axes: Axes, rows: Rows, axis: str) -> None:

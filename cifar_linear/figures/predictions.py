@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Bools, Floats, Integers
-from cifar_linear.figures.style import COLOURS, FAR_APART, new_figure, styled
+from cifar_linear.figures.style import COLOURS, FAR_APART, logarithmic, new_figure, styled
 from cifar_linear.nn.metrics import precision_and_recall
 
 BINS = np.linspace(0, 1, 41)
@@ -47,7 +47,7 @@ def histogram_figure(runs: Mapping[str, tuple[Floats, Bools]]) -> Figure:
         axes.tick_params(labelbottom=True)
     tops = [axes.dataLim.y1 for axes in grid[: len(runs)]]
     if max(tops) > FAR_APART * min(tops) > 0:
-        grid[0].set_yscale("log")
+        logarithmic(grid[0])
         grid[0].set_ylim(bottom=0.8)
     figure.supxlabel("probability of the true class", fontsize=9)
     figure.supylabel("test images", fontsize=9)

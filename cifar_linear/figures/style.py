@@ -1,13 +1,15 @@
 """What all figures share: the look, and the same bytes for the same figure."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, Literal, ParamSpec
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from cifar_linear.errors import ConfigError
 
@@ -33,6 +35,7 @@ _LOOK: Any = {  # Matplotlib types its keys as a union of four hundred literals
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
     "svg.hashsalt": "cifar-linear",
+    "text.parse_math": False,  # names of classes and runs are text, whatever characters they hold
 }
 _UNDATED: dict[str, dict[str, None]] = {
     "png": {"Software": None},
@@ -65,6 +68,14 @@ def styled(draw: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:
 def new_figure(width: float = 4.5, height: float = 3.2) -> Figure:
     """An empty figure of a size in inches; 4.5 stays readable at half a page's width."""
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def logarithmic(axes: Axes, subs: Sequence[float] = (1,)) -> None:
+    """Make the y axis logarithmic, with plain numbers at ``subs`` times each power of ten."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def rendered(figure: Figure, form: Format = "png") -> bytes:
