@@ -51,8 +51,9 @@ def report(
     """
     from cifar_linear.config.questions import problem_of_limits, read_questions
     from cifar_linear.config.sweeps import read_sweep
+    from cifar_linear.report.answers import write_answers
     from cifar_linear.report.collecting import collect
-    from cifar_linear.report.writing import write_answers, write_report
+    from cifar_linear.report.writing import write_report
     from cifar_linear.runs.discovery import newest_runs
     from cifar_linear.runs.folder import SWEEP_FILE
     from cifar_linear.sweep.folder import SweepFolder
@@ -72,7 +73,7 @@ def report(
         return
     if len(runs) == 1 and (file := runs[0] / SWEEP_FILE).is_file():
         folder = SweepFolder(runs[0])
-        click.echo(f"report: {report_on(folder, read_sweep(file), output or runs[0] / 'report', form, title, limits)}")
+        click.echo(f"report: {report_on(folder, read_sweep(file), output, form, title, limits)}")
         return
     found = collect(runs or [runs_dir])
     for note in found.notes:

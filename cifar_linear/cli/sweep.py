@@ -104,7 +104,7 @@ def sweep_and_tell(sweep: Sweep, path: Path, images: DatasetCache, output: Outpu
     if not output.no_figures and any(row.folders for row in rows):
         from cifar_linear.sweep.reporting import report_on
 
-        page = report_on(folder, sweep, path / "report", output.form)
+        page = report_on(folder, sweep, None, output.form)
         if not output.as_json:
             click.echo(f"report: {page}")
     failed = sum(row.failed for row in rows)

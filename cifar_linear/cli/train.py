@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cifar_linear.config.models import Config
     from cifar_linear.data.dataset import SplitName
     from cifar_linear.experiments.run import Watch
+    from cifar_linear.figures.style import Format
     from cifar_linear.runs.folder import RunFolder
     from cifar_linear.runs.record import Record, SplitMetrics
     from cifar_linear.training.evaluation import Evaluation
@@ -171,12 +172,22 @@ def _train_and_tell(
         click.echo(_summary(record))
         click.echo(f"run folder: {folder.path}")
     if not output.no_figures and record.epoch is not None:
-        from cifar_linear.report.collecting import collect
-        from cifar_linear.report.writing import write_report
-
-        write_report(collect([folder.path]), folder.path, output.form)
+        _draw(folder, output.form)
     if record.status == "diverged":
         raise DivergedError(record.error)
+
+
+def _draw(folder: RunFolder, form: Format) -> None:
+    """Write the report of a run that was trained."""
+    from cifar_linear.errors import RunError
+    from cifar_linear.report.collecting import collect
+    from cifar_linear.report.writing import write_report
+
+    try:
+        write_report(collect([folder.path]), folder.path, form)
+    except RunError as error:
+        again = shlex.join(["cifar-linear", "report", str(folder.path)])
+        raise RunError(f"{error}\n  the run itself is saved; to draw it again: {again}") from error
 
 
 def _summary(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""Which figures a report has, from runs that were read; each with a title and the text of what it shows."""
+"""The figures of a report, each with a title and a text for readers who do not see it."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,9 @@ from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.predictions import confusion_figure, histogram_figure
 from cifar_linear.nn.metrics import confusion, is_correct, true_class_probability
-from cifar_linear.report.collecting import Run, factors, in_order
+from cifar_linear.report.collecting import Run
+from cifar_linear.report.settings import as_label, factors, grouped, in_order
+from cifar_linear.report.statistics import percent
 
 MOST_DRAWN = 8
 """Runs that are told apart in one figure."""
@@ -84,7 +86,7 @@ def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[
     if len(runs) > MOST_DRAWN:
         runs = dict(islice(runs.items(), MOST_DRAWN))
     for quantity in ("cost", "accuracy"):
-        ends = "; ".join(f"{label}: {run.rows[-1][f'validation_{quantity}']:.3f}" for label, run in runs.items())
+        ends = "; ".join(f"{label}: {_written(run.last, 'validation', quantity)}" for label, run in runs.items())
         figure = partial(
             overlaid_figure, {label: run.rows for label, run in runs.items()}, quantity, ylim.get(quantity)
         )
@@ -98,21 +100,31 @@ def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[
 
 
 def _norms(runs: Sequence[Run]) -> Iterator[Drawing]:
-    """What the penalty leaves of the weights, a line for each choice of the other settings; seeds are averaged."""
-    lines: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for run, of_run in zip(runs, factors(runs), strict=True):
-        if run.record.status == "finished":
-            others = ", ".join(f"{key} {value}" for key, value in of_run.items() if key not in ("lambda", "seed"))
-            lines[others][run.record.config.lam].append(run.weight_norm**2)
-    means = {name: {lam: fmean(norms) for lam, norms in line.items()} for name, line in lines.items()}
-    shown = {name: line for name, line in means.items() if len(line) > 1}
-    if 0 < len(shown) <= MOST_DRAWN:
-        courses = "; ".join(
-            f"{name} {', '.join(f'{norm:.3g} at {lam:g}' for lam, norm in sorted(line.items()))}"
-            for name, line in shown.items()
-        )
-        alt = f"Sum of squared weights after training over lambda: {courses}."
-        yield Drawing("norms", "What lambda leaves of the weights", alt, partial(norm_figure, shown))
+    """Yield |W|² over lambda, a line for each choice of the other settings with several lambdas; means over seeds."""
+    finished = [run for run in runs if run.finished]
+    groups = grouped(finished, ("lambda", "seed")).values()
+    shown = [run for group in groups if len({run.record.config.lam for run in group}) > 1 for run in group]
+    # Named by what sets the lines apart, not by what other runs differ in.
+    lines = {as_label(setting): group for setting, group in grouped(shown, ("lambda", "seed")).items()}
+    if not 0 < len(lines) <= MOST_DRAWN:
+        return
+    means = {name: _mean_norms(group) for name, group in lines.items()}
+    courses = "; ".join(
+        f"{name} {', '.join(f'{norm:.3g} at {lam:g}' for lam, norm in line.items())}".strip()
+        for name, line in means.items()
+    )
+    alt = f"Sum of squared weights after training over lambda: {courses}."
+    names = ", ".join(run.given_name for run in shown) if len(shown) <= MOST_DRAWN else f"{len(shown)} runs"
+    of = "" if len(shown) == len(finished) else f" ({names})"
+    yield Drawing("norms", "What lambda leaves of the weights" + of, alt, partial(norm_figure, means))
+
+
+def _mean_norms(runs: Sequence[Run]) -> dict[float, float]:
+    """Return |W|² by lambda, from the smallest."""
+    norms: dict[float, list[float]] = defaultdict(list)
+    for run in runs:
+        norms[run.record.config.lam].append(run.weight_norm**2)
+    return {lam: fmean(norms[lam]) for lam in sorted(norms)}
 
 
 def _heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
@@ -125,7 +137,7 @@ def _heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
     cells: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for run, of_run in zip(runs, settings, strict=True):
         accuracies = cells[tuple(of_run[key] for key in (down, across, *others))]
-        if (accuracy := run.outcome("validation")) is not None and run.record.status == "finished":
+        if (accuracy := run.outcome("validation")) is not None and run.finished:
             accuracies.append(100 * accuracy)
     known = {cell: fmean(accuracies) for cell, accuracies in cells.items() if accuracies}
     if len(known) < 4 or 4 * len(cells) < 3 * prod(map(len, values.values())):
@@ -144,13 +156,17 @@ def _heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
 
 
 def _spans(run: Run, quantity: str) -> str:
-    """Where the curves of a quantity begin and end."""
-    first, last = run.rows[0], run.rows[-1]
+    """Say where the curves of a quantity begin and end."""
     spans = [
-        f"{name} from {first[f'{split}_{quantity}']:.3f} to {last[f'{split}_{quantity}']:.3f}"
+        f"{name} from {_written(run.rows[0], split, quantity)} to {_written(run.last, split, quantity)}"
         for split, name in (("train", "training"), ("validation", "validation"))
     ]
-    return f"{quantity.capitalize()} over {last['epoch']:g} epochs: {', '.join(spans)}."
+    return f"{quantity.capitalize()} over {run.last['epoch']:g} epochs: {', '.join(spans)}."
+
+
+def _written(row: Mapping[str, float], split: str, quantity: str) -> str:
+    value = row[f"{split}_{quantity}"]
+    return percent(value) if quantity == "accuracy" else f"{value:.3f}"
 
 
 def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:

@@ -29,6 +29,10 @@ class StoredModel(NamedTuple):
         numbers = (self.W, self.b, self.mean, self.std)
         if not all(part.dtype.kind == "f" and np.isfinite(part).all() for part in numbers):
             return "weights, mean and std must be finite numbers"
+        if (self.std < 0).any():
+            return "std is negative"
+        if not self.std.any():  # 0 in some dimensions means that they are ignored
+            return "std is 0 in every dimension"
         features, classes = math.prod(self.image_shape), len(self.class_names)
         scores = 1 if classes == 2 and len(self.b) == 1 else classes
         shapes = (scores, features), (scores,), (features,), (features,)

@@ -175,7 +175,7 @@ class RunFolder:
     def read_model(self, best: bool = False) -> StoredModel:
         """What `write_model` wrote. Pickled content is refused."""
         name = _MODEL[best]
-        if best and self.is_run() and not (self.path / name).exists():
+        if best and self.is_run() and not (self.path / name).exists() and self.read_record().best is None:
             raise RunError(f"{self.path}: no best_model.npz: runs without early_stopping have none; leave out --best")
         arrays = self._read_arrays(name, StoredModel._fields)
         class_names, image_shape = arrays.pop("class_names"), arrays.pop("image_shape")

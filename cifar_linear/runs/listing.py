@@ -10,7 +10,7 @@ from cifar_linear.runs.folder import RunFolder
 
 
 class RunSummary(NamedTuple):
-    """What is told of a run; accuracies are None where the run did not get that far."""
+    """What is listed of a run; accuracies are of the weights that it is judged by, None if it did not get that far."""
 
     name: str
     status: str
@@ -49,7 +49,8 @@ def _summary(folder: RunFolder) -> RunSummary:
     config = record.config
 
     def accuracy(split: SplitName) -> float | None:
-        return record.metrics[split].accuracy if split in record.metrics else None
+        metrics = record.outcome.get(split)
+        return metrics.accuracy if metrics else None
 
     return RunSummary(
         folder.path.name,
