@@ -28,6 +28,7 @@ def stub(lam, accuracy, seed=1, gap=0.0, norm=1.0, right=None, **more):
     return SimpleNamespace(
         record=SimpleNamespace(data=SimpleNamespace(sha256={"test": "same"})),
         finished=accuracy is not None,
+        given_name=f"run {lam:g}",
         settings={"lambda": f"{lam:g}", "eta": "0.1", "seed": str(seed), **more},
         outcome=lambda _: accuracy,
         gap=gap,
@@ -85,6 +86,13 @@ def test_effects_keep_apart_what_else_differs():
     ]
     (sentence,) = effects(runs)
     assert sentence.startswith("lambda from 0 to 1 (loss softmax): test accuracy rose by 10.00 points")
+
+
+def test_among_runs_that_differ_in_many_settings_a_sentence_names_two_runs():
+    many = {f"setting{i}": "value" for i in range(9)}
+    runs = [stub(0, 0.3, right=range(60)), stub(1, 0.4, right=range(80)), stub(1, 0.5, right=range(100), **many)]
+    (sentence,) = effects(runs)
+    assert sentence.startswith("lambda from 0 to 1 (run 0 and run 1): test accuracy rose by 10.00 points")
 
 
 def test_without_shared_test_images_nothing_is_claimed():

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.comparing import discordant
-from cifar_linear.report.settings import as_label, grouped, in_order
+from cifar_linear.report.settings import Setting, as_label, grouped, in_order
 from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar, percent
 
 _FOCUS = ("lambda", "eta")
 _MOST = 6
+_LONGEST = 60
 
 
 class Contrast(NamedTuple):
@@ -21,7 +22,7 @@ class Contrast(NamedTuple):
     Attributes:
         key: the setting.
         ends: its smallest and its largest value.
-        where: the other settings, as far as they tell groups of runs apart.
+        where: which runs: the other settings, as far as they tell groups of runs apart, or two names.
         pairs: a pair for each seed that both values were trained with; at least one.
     """
 
@@ -56,7 +57,13 @@ def _contrasts(key: str, runs: Sequence[Run]) -> Iterator[Contrast]:
         first, last = by_value[values[0]], by_value[values[-1]]
         pairs = [(first[seed], last[seed]) for seed in first if seed in last]
         if len(values) > 1 and pairs:
-            yield Contrast(key, (values[0], values[-1]), as_label(setting), pairs)
+            yield Contrast(key, (values[0], values[-1]), _where(setting, pairs[0]), pairs)
+
+
+def _where(setting: Setting, pair: tuple[Run, Run]) -> str:
+    """Name the other settings, or, in a report of runs that differ in many, two of the runs."""
+    label = as_label(setting)
+    return label if len(label) <= _LONGEST else " and ".join(run.given_name for run in pair)
 
 
 def _sentence(contrast: Contrast, p: float | None) -> str:

@@ -14,7 +14,10 @@ def notes(runs: Mapping[str, Run]) -> Iterator[str]:
     finished = [run for run in runs.values() if run.finished]
     tested = sum(run.outcome("test") is not None for run in finished)
     if tested < len(finished):
-        yield f"on the test set {tested} of {len(finished)} runs were evaluated; of a sweep, only the selected setting"
+        yield (
+            f"{tested} of {len(finished)} runs were evaluated on the test set; "
+            "in a sweep only the selected setting is, unless asked otherwise"
+        )
     if len(runs) > MOST_DRAWN:
         yield f"curves, templates and histograms show the {MOST_DRAWN} runs with the highest validation accuracy"
     yield from early_stops(runs)
