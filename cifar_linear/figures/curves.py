@@ -25,10 +25,14 @@ _SPLITS = {"train": ("training", "-"), "validation": ("validation", "--")}
 
 @styled
 def cost_figure(rows: Rows, lam: float, steps: Sequence[float] = (), ylim: tuple[float, float] | None = None) -> Figure:
-    """One run: cost, and loss where the penalty makes it another line, on training and validation images.
+    """Draw the cost of one run, and the loss where a penalty makes the two differ, on training and validation images.
 
-    ``steps``, the losses of single batches, take the place of the training images: their mean in blocks, and the
-    standard deviation within each as a band.
+    Args:
+        rows: the evaluation points.
+        lam: the strength of the penalty; at 0 loss and cost are one line.
+        steps: losses of single batches, in nats. If there are any, they replace the curves of the training images: as
+            their mean in blocks, with the standard deviation within each block as a band.
+        ylim: the ends of the y axis, in nats; by default it fits the curves.
     """
     figure = new_figure()
     axes = figure.subplots()
@@ -54,7 +58,7 @@ def cost_figure(rows: Rows, lam: float, steps: Sequence[float] = (), ylim: tuple
 
 @styled
 def accuracy_figure(rows: Rows, ylim: tuple[float, float] | None = None) -> Figure:
-    """One run: accuracy on training and validation images."""
+    """Draw the accuracy of one run on training and validation images; ``ylim``, the ends of the axis, are fractions."""
     figure = new_figure()
     axes = figure.subplots()
     axis = axis_of([rows])
@@ -70,7 +74,14 @@ def accuracy_figure(rows: Rows, ylim: tuple[float, float] | None = None) -> Figu
 
 @styled
 def overlaid_figure(runs: Mapping[str, Rows], quantity: str, ylim: tuple[float, float] | None = None) -> Figure:
-    """Several runs: ``quantity`` (cost or accuracy), training on the left, validation on the right."""
+    """Draw the curves of several runs, on training images at the left and on validation images at the right.
+
+    Args:
+        runs: the evaluation points of each run, by its name.
+        quantity: cost or accuracy.
+        ylim: the ends of the y axis, in nats or fractions; by default it fits the curves, and is logarithmic for costs
+            that are far apart.
+    """
     figure = new_figure(9, 3.2 + 0.2 * -(-len(runs) // 2))
     both = figure.subplots(1, 2, sharey=True)
     axis = axis_of(list(runs.values()))
@@ -136,13 +147,13 @@ def _lambda_axis(axes: Axes, ticks: Sequence[float]) -> None:
 
 
 def axis_of(runs: Sequence[Rows], steps: Sequence[float] = ()) -> Literal["epoch", "step"]:
-    """Steps, where there are single ones or evaluations within an epoch; else epochs."""
+    """Return steps if losses of single steps or evaluations within an epoch are to be shown, else epochs."""
     within = any(before["epoch"] == after["epoch"] for rows in runs for before, after in pairwise(rows))
     return "step" if within or steps else "epoch"
 
 
 def _blocks(axes: Axes, steps: Sequence[float], colour: str) -> None:
-    """The mean of single losses in blocks, and what they spread."""
+    """Draw the mean of single losses in blocks, with their standard deviation as a band."""
     size = -(-len(steps) // _MOST_BLOCKS)
     blocks = [steps[start : start + size] for start in range(0, len(steps), size)]
     ends = [min((i + 1) * size, len(steps)) for i in range(len(blocks))]
@@ -166,7 +177,7 @@ def _percent_axis(axes: Axes) -> None:
 
 
 def _finish(axes: Axes, rows: Rows, axis: str) -> None:
-    """Epochs below, update steps above; or steps alone where the axis is theirs; and the legend."""
+    """Label the x axis, with update steps above where it counts epochs, and add the legend."""
     axes.set_xlabel(_AXES[axis])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     last = rows[-1]

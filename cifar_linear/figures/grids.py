@@ -15,9 +15,13 @@ from cifar_linear.figures.style import COLOURS, new_figure, styled
 def heat_figure(
     maps: Mapping[str, Doubles], names: tuple[str, str], ticks: tuple[Sequence[str], Sequence[str]], unit: str
 ) -> Figure:
-    """Maps by title, each (rows, columns) with NaN where nothing is known, on one scale; the largest value is framed.
+    """Draw maps on one colour scale, and frame the largest value.
 
-    ``names`` and ``ticks`` are those of rows and columns; ``unit`` says what the numbers are.
+    Args:
+        maps: values (rows, columns) by title, NaN where nothing is known; at least one number.
+        names: what the rows and what the columns stand for.
+        ticks: the labels of the rows and those of the columns.
+        unit: what the numbers are.
     """
     rows, columns = map(len, ticks)
     across = min(len(maps), max(1, int(9 / (0.9 + 0.62 * columns))))

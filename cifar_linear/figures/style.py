@@ -1,4 +1,4 @@
-"""What all figures share: the look, and the same bytes for the same figure."""
+"""What all figures share: look, formats, and the same bytes for the same figure."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ _Arguments = ParamSpec("_Arguments")
 
 
 def format_of(path: Path) -> Format:
-    """The format that a file's ending asks for. Raises `ConfigError` for one that is not known."""
+    """Return the format that a file's ending asks for. Raises `ConfigError` if it is none of the three."""
     formats: dict[str, Format] = {".png": "png", ".pdf": "pdf", ".svg": "svg"}
     try:
         return formats[path.suffix.lower()]
@@ -55,7 +55,7 @@ def format_of(path: Path) -> Format:
 
 
 def styled(draw: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:
-    """Draw with the project's look, leaving Matplotlib's own settings as they were."""
+    """Let a function draw with the project's look; Matplotlib's own settings stay as they are."""
 
     @wraps(draw)
     def drawn(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Figure:
@@ -66,7 +66,7 @@ def styled(draw: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:
 
 
 def new_figure(width: float = 4.5, height: float = 3.2) -> Figure:
-    """An empty figure of a size in inches; 4.5 stays readable at half a page's width."""
+    """Return an empty figure of a size in inches; a width of 4.5 stays readable at half a page's width."""
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
@@ -79,7 +79,7 @@ def logarithmic(axes: Axes, subs: Sequence[float] = (1,)) -> None:
 
 
 def rendered(figure: Figure, form: Format = "png") -> bytes:
-    """The figure as a file's content; the same figure gives the same bytes."""
+    """Return the content of a figure's file; the same figure gives the same bytes."""
     content = io.BytesIO()
     with rc_context(_LOOK):
         figure.savefig(content, format=form, dpi=160, metadata=_UNDATED[form])

@@ -17,9 +17,13 @@ from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar
 
 
 class Change(NamedTuple):
-    """One setting changed from ``before`` to ``after`` between runs that are equal in all else.
+    """One setting changed between runs that are equal in all else.
 
-    ``validation`` and ``test`` are the differences in accuracy of all ``pairs`` in points: mean, lowest, highest.
+    Attributes:
+        key: the setting.
+        before, after: its values.
+        pairs: the number of pairs of runs.
+        validation, test: differences in accuracy over all pairs, in points: mean, lowest, highest.
     """
 
     key: str
@@ -109,7 +113,7 @@ class Pair(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """Every run with predictions against ``reference``, the one with the highest validation accuracy."""
+    """Every run with test predictions against ``reference``, the one with the highest validation accuracy."""
 
     reference: str
     pairs: Sequence[Pair]

@@ -20,9 +20,10 @@ from cifar_linear.nn.metrics import confusion, is_correct, true_class_probabilit
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import as_label, factors, grouped, in_order
 from cifar_linear.report.statistics import percent
+from cifar_linear.runs.artifacts import Predictions, StoredModel
 
 MOST_DRAWN = 8
-"""Runs that are told apart in one figure."""
+"""Runs that can be told apart in one figure."""
 _LONGEST_TICK = 40
 Limits = Mapping[str, tuple[float, float]]
 """The ends of the axes of cost and accuracy; what is left out fits the curves."""
@@ -30,9 +31,14 @@ NO_LIMITS: Limits = {}
 
 
 class Drawing(NamedTuple):
-    """A figure that can be drawn, with its title, and what it shows for those who do not see it.
+    """A figure that can be drawn.
 
-    ``number`` tells apart several of one name.
+    Attributes:
+        name: which of the report's figures it is.
+        title: its heading.
+        alt: what it shows, for readers who do not see it.
+        draw: draws it.
+        number: tells apart several of one name.
     """
 
     name: str
@@ -48,39 +54,43 @@ class Drawing(NamedTuple):
 
 
 def draw(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
-    """Everything about the only run, or several side by side."""
+    """Yield the figures of one run, or of several side by side; ``ylim`` are ends of axes."""
     return draw_one(next(iter(runs.values())), ylim) if len(runs) == 1 else draw_several(runs, ylim)
 
 
 def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
-    """Everything about one run; what needs test predictions only if the run has them."""
-    lam, model = run.record.config.lam, run.model
-    yield Drawing(
-        "cost", "Loss and cost", _spans(run, "cost"), partial(cost_figure, run.rows, lam, run.steps, ylim.get("cost"))
-    )
-    yield Drawing(
-        "accuracy", "Accuracy", _spans(run, "accuracy"), partial(accuracy_figure, run.rows, ylim.get("accuracy"))
-    )
+    """Yield the figures of one run; those of test predictions only if it has any."""
+    cost = partial(cost_figure, run.rows, run.record.config.lam, run.steps, ylim.get("cost"))
+    yield Drawing("cost", "Loss and cost", _spans(run, "cost"), cost)
+    accuracy = partial(accuracy_figure, run.rows, ylim.get("accuracy"))
+    yield Drawing("accuracy", "Accuracy", _spans(run, "accuracy"), accuracy)
     yield from _templates({run.name: run})
-    if run.predictions is None:
-        return
-    yield _histograms({run.name: run})
-    probabilities, labels, mistakes, images = run.predictions
-    counts = confusion(probabilities, labels)
+    if run.predictions is not None:
+        yield _histograms({run.name: run})
+        yield _confusion(run.predictions, run.model.class_names)
+        if run.predictions.mistakes.size:
+            yield _mistakes(run.predictions, run.model)
+
+
+def _confusion(predictions: Predictions, class_names: Sequence[str]) -> Drawing:
+    counts = confusion(predictions.probabilities, predictions.labels)
     alt = f"Confusion matrix of {counts.sum()} test images, {counts.trace()} on the diagonal."
-    yield Drawing("confusion", "What is taken for what", alt, partial(confusion_figure, counts, model.class_names))
-    if mistakes.size:
-        said = [model.class_names[k] for k in probabilities[mistakes].argmax(axis=1)]
-        truly = [model.class_names[k] for k in labels[mistakes]]
-        sure = probabilities[mistakes].max(axis=1)
-        titles = [f"{t}\nas {s} {p:.2f}" for t, s, p in zip(truly, said, sure, strict=True)]
-        alt = f"The most confident mistakes, surest first: {'; '.join(titles)}.".replace("\n", " ")
-        figure = partial(image_figure, list(images), titles, model.image_shape)
-        yield Drawing("mistakes", "The most confident mistakes: class, what it was taken for, probability", alt, figure)
+    return Drawing("confusion", "Confusion matrix", alt, partial(confusion_figure, counts, class_names))
+
+
+def _mistakes(predictions: Predictions, model: StoredModel) -> Drawing:
+    names, mistakes = model.class_names, predictions.mistakes
+    probabilities = predictions.probabilities[mistakes]
+    predicted = [names[k] for k in probabilities.argmax(axis=1)]
+    true = [names[k] for k in predictions.labels[mistakes]]
+    titles = [f"{t}\nas {p} {sure:.2f}" for t, p, sure in zip(true, predicted, probabilities.max(axis=1), strict=True)]
+    alt = f"The most confident mistakes, surest first: {'; '.join(titles)}.".replace("\n", " ")
+    figure = partial(image_figure, list(predictions.mistake_images), titles, model.image_shape)
+    return Drawing("mistakes", "The most confident mistakes: true class, predicted class, probability", alt, figure)
 
 
 def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
-    """Several runs side by side, each by its label; of many, heat maps show all and the other figures the first."""
+    """Yield the figures of several runs side by side; of many, heat maps show all, the other figures the first ones."""
     all_runs = list(runs.values())
     yield from _heat_maps(all_runs)
     if len(runs) > MOST_DRAWN:
@@ -90,7 +100,7 @@ def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[
         figure = partial(
             overlaid_figure, {label: run.rows for label, run in runs.items()}, quantity, ylim.get(quantity)
         )
-        alt = f"{quantity.capitalize()} over epochs of each run; on validation images it ends at {ends}."
+        alt = f"{quantity.capitalize()} of each run during training; on validation images it ends at {ends}."
         yield Drawing(quantity, quantity.capitalize(), alt, figure)
     yield from _templates(runs)
     yield from _norms(all_runs)
@@ -113,7 +123,7 @@ def _norms(runs: Sequence[Run]) -> Iterator[Drawing]:
         f"{name} {', '.join(f'{norm:.3g} at {lam:g}' for lam, norm in line.items())}".strip()
         for name, line in means.items()
     )
-    alt = f"Sum of squared weights after training over lambda: {courses}."
+    alt = f"Sum of squared weights over lambda: {courses}."
     names = ", ".join(run.given_name for run in shown) if len(shown) <= MOST_DRAWN else f"{len(shown)} runs"
     of = "" if len(shown) == len(finished) else f" ({names})"
     yield Drawing("norms", "What lambda leaves of the weights" + of, alt, partial(norm_figure, means))
@@ -128,7 +138,7 @@ def _mean_norms(runs: Sequence[Run]) -> dict[float, float]:
 
 
 def _heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
-    """Validation accuracy over the two settings with the most values, a map for each choice of the others."""
+    """Yield validation accuracy over the two settings with the most values, a map for each choice of the others."""
     settings = [{key: value for key, value in of_run.items() if key != "seed"} for of_run in factors(runs)]
     values = {key: in_order({of_run[key] for of_run in settings}) for key in settings[0]}
     if len(values) < 2:
@@ -143,7 +153,7 @@ def _heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
     if len(known) < 4 or 4 * len(cells) < 3 * prod(map(len, values.values())):
         return  # Scattered runs are no grid.
     if any(len(value) > _LONGEST_TICK for key in values for value in values[key]):
-        return  # Their names would leave no room for the numbers.
+        return  # Values that long would leave no room for the numbers.
     maps = {}
     for choice in product(*(values[key] for key in others)):
         means = [[known.get((row, column, *choice), np.nan) for column in values[across]] for row in values[down]]
@@ -170,7 +180,7 @@ def _written(row: Mapping[str, float], split: str, quantity: str) -> str:
 
 
 def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
-    """The weights as images, on two scales; runs on another kind of images have figures of their own."""
+    """Yield the weights as images, on two scales; runs on another kind of images have figures of their own."""
     kinds: dict[tuple[object, ...], dict[str, Run]] = defaultdict(dict)
     for label, run in runs.items():
         kinds[run.model.class_names, run.model.W.shape, run.model.image_shape][label] = run
@@ -190,11 +200,11 @@ def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
 
 def _histograms(runs: Mapping[str, Run]) -> Drawing:
     parts: dict[str, tuple[Floats, Bools]] = {}
-    said = []
+    counts = []
     for label, run in runs.items():
         if run.predictions is not None:
             probabilities, labels = run.predictions.probabilities, run.predictions.labels
             parts[label] = true_class_probability(probabilities, labels), is_correct(probabilities, labels)
-            said.append(f"{label}: {parts[label][1].sum()} of {len(labels)} correct")
-    alt = f"Histograms of the probability of the true class on test images. {'; '.join(said)}."
+            counts.append(f"{label}: {parts[label][1].sum()} of {len(labels)} correct")
+    alt = f"Histograms of the probability of the true class on test images. {'; '.join(counts)}."
     return Drawing("probabilities", "Probability of the true class", alt, partial(histogram_figure, parts))
