@@ -97,7 +97,7 @@ def test_among_runs_that_differ_in_many_settings_a_sentence_names_two_runs():
 
 def test_without_shared_test_images_nothing_is_claimed():
     (sentence,) = effects([stub(0, 0.3), stub(1, 0.4)])
-    assert "30.00 % and 40.00 %; without shared test images or more seeds, this may be chance" in sentence
+    assert "30.00 % and 40.00 %, untested: that takes shared test images or several seeds" in sentence
 
 
 @pytest.mark.parametrize(

@@ -274,3 +274,15 @@ def test_the_axis_of_lambda_says_that_it_is_logarithmic():
 def test_an_axis_of_accuracy_has_percentages_as_text_has_them():
     figure = accuracy_figure(ROWS)
     assert "20 %" in shown(figure)
+
+
+def test_long_names_of_classes_are_cut():
+    """Otherwise nothing of the figure but the names would be left; Matplotlib warns of that, which is an error here."""
+    names = [f"class {i} " + 400 * "x" for i in range(3)]
+    for figure in (
+        confusion_figure(np.eye(3, dtype=int), names),
+        template_figure({"run": np.eye(3, 12)}, names, (3, 2, 2)),
+        template_figure({"run": np.eye(1, 12)}, [" against ".join(names[:2])], (3, 2, 2)),
+    ):
+        rendered(figure)
+        assert max(map(len, labels(figure.axes[0].xaxis))) < 50

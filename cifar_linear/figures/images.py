@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Doubles, Floats, Images
-from cifar_linear.figures.style import new_figure, styled
+from cifar_linear.figures.style import LONGEST_NAME, new_figure, shortened, styled
 
 
 @styled
@@ -33,7 +33,8 @@ def template_figure(
         for column, picture in enumerate((templates - low) / span):
             _show(axes, picture, column, line)
     axes.xaxis.tick_top()
-    axes.set_xticks(range(len(class_names)), class_names)
+    most = LONGEST_NAME if len(class_names) > 1 else 3 * LONGEST_NAME
+    axes.set_xticks(range(len(class_names)), [shortened(name, most) for name in class_names])
     if len(weights) > 1:
         axes.set_yticks(range(len(weights)), [run.replace(", ", "\n") for run in weights])
     return figure

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Bools, Floats, Integers
-from cifar_linear.figures.style import COLOURS, FAR_APART, logarithmic, new_figure, styled
+from cifar_linear.figures.style import COLOURS, FAR_APART, LONGEST_NAME, logarithmic, new_figure, shortened, styled
 from cifar_linear.nn.metrics import precision_and_recall
 
 BINS = np.linspace(0, 1, 41)
@@ -82,8 +82,9 @@ def confusion_figure(confusion: Integers, class_names: Sequence[str]) -> Figure:
         axes.text(k, classes - 0.3, _percent(precision[k]), ha="center", va="top", fontsize=8)
     axes.text(classes - 0.3, -0.8, "recall", fontsize=8)
     axes.text(-0.7, classes - 0.3, "precision", fontsize=8, ha="right", va="top")
-    axes.set_xticks(range(classes), class_names, rotation=45, ha="left")
-    axes.set_yticks(range(classes), class_names)
+    names = [shortened(name, LONGEST_NAME) for name in class_names]
+    axes.set_xticks(range(classes), names, rotation=45, ha="left")
+    axes.set_yticks(range(classes), names)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.xaxis.set_label_position("top")

@@ -24,6 +24,9 @@ DASHES = ("-", "--", "-.", ":")
 FAR_APART = 4
 """A largest value this many times the smallest asks for a logarithmic axis."""
 
+LONGEST_NAME = 16
+"""Characters of a class's name that are drawn; the place of an image has room for about as many."""
+
 _LOOK: Any = {  # Matplotlib types its keys as a union of four hundred literals
     "font.size": 9,
     "axes.titlesize": 9,
@@ -68,6 +71,15 @@ def styled(draw: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:
 def new_figure(width: float = 4.5, height: float = 3.2) -> Figure:
     """Return an empty figure of a size in inches; a width of 4.5 stays readable at half a page's width."""
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most ``most`` characters, so that a long name takes no room from the axes.
+
+    >>> shortened("quarterly", 5)
+    'quar…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def logarithmic(axes: Axes, subs: Sequence[float] = (1,)) -> None:

@@ -16,6 +16,7 @@ from cifar_linear.figures.curves import accuracy_figure, cost_figure, norm_figur
 from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.predictions import confusion_figure, histogram_figure
+from cifar_linear.figures.style import LONGEST_NAME, shortened
 from cifar_linear.nn.metrics import confusion, is_correct, true_class_probability
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import as_label, factors, grouped, in_order
@@ -83,8 +84,10 @@ def _mistakes(predictions: Predictions, model: StoredModel) -> Drawing:
     probabilities = predictions.probabilities[mistakes]
     predicted = [names[k] for k in probabilities.argmax(axis=1)]
     true = [names[k] for k in predictions.labels[mistakes]]
-    titles = [f"{t}\nas {p} {sure:.2f}" for t, p, sure in zip(true, predicted, probabilities.max(axis=1), strict=True)]
-    alt = f"The most confident mistakes, surest first: {'; '.join(titles)}.".replace("\n", " ")
+    pairs = list(zip(true, predicted, probabilities.max(axis=1), strict=True))
+    titles = [f"{shortened(t, LONGEST_NAME)}\nas {shortened(p, LONGEST_NAME)} {sure:.2f}" for t, p, sure in pairs]
+    listed = "; ".join(f"{t} as {p} {sure:.2f}" for t, p, sure in pairs)
+    alt = f"The most confident mistakes, surest first: {listed}."
     figure = partial(image_figure, list(predictions.mistake_images), titles, model.image_shape)
     return Drawing("mistakes", "The most confident mistakes: true class, predicted class, probability", alt, figure)
 

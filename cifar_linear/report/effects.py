@@ -89,7 +89,7 @@ def _accuracy(pairs: Sequence[tuple[Run, Run]], p: float | None) -> str:
             return f"{split} accuracy {_changed(change.mean)} ± {100 * (change.half_width or 0):.2f} points ({ends})"
         return f"{split} accuracy {ends}, a difference within what {len(pairs)} seeds can tell"
     if p is None:
-        return f"{split} accuracy {ends}; without shared test images or more seeds, this may be chance"
+        return f"{split} accuracy {ends}, untested: that takes shared test images or several seeds"
     if p <= 1 - CONFIDENCE:
         return f"test accuracy {_changed(after - before)} points ({ends}; McNemar's test, p = {p:.2g})"
     return f"test accuracy {ends}, a difference within what these test images can tell"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from cifar_linear.figures.style import shortened
 from cifar_linear.report.collecting import Run
 
 Setting = tuple[tuple[str, str], ...]
@@ -69,8 +70,8 @@ def labelled(runs: Sequence[Run]) -> dict[str, Run]:
     keys = differences(runs)
     labels = [settings_label(run, keys) for run in runs]
     for others in (
-        [_shortened(run.given_name) for run in runs],
-        [_shortened(run.name) for run in runs],
+        [shortened(run.given_name, _LONGEST_LABEL) for run in runs],
+        [shortened(run.name, _LONGEST_LABEL) for run in runs],
         [f"run {number}" for number, _ in enumerate(runs, start=1)],
     ):
         if len(set(labels)) == len(runs) and all(0 < len(label) <= _LONGEST_LABEL for label in labels):
@@ -87,7 +88,3 @@ def settings_label(run: Run, keys: Sequence[str]) -> str:
 def _joined(settings: Sequence[tuple[str, str]]) -> str:
     words = [value if part in ("", *_KINDS) else f"{part} {value}" for part, value in settings]
     return ", ".join(words) or "none"
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
