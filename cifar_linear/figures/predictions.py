@@ -70,18 +70,8 @@ def confusion_figure(confusion: Integers, class_names: Sequence[str]) -> Figure:
     figure = new_figure(2.6 + 0.36 * classes, 1.8 + 0.36 * classes)
     axes = figure.subplots()
     axes.imshow(confusion, cmap="Blues", vmin=0)
-    dark = confusion.max() / 2
-    for row, column in np.ndindex(confusion.shape):
-        count = int(confusion[row, column])
-        ink = "white" if count > dark else "black"
-        # Outside the layout, which would measure a hundred numbers that stay within their squares.
-        axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=ink, in_layout=False)
-    precision, recall = precision_and_recall(confusion)
-    for k in range(classes):
-        axes.text(classes - 0.3, k, _percent(recall[k]), va="center", fontsize=8)
-        axes.text(k, classes - 0.3, _percent(precision[k]), ha="center", va="top", fontsize=8)
-    axes.text(classes - 0.3, -0.8, "recall", fontsize=8)
-    axes.text(-0.7, classes - 0.3, "precision", fontsize=8, ha="right", va="top")
+    _write_counts(axes, confusion)
+    _write_precision_and_recall(axes, confusion)
     names = [shortened(name, LONGEST_NAME) for name in class_names]
     axes.set_xticks(range(classes), names, rotation=45, ha="left")
     axes.set_yticks(range(classes), names)
@@ -93,6 +83,25 @@ def confusion_figure(confusion: Integers, class_names: Sequence[str]) -> Figure:
     for spine in axes.spines.values():
         spine.set_visible(False)
     return figure
+
+
+def _write_counts(axes: Axes, confusion: Integers) -> None:
+    dark = confusion.max() / 2
+    for row, column in np.ndindex(confusion.shape):
+        count = int(confusion[row, column])
+        ink = "white" if count > dark else "black"
+        # Outside the layout, which would measure a hundred numbers that stay within their squares.
+        axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=ink, in_layout=False)
+
+
+def _write_precision_and_recall(axes: Axes, confusion: Integers) -> None:
+    precision, recall = precision_and_recall(confusion)
+    end = len(confusion) - 0.3
+    for k in range(len(confusion)):
+        axes.text(end, k, _percent(recall[k]), va="center", fontsize=8)
+        axes.text(k, end, _percent(precision[k]), ha="center", va="top", fontsize=8)
+    axes.text(end, -0.8, "recall", fontsize=8)
+    axes.text(-0.7, end, "precision", fontsize=8, ha="right", va="top")
 
 
 def _percent(fraction: float) -> str:
