@@ -57,7 +57,7 @@ class Faults:
 
     def around_opening(self, operation):
         def opened(path, mode="r", *arguments, **options):
-            if "w" not in mode:
+            if not {"w", "x"} & set(mode):
                 return operation(path, mode, *arguments, **options)
             if self.meets():
                 self._spoil("open")

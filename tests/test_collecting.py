@@ -4,7 +4,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cifar_linear.report.collecting import Run, collect, differences, factors, in_order, labelled
+from cifar_linear.report.collecting import Run, collect
+from cifar_linear.report.settings import differences, factors, grouped, in_order, labelled
 from cifar_linear.runs.folder import RunFolder
 
 
@@ -34,11 +35,11 @@ def test_settings_that_differ_a_little_do_not_read_alike(own_runs):
 
 def test_figures_of_a_run_follow_from_its_files(four_runs):
     run = Run.read(sorted(four_runs.iterdir())[0])
-    accuracies = [row["validation_accuracy"] for row in run.rows]
-    assert accuracies[run.best_epoch] == max(accuracies)
+    losses = [row["validation_loss"] for row in run.rows]
+    assert losses[int(run.lowest_loss["epoch"])] == min(losses)
     metrics = run.record.metrics
     assert run.gap == metrics["train"].accuracy - metrics["validation"].accuracy
-    assert run.test_accuracy == metrics["test"].accuracy
+    assert run.outcome("test") == metrics["test"].accuracy
     assert run.weight_norm == pytest.approx(np.sqrt(np.sum(run.model.W.astype(float) ** 2)))
 
 
@@ -55,3 +56,13 @@ def test_parts_of_a_setting_stand_for_themselves_unless_they_belong_together():
     assert [of_run["averaging"] for of_run in found] == ["none", "none", "from_epoch 3"]
     assert in_order(["10", "none", "2", "0"]) == ["none", "0", "2", "10"]
     assert in_order(["step, every 5", "cosine", "none"]) == ["none", "cosine", "step, every 5"]
+
+
+def test_a_data_set_is_named_without_the_word():
+    found = factors([SimpleNamespace(settings={"data.dataset": name}) for name in ("cifar10", "mnist")])
+    assert found == [{"data": "cifar10"}, {"data": "mnist"}]
+
+
+def test_runs_are_grouped_by_what_they_differ_in_but_for_what_is_free():
+    runs = [SimpleNamespace(settings={"loss": loss, "eta": "1", "seed": seed}) for loss in "ab" for seed in "12"]
+    assert grouped(runs, ("seed",)) == {(("loss", "a"),): runs[:2], (("loss", "b"),): runs[2:]}

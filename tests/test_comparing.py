@@ -5,54 +5,111 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cifar_linear.config.models import Config
+from cifar_linear.config.models import AugmentationConfig, Config
 from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.run import run_group
-from cifar_linear.report.collecting import collect, labelled
-from cifar_linear.report.comparing import changes, losses_compared, paired, repeated
+from cifar_linear.report.collecting import collect
+from cifar_linear.report.comparing import changes, paired, repeated
+from cifar_linear.report.drawing import draw_several
 from cifar_linear.report.effects import effects
+from cifar_linear.report.settings import labelled
 from cifar_linear.report.statistics import Interval, mcnemar
 from cifar_linear.report.writing import write_report
 from cifar_linear.runs.folder import RunFolder
 
 
-def stub(lam, eta, test, gap, norm, **more):
-    """A run of which only the figures that effects look at exist."""
-    status = "diverged" if test is None else "finished"
-    record = SimpleNamespace(config=SimpleNamespace(lam=lam, eta=eta), status=status)
-    settings = {"lambda": f"{lam:g}", "eta": f"{eta:g}", **more}
-    return SimpleNamespace(record=record, settings=settings, outcome=lambda _: test, gap=gap, weight_norm=norm)
+def stub(lam, accuracy, seed=1, gap=0.0, norm=1.0, right=None, **more):
+    """A run of which only what effects look at exists; ``right`` are the test images that it classifies correctly."""
+    predictions = None
+    if right is not None:
+        probabilities = np.zeros((200, 2))
+        probabilities[:, 1], probabilities[list(right), 0] = 0.5, 1
+        predictions = SimpleNamespace(probabilities=probabilities, labels=np.zeros(200, int))
+    return SimpleNamespace(
+        record=SimpleNamespace(data=SimpleNamespace(sha256={"test": "same"})),
+        finished=accuracy is not None,
+        given_name=f"run {lam:g}",
+        settings={"lambda": f"{lam:g}", "eta": "0.1", "seed": str(seed), **more},
+        outcome=lambda _: accuracy,
+        gap=gap,
+        weight_norm=norm,
+        predictions=predictions,
+    )
 
 
-def test_effects_are_computed_from_the_runs():
-    """Which way and by how much, at the same other settings, with a detour named."""
-    runs = [stub(0, 0.1, 0.39, 0.07, 2), stub(0.1, 0.1, 0.40, 0.06, 1), stub(1, 0.1, 0.37, 0.04, 0.5)]
+def test_a_change_that_test_images_support_is_claimed_with_its_p_value():
+    """Between the smallest and the largest value; gap and |W| are facts of these runs."""
+    runs = [
+        stub(0, 0.40, gap=0.07, norm=2, right=range(80)),
+        stub(0.1, 0.45, gap=0.06, norm=1, right=range(90)),
+        stub(1, 0.35, gap=0.04, norm=0.5, right=range(70)),
+    ]
     assert effects(runs) == [
-        "lambda from 0 to 1, 3 runs: "
-        "test accuracy fell by 2.00 points, from 39.00 % to 37.00 %, highest 40.00 % at 0.1; "
-        "the gap between training and validation accuracy narrowed by 3.00 points, from 7.00 to 4.00; "
-        "|W| shrank from 2.00 to 0.50."
+        "lambda from 0 to 1: test accuracy fell by 5.00 points (40.00 % and 35.00 %; McNemar's test, p = 0.002); "
+        "the accuracy gap is 7.00 and 4.00 points, |W| 2.00 and 0.50."
     ]
 
 
-def test_effects_keep_apart_what_else_differs_and_average_what_does_not():
+def test_a_change_within_the_chance_of_the_test_images_is_not_claimed():
+    """Twenty images more and nineteen fewer are no difference."""
+    (sentence,) = effects([stub(0, 0.4, right=range(80)), stub(1, 0.405, right=[*range(61), *range(80, 100)])])
+    assert "test accuracy 40.00 % and 40.50 %, a difference within what these test images can tell;" in sentence
+    assert "rose" not in sentence
+
+
+def test_p_values_are_corrected_for_the_number_of_sentences():
+    """One pair alone: 6 images against none, p = 0.03; two such pairs: 0.06, which is not enough."""
+    pair = [stub(0, 0.40, right=range(80), loss="softmax"), stub(1, 0.43, right=range(86), loss="softmax")]
+    other = [stub(0, 0.40, right=range(80), loss="logistic"), stub(1, 0.43, right=range(86), loss="logistic")]
+    assert "McNemar's test, p = 0.031" in effects(pair)[0]
+    assert all("within what these test images can tell" in sentence for sentence in effects(pair + other))
+
+
+def test_seeds_that_both_values_have_decide_whether_a_change_is_claimed():
+    """A seed that only one of them has counts on neither side."""
+    before = [stub(0, accuracy, seed) for seed, accuracy in enumerate((0.300, 0.310, 0.320))]
+    after = [stub(1, accuracy, seed) for seed, accuracy in enumerate((0.350, 0.361, 0.369))]
+    (sentence,) = effects([*before, *after, stub(1, 0.99, 7)])
+    assert sentence.startswith(
+        "lambda from 0 to 1, means of 3 seeds: test accuracy rose by 5.00 ± 0.25 points (31.00 % and 36.00 %);"
+    )
+    noisy = [stub(1, accuracy, seed) for seed, accuracy in enumerate((0.30, 0.36, 0.30))]
+    (sentence,) = effects([*before, *noisy])
+    assert "test accuracy 31.00 % and 32.00 %, a difference within what 3 seeds can tell;" in sentence
+
+
+def test_effects_keep_apart_what_else_differs():
     runs = [
-        stub(0, 0.1, 0.30, 0, 1, loss="softmax"), stub(0, 0.1, 0.32, 0, 1, loss="softmax"),
-        stub(1, 0.1, 0.35, 0, 1, loss="softmax"), stub(1, 0.1, 0.99, 0, 1, loss="sigmoid_bce"),
-    ]  # fmt: skip
-    (paragraph,) = effects(runs)
-    assert paragraph.startswith("lambda from 0 to 1 (at loss softmax), 3 runs: test accuracy rose by 4.00 points")
+        stub(0, 0.3, right=range(60), loss="softmax"),
+        stub(1, 0.4, right=range(80), loss="softmax"),
+        stub(1, 0.9, right=range(180), loss="sigmoid_bce"),
+    ]
+    (sentence,) = effects(runs)
+    assert sentence.startswith("lambda from 0 to 1 (loss softmax): test accuracy rose by 10.00 points")
+
+
+def test_among_runs_that_differ_in_many_settings_a_sentence_names_two_runs():
+    many = {f"setting{i}": "value" for i in range(9)}
+    runs = [stub(0, 0.3, right=range(60)), stub(1, 0.4, right=range(80)), stub(1, 0.5, right=range(100), **many)]
+    (sentence,) = effects(runs)
+    assert sentence.startswith("lambda from 0 to 1 (run 0 and run 1): test accuracy rose by 10.00 points")
+
+
+def test_without_shared_test_images_nothing_is_claimed():
+    (sentence,) = effects([stub(0, 0.3), stub(1, 0.4)])
+    assert "30.00 % and 40.00 %, untested: that takes shared test images or several seeds" in sentence
 
 
 @pytest.mark.parametrize(
     "runs",
     [
-        [stub(0, 0.1, 0.3, 0, 1)],
-        [stub(0, 0.1, 0.3, 0, 1), stub(0, 0.1, 0.4, 0, 1)],
-        [stub(0, 0.1, 0.3, 0, 1), stub(1, 0.2, 0.4, 0, 1)],
-        [stub(0, 0.1, 0.3, 0, 1), stub(1, 0.1, None, 0, 1)],
+        [stub(0, 0.3)],
+        [stub(0, 0.3), stub(0, 0.4)],
+        [stub(0, 0.3, loss="softmax"), stub(1, 0.4, loss="logistic")],
+        [stub(0, 0.3), stub(1, None)],
+        [stub(0, 0.3, 1), stub(1, 0.4, 2)],
     ],
-    ids=["one run", "one setting", "two things differ", "one diverged"],
+    ids=["one run", "one setting", "two things differ", "one diverged", "no common seed"],
 )
 def test_effects_are_silent_where_the_runs_cannot_show_them(runs):
     assert effects(runs) == []
@@ -84,7 +141,8 @@ def test_changes_are_means_over_pairs_that_differ_in_one_setting(grid):
         ("loss", "softmax", "sigmoid_bce", 6),
     }
     accuracy = {
-        (run.record.config.lam, run.record.config.loss, run.record.config.seed): run.test_accuracy for run in grid.runs
+        (run.record.config.lam, run.record.config.loss, run.record.config.seed): run.outcome("test")
+        for run in grid.runs
     }
     gains = [
         100 * (accuracy[0.3, loss, seed] - accuracy[0, loss, seed]) for loss, seed in {key[1:] for key in accuracy}
@@ -98,7 +156,7 @@ def test_seeds_of_a_setting_are_put_together(grid):
     assert [row.seeds for row in rows] == [3, 3, 3, 3]
     row = next(row for row in rows if row.setting == "loss softmax, lambda 0")
     tests = [
-        run.test_accuracy for run in grid.runs if (run.record.config.loss, run.record.config.lam) == ("softmax", 0)
+        run.outcome("test") for run in grid.runs if (run.record.config.loss, run.record.config.lam) == ("softmax", 0)
     ]
     assert row.test == Interval.of(tests)
     assert rows == sorted(rows, key=lambda row: -row.validation.mean)
@@ -112,7 +170,7 @@ def test_paired_counts_add_up_to_the_difference(grid):
     assert best.last["validation_accuracy"] == max(run.last["validation_accuracy"] for run in grid.runs)
     assert len(found.pairs) == 11
     for pair in found.pairs:
-        assert pair.points == pytest.approx(100 * (runs[pair.label].test_accuracy - best.test_accuracy))
+        assert pair.points == pytest.approx(100 * (runs[pair.label].outcome("test") - best.outcome("test")))
         assert pair.p >= mcnemar(pair.only_here, pair.only_reference)
         if pair.only_here == pair.only_reference:
             assert pair.verdict == "these test images cannot tell them apart"
@@ -127,19 +185,6 @@ def test_runs_on_other_test_images_are_not_compared(own_runs):
     assert paired(labelled([runs[0], changed])) is None
 
 
-def test_softmax_and_sigmoid_are_compared_where_all_but_rate_and_penalty_is_equal(grid):
-    (sentence,) = losses_compared(labelled(grid.runs))
-    by_accuracy = sorted(grid.runs, key=lambda run: -run.last["validation_accuracy"])
-    best = {
-        loss: next(run for run in by_accuracy if run.record.config.loss == loss) for loss in ("softmax", "sigmoid_bce")
-    }
-    for loss, run in best.items():
-        ratio = run.last["validation_loss"] / run.last["train_loss"]
-        assert f"{loss} (" in sentence
-        assert f"test accuracy {100 * run.test_accuracy:.2f} %, accuracy gap {100 * run.gap:.2f} points" in sentence
-        assert f"validation loss {ratio:.3f} times the training loss" in sentence
-
-
 def test_a_large_collection_is_ranked_and_its_best_are_drawn(grid, tmp_path):
     text = write_report(grid, tmp_path).with_suffix(".md").read_text()
     shown = [float(row) for row in re.findall(r"\| [\d.]+ % \| ([\d.]+) % \| [\d.]+ % \|", text)]
@@ -148,10 +193,28 @@ def test_a_large_collection_is_ranked_and_its_best_are_drawn(grid, tmp_path):
     assert "the 8 runs with the highest validation accuracy" in text
     for section in (
         "Over seeds",
-        "What each change brought",
+        "One setting changed",
         "Can the test images tell them apart?",
         "What the settings did",
     ):
         assert f"\n## {section}\n" in text
     assert "](figures/grid.png)" in text
     assert "all runs" in text
+    assert "ratio" not in text
+
+
+def test_the_figure_of_norms_names_its_lines_by_what_sets_them_apart(grid):
+    """Not by what other runs of the report differ in; the title says which runs have a line."""
+    other = replace(grid.runs[0], record=grid.runs[0].record.model_copy(update={"config": make_other(grid)}))
+    (drawing,) = (found for found in draw_several(labelled([*grid.runs, other])) if found.name == "norms")
+    assert drawing.title.endswith("of the weights (12 runs)")
+    legend = [text.get_text() for text in drawing.draw().legends[0].get_texts()]
+    assert legend == ["loss softmax", "loss sigmoid_bce"]
+    (drawing,) = (found for found in draw_several(labelled(grid.runs)) if found.name == "norms")
+    assert drawing.title == "What lambda leaves of the weights"
+
+
+def make_other(grid):
+    """A config that differs from those of the grid in many settings."""
+    changes = {"augmentation": AugmentationConfig(flip=0.5), "n_batch": 5, "epochs": 9, "init_std": 0.1, "lam": 0.5}
+    return grid.runs[0].record.config.model_copy(update=changes)

@@ -63,6 +63,7 @@ def test_whatever_file_operation_a_kill_comes_before_the_run_can_go_on(whole, tm
             unbegun += 1
         else:
             same(folder, unbroken)
+            assert not list(runs_dir.rglob("*.new"))
         shutil.rmtree(runs_dir, ignore_errors=True)
     assert unbegun < 20  # Those of making the folder, its config and its first record.
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from matplotlib import rcParams
+from matplotlib.text import Text
 
 from cifar_linear.figures.curves import SAME, accuracy_figure, axis_of, cost_figure, norm_figure, overlaid_figure
+from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.predictions import BINS, confusion_figure, histogram_figure
 from cifar_linear.figures.style import rendered
@@ -206,3 +208,81 @@ def test_norms_are_drawn_over_lambda_with_a_place_for_zero():
 def test_one_score_for_two_classes_is_one_template():
     figure = template_figure({"a": np.arange(16.0)[None]}, ("2 against 3",), (1, 4, 4))
     assert labels(figure.axes[0].xaxis) == ["2 against 3"]
+
+
+ODD = ("$x^$", r"\$5", "_hidden", "a$b$c")
+"""Names that Matplotlib takes for mathematics, or leaves out of a legend, unless told otherwise."""
+
+
+def shown(figure):
+    """Every text of a figure, as it is drawn."""
+    rendered(figure)
+    return [text.get_text() for text in figure.findobj(Text) if text.get_visible() and not text.get_parse_math()]
+
+
+def odd_figures():
+    """All figures that hold text from data, each with the texts that it must show."""
+    runs = dict.fromkeys(ODD, ROWS)
+    names = ODD[:3]
+    probability = np.array([0.9, 0.1]), np.array([True, False])
+    images = [np.zeros(12, np.uint8)] * len(ODD)
+    grid = {name: np.arange(16.0).reshape(4, 4) for name in ODD}
+    yield overlaid_figure(runs, "cost"), ODD
+    yield norm_figure({name: {0: 1.0, 0.1: 0.5} for name in ODD}), ODD
+    yield template_figure({name: np.eye(3, 12) for name in ODD}, names, (3, 2, 2)), ODD
+    yield image_figure(images, ODD, (3, 2, 2)), ODD
+    yield histogram_figure(dict.fromkeys(ODD, probability)), ODD
+    yield confusion_figure(np.eye(3, dtype=int), names), names
+    yield heat_figure(grid, (ODD[0], ODD[1]), (ODD, ODD), ODD[3]), ODD
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_text_from_data_is_drawn_as_it_is(number):
+    figure, expected = [*odd_figures()][number]
+    assert set(expected) <= set(shown(figure))
+
+
+def test_a_logarithmic_axis_has_plain_numbers():
+    many, few = (np.linspace(0, 1, size) for size in (4000, 20))
+    figure = histogram_figure({"a": (many, many > 0.5), "b": (few, few > 0.5)})
+    assert figure.axes[0].get_yscale() == "log"
+    texts = shown(figure)
+    assert {"1", "10", "100"} <= set(texts)
+    assert not [text for text in texts if "$" in text]
+
+
+def test_long_names_take_no_room_from_the_axes():
+    """They stand below, broken into lines; warnings of Matplotlib's layout are errors here."""
+    names = [", ".join(f"setting-{i}.{j} value" for j in range(20)) for i in range(3)]
+    figure = norm_figure({name: {0: 9.0, 0.1: 4.0, 1: 2.0} for name in names})
+    rendered(figure)
+    plot, legend = figure.axes[0].get_window_extent(), figure.legends[0].get_window_extent()
+    assert not plot.overlaps(legend)
+    assert plot.width > 0.7 * figure.bbox.width
+    assert legend.x0 >= 0
+    assert legend.x1 <= figure.bbox.x1
+
+
+def test_the_axis_of_lambda_says_that_it_is_logarithmic():
+    def label(*lambdas):
+        return norm_figure({"": dict.fromkeys(lambdas, 1.0)}).axes[0].get_xlabel()
+
+    assert label(0, 0.1, 1) == "lambda (logarithmic above 0.1, linear below)"
+    assert label(0.1, 1) == "lambda (logarithmic)"
+
+
+def test_an_axis_of_accuracy_has_percentages_as_text_has_them():
+    figure = accuracy_figure(ROWS)
+    assert "20 %" in shown(figure)
+
+
+def test_long_names_of_classes_are_cut():
+    """Otherwise nothing of the figure but the names would be left; Matplotlib warns of that, which is an error here."""
+    names = [f"class {i} " + 400 * "x" for i in range(3)]
+    for figure in (
+        confusion_figure(np.eye(3, dtype=int), names),
+        template_figure({"run": np.eye(3, 12)}, names, (3, 2, 2)),
+        template_figure({"run": np.eye(1, 12)}, [" against ".join(names[:2])], (3, 2, 2)),
+    ):
+        rendered(figure)
+        assert max(map(len, labels(figure.axes[0].xaxis))) < 50

@@ -3,11 +3,14 @@ import re
 from base64 import b64decode
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from cifar_linear.config.models import Cifar10Data
+from cifar_linear.errors import RunError
 from cifar_linear.report.collecting import collect
-from cifar_linear.report.writing import _markdown, write_report
+from cifar_linear.report.pages import markdown
+from cifar_linear.report.writing import write_report
 from cifar_linear.runs.folder import RunFolder
 
 
@@ -37,7 +40,7 @@ def test_four_runs_are_laid_side_by_side(run, four_runs, tmp_path):
     text = (tmp_path / "report.md").read_text()
     assert "| run | lambda | eta |\n| --- | --- | --- |\n| lambda 0, eta 0.003 | 0 | 0.003 |" in text
     for found in collect([four_runs]).runs:
-        assert f"| {100 * found.test_accuracy:.2f} % | {100 * found.last['validation_accuracy']:.2f} % |" in text
+        assert f"| {100 * found.outcome('test'):.2f} % | {100 * found.last['validation_accuracy']:.2f} % |" in text
     named = re.findall(r"!\[.+\]\((.+)\)", text)
     names = ("cost", "accuracy", "templates", "templates-common-scale", "norms", "probabilities")
     assert named == [f"figures/{name}.png" for name in names]
@@ -89,9 +92,9 @@ def test_what_cannot_be_reported_is_a_line_and_the_rest_is_reported(run, own_run
     assert "model.npz: damaged, or not a file of this program" in notes[1]
     assert f"{third.path.name}: killed after epoch 4: its process is gone; train --resume goes on with it" in notes[2]
     text = (tmp_path / "report.md").read_text()
-    assert all(f"- {_markdown(note)}" in text for note in notes)
+    assert all(f"- {markdown(note)}" in text for note in notes)
     assert "lambda 1, eta 0.003" in text
-    assert _markdown(fourth.path.name) in text
+    assert markdown(fourth.path.name) in text
 
 
 def test_run_without_test_figures_is_drawn_without_them(own_runs, tmp_path):
@@ -185,5 +188,108 @@ def test_early_stopping_is_told_with_both_sets_of_figures(run, small_config, fou
     for metrics, name in ((record.metrics, "test"), (record.best.metrics, "test, best weights")):
         figures = metrics["test"]
         assert f"| {name} | {figures.loss:.4f} | {figures.cost:.4f} | {100 * figures.accuracy:.2f} % |" in text
-    run("report", path, *sorted(four_runs.iterdir())[:1], "-o", tmp_path / "page")
-    assert "test accuracy, best weights" in (tmp_path / "page" / "report.md").read_text()
+
+
+@pytest.fixture
+def stopped(run, small_config, tmp_path):
+    """A run with early stopping, whose best weights differ from its last."""
+    options = ("--set", "epochs=200", "--set", "eta=0.1", "--set", "early_stopping={patience: 4}", "--no-figures")
+    run("train", "--config", small_config, "--runs-dir", tmp_path / "stopped", *options)
+    (path,) = (tmp_path / "stopped").iterdir()
+    return RunFolder(path)
+
+
+def results_in(text):
+    """The rows of the table of results in Markdown, each by the titles of its columns."""
+    section = text.partition("## Results")[2].partition("\n##")[0].replace(r"\|", "/")
+    head, _, *rows = (
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("|")
+    )
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def test_every_number_of_a_run_with_early_stopping_is_of_its_best_weights(run, stopped, four_runs, tmp_path):
+    """Accuracies, cost, gap and |W|; a column names the weights of each run."""
+    record, model = stopped.read_record(), stopped.read_model(best=True)
+    best = record.best.metrics
+    run("report", stopped.path, *sorted(four_runs.iterdir())[:1], "-o", tmp_path)
+    values, other = results_in((tmp_path / "report.md").read_text())
+    assert values["weights"] == f"best, epoch {record.best.epoch}"
+    assert other["weights"] == "last, epoch 4"
+    for name, split in (("test", "test"), ("validation", "validation"), ("training", "train")):
+        assert values[f"{name} accuracy"] == f"{100 * best[split].accuracy:.2f} %"
+    assert values["training cost"] == f"{best['train'].cost:.4f}"
+    gap = 100 * (best["train"].accuracy - best["validation"].accuracy)
+    assert values["gap in points"] == f"{gap:.2f}"
+    assert values["epoch of lowest validation loss"] == str(record.best.epoch)
+    assert values["/W/"] == f"{np.linalg.norm(model.W.astype(float)):.3f}"
+    assert not np.array_equal(model.W, stopped.read_model().W)
+
+
+def test_a_run_whose_best_weights_are_gone_is_left_out_with_the_reason(run, stopped, own_runs, tmp_path):
+    (stopped.path / "best_model.npz").unlink()
+    result = run("report", stopped.path, own_runs, "-o", tmp_path)
+    assert result.exit_code == 0
+    assert f"left out: {stopped.path / 'best_model.npz'}: cannot be read: No such file" in result.stderr
+
+
+def test_class_names_may_hold_what_matplotlib_takes_for_mathematics(own_runs, tmp_path):
+    """In figures of one run and of several, and in the page."""
+    names = ("$x^$", "$a_$", r"\$5", "_hidden", *"efghij")
+    for path in own_runs.iterdir():
+        folder = RunFolder(path)
+        folder.write_model(folder.read_model()._replace(class_names=names))
+    first = sorted(own_runs.iterdir())[0].rename(own_runs / "$x^$")
+    assert "$x^$" in write_report(collect([first]), tmp_path / "one").read_text()
+    assert "$x^$" in write_report(collect([own_runs]), tmp_path / "all", title="$x^$").read_text()
+
+
+def test_figures_are_not_written_through_a_link(run, own_runs, tmp_path):
+    """A folder from somebody else may hold one; a folder of one's own that is a link itself is no matter."""
+    path = sorted(own_runs.iterdir())[0]
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (path / "figures").symlink_to(victim)
+    result = run("report", path)
+    assert result.exit_code == 1
+    assert f"{path / 'figures'}: a symbolic link" in result.stderr
+    assert not list(victim.iterdir())
+    (tmp_path / "own").symlink_to(victim)
+    assert run("report", path, "-o", tmp_path / "own").exit_code == 0
+    assert (victim / "figures" / "cost.png").is_file()
+
+
+def test_alt_texts_have_accuracies_in_percent(four_runs, tmp_path):
+    text = write_report(collect([four_runs]), tmp_path / "all").with_suffix(".md").read_text()
+    (alt,) = re.findall(r"!\[(Accuracy .+)\]", text)
+    assert len(re.findall(r"\d\d\.\d\d %", alt)) == 4
+    assert not re.findall(r"0\.\d{3}[^.\d]*(;|\.$)", alt)
+    (one,) = collect([sorted(four_runs.iterdir())[0]]).runs
+    text = write_report(collect([one.folder.path]), tmp_path / "one").with_suffix(".md").read_text()
+    last = one.rows[-1]["validation_accuracy"]
+    assert f"to {100 * last:.2f} %." in re.findall(r"!\[(Accuracy .+)\]", text)[0]
+
+
+def test_the_report_of_a_sweep_is_not_written_through_a_link(run, sweep, sweep_file, runs_dir, tmp_path):
+    assert sweep(sweep_file({"lambda": [0, 1]})).exit_code == 0
+    (tmp_path / "victim").mkdir()
+    (runs_dir / "grid" / "report").symlink_to(tmp_path / "victim")
+    result = run("report", runs_dir / "grid")
+    assert result.exit_code == 1
+    assert f"{runs_dir / 'grid' / 'report'}: a symbolic link" in result.stderr
+    assert not list((tmp_path / "victim").iterdir())
+
+
+def test_a_report_that_fails_after_training_does_not_make_the_run_look_lost(run, small_config, runs_dir, monkeypatch):
+    """The message says that the run is saved, and the command that draws it."""
+
+    def full(path, _content):
+        raise RunError(f"{path}: cannot be written: No space left on device")
+
+    monkeypatch.setattr("cifar_linear.report.pages.write_whole", full)
+    result = run("train", "--config", small_config, "--runs-dir", runs_dir)
+    (path,) = runs_dir.iterdir()
+    assert result.exit_code == 1
+    assert "cannot be written: No space left" in result.stderr
+    assert f"the run itself is saved; to draw it again: cifar-linear report {path}\n" in result.stderr
+    assert RunFolder(path).read_record().status == "finished"

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 from filelock import FileLock
-from folders import EVERYTHING, same, stopped_after
+from folders import EVERYTHING, only_run, same, stopped_after
 
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.experiments.assembly import load_dataset
@@ -234,3 +234,31 @@ def test_a_run_killed_at_random_moments_ends_as_if_nothing_had_happened(small_co
     (whole,) = (tmp_path / "whole").iterdir()
     same(folder, RunFolder(whole))
     assert not list(folder.path.glob(".*.new"))
+
+
+def test_what_described_an_earlier_state_goes_when_a_run_goes_on(run, small_config, runs_dir):
+    """Report, its figures and test predictions; and what killed writers left. Files of others stay."""
+    assert run("train", "--config", small_config, "--runs-dir", runs_dir, "--quiet").exit_code == 0
+    folder = only_run(runs_dir)
+    (folder.path / "notes.txt").write_text("mine")
+    (folder.path / "figures" / "mine.png").write_bytes(b"mine")
+    for name in (".model.npz.new", ".model.npz.0123abcd.new", "figures/.cost.png.0123abcd.new"):
+        (folder.path / name).write_bytes(b"half")
+    config = resumed_config(folder, ["epochs=5"])
+    with pytest.raises(KeyboardInterrupt):
+        resume_run(folder, config, load_dataset(config), stopped_after(1), lambda: None)
+    left = {str(path.relative_to(folder.path)) for path in folder.path.rglob("*")}
+    assert left == {
+        "config.yaml", "run.json", "metrics.csv", "model.npz", "checkpoint.npz", LOCK, "notes.txt", "figures",
+        "figures/mine.png",
+    }  # fmt: skip
+
+
+def test_figures_behind_a_link_are_left_alone_when_a_run_goes_on(run, small_config, runs_dir, tmp_path):
+    assert run("train", "--config", small_config, "--runs-dir", runs_dir, "--quiet").exit_code == 0
+    folder = only_run(runs_dir)
+    (folder.path / "figures").rename(tmp_path / "elsewhere")
+    (folder.path / "figures").symlink_to(tmp_path / "elsewhere")
+    assert run("train", "--resume", folder.path, "--set", "epochs=5", "--no-figures").exit_code == 0
+    assert (tmp_path / "elsewhere" / "cost.png").is_file()
+    assert not (folder.path / "report.md").exists()

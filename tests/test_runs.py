@@ -61,6 +61,14 @@ def test_model_survives_the_round_trip_to_the_bit(folder, model):
     assert back[3:] == model[3:]
 
 
+def test_a_model_may_ignore_dimensions_without_variation(folder, model):
+    """As the black margins of digits; their std is 0."""
+    std = model.std.copy()
+    std[:5] = 0
+    folder.write_model(model._replace(std=std))
+    np.testing.assert_array_equal(folder.read_model().std, std)
+
+
 def test_the_same_model_gives_the_same_bytes(folder, tmp_path, model):
     other = RunFolder.create(tmp_path, "other")
     folder.write_model(model)
@@ -159,6 +167,8 @@ def test_config_key_of_a_later_version_is_named(folder, record):
         ({"class_names": np.arange(3)}, "class names must be text"),
         ({"image_shape": np.array(12)}, "do not fit 3 classes"),
         ({"mean": np.array("x")}, "must be finite numbers"),
+        ({"std": np.zeros(12)}, "std is 0 in every dimension"),
+        ({"std": np.linspace(-1, 1, 12)}, "std is negative"),
     ],
 )
 def test_model_that_does_not_fit_together_is_refused(folder, model, change, said):

@@ -191,6 +191,7 @@ def test_what_a_kill_leaves_of_a_writing_stands_in_nobodys_way(sweep, sweep_file
     (runs_dir / "grid").mkdir(parents=True)
     (runs_dir / "grid" / ".sweep.yaml.new").write_text("half")
     assert sweep(sweep_file({"eta": [0.1]})).exit_code == 0
+    assert not list((runs_dir / "grid").glob(".*.new"))
     leftover = runs_dir / "grid" / "20260101T000000Z_eta-0.2"
     leftover.mkdir()
     for name in (".config.yaml.new", "config.yaml"):

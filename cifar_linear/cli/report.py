@@ -58,8 +58,9 @@ def report(
     """
     from cifar_linear.config.questions import problem_of_limits, read_questions
     from cifar_linear.config.sweeps import read_sweep
+    from cifar_linear.report.answers import write_answers
     from cifar_linear.report.collecting import collect
-    from cifar_linear.report.writing import write_answers, write_report
+    from cifar_linear.report.writing import write_report
     from cifar_linear.runs.discovery import find, newest_runs
     from cifar_linear.runs.folder import SWEEP_FILE
     from cifar_linear.sweep.folder import SweepFolder
@@ -80,7 +81,7 @@ def report(
     paths = [find(runs_dir, run) for run in runs]
     if len(paths) == 1 and (file := paths[0] / SWEEP_FILE).is_file():
         folder = SweepFolder(paths[0])
-        click.echo(f"report: {report_on(folder, read_sweep(file), output or paths[0] / 'report', form, title, limits)}")
+        click.echo(f"report: {report_on(folder, read_sweep(file), output, form, title, limits)}")
         return
     found = collect(paths or [runs_dir])
     for note in found.notes:

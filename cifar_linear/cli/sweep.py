@@ -150,7 +150,7 @@ def _draw(sweep: Sweep, path: Path, output: Output) -> None:
     from cifar_linear.sweep.folder import SweepFolder
     from cifar_linear.sweep.reporting import report_on
 
-    page = report_on(SweepFolder(path), sweep, path / "report", output.form)
+    page = report_on(SweepFolder(path), sweep, None, output.form)
     if not output.as_json:
         click.echo(f"report: {page}")
 

@@ -76,6 +76,8 @@ def _train(
         folder.write_config(config.to_yaml())
     recorder = Recorder(folders, state, history, group.model, _facts(configs, dataset))
     try:
+        for folder in folders:
+            folder.remove_outdated()
         for evaluation in group.evaluations(state, batches, check, history.past()):
             recorder.evaluated(evaluation)
             watch(evaluation)

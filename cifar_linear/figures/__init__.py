@@ -1,4 +1,4 @@
-"""Arrays become Matplotlib figures; nothing is read, nothing saved, no global state of Matplotlib is touched.
+"""Matplotlib figures from arrays. No function reads or saves a file, or changes Matplotlib's global state.
 
-Every function takes one run or several by name, so that two runs are drawn side by side by the code that draws one.
+Most take one run or several by name, so that runs are drawn side by side by the code that draws one.
 """

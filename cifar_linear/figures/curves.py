@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from textwrap import fill
 from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator, PercentFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, PercentFormatter
 
-from cifar_linear.figures.style import COLOURS, DASHES, FAR_APART, new_figure, styled
+from cifar_linear.figures.style import COLOURS, DASHES, FAR_APART, logarithmic, new_figure, styled
 
 Rows = Sequence[Mapping[str, Any]]
 """The evaluation points of one run, as in metrics.csv."""
@@ -17,15 +18,21 @@ Rows = Sequence[Mapping[str, Any]]
 SAME = "lambda = 0: loss and cost are the same"
 _AXES = {"epoch": "epoch", "step": "update step"}
 _MOST_BLOCKS = 100
+_LEGEND_WIDTH = 60
+"""Characters in a line of a legend below a figure of the usual width."""
 _SPLITS = {"train": ("training", "-"), "validation": ("validation", "--")}
 
 
 @styled
 def cost_figure(rows: Rows, lam: float, steps: Sequence[float] = (), ylim: tuple[float, float] | None = None) -> Figure:
-    """One run: cost, and loss where the penalty makes it another line, on training and validation images.
+    """Draw the cost of one run, and the loss where a penalty makes the two differ, on training and validation images.
 
-    ``steps``, the losses of single batches, take the place of the training images: their mean in blocks, and the
-    standard deviation within each as a band.
+    Args:
+        rows: the evaluation points.
+        lam: the strength of the penalty; at 0 loss and cost are one line.
+        steps: losses of single batches, in nats. If there are any, they replace the curves of the training images: as
+            their mean in blocks, with the standard deviation within each block as a band.
+        ylim: the ends of the y axis, in nats; by default it fits the curves.
     """
     figure = new_figure()
     axes = figure.subplots()
@@ -51,7 +58,7 @@ def cost_figure(rows: Rows, lam: float, steps: Sequence[float] = (), ylim: tuple
 
 @styled
 def accuracy_figure(rows: Rows, ylim: tuple[float, float] | None = None) -> Figure:
-    """One run: accuracy on training and validation images."""
+    """Draw the accuracy of one run on training and validation images; ``ylim``, the ends of the axis, are fractions."""
     figure = new_figure()
     axes = figure.subplots()
     axis = axis_of([rows])
@@ -67,7 +74,14 @@ def accuracy_figure(rows: Rows, ylim: tuple[float, float] | None = None) -> Figu
 
 @styled
 def overlaid_figure(runs: Mapping[str, Rows], quantity: str, ylim: tuple[float, float] | None = None) -> Figure:
-    """Several runs: ``quantity`` (cost or accuracy), training on the left, validation on the right."""
+    """Draw the curves of several runs, on training images at the left and on validation images at the right.
+
+    Args:
+        runs: the evaluation points of each run, by its name.
+        quantity: cost or accuracy.
+        ylim: the ends of the y axis, in nats or fractions; by default it fits the curves, and is logarithmic for costs
+            that are far apart.
+    """
     figure = new_figure(9, 3.2 + 0.2 * -(-len(runs) // 2))
     both = figure.subplots(1, 2, sharey=True)
     axis = axis_of(list(runs.values()))
@@ -84,53 +98,62 @@ def overlaid_figure(runs: Mapping[str, Rows], quantity: str, ylim: tuple[float, 
     if quantity == "accuracy":
         _percent_axis(both[0])
     elif ylim is None and both[0].dataLim.y1 > FAR_APART * both[0].dataLim.y0 > 0:
-        both[0].set_yscale("log")
-        both[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        both[0].yaxis.set_major_formatter(ScalarFormatter())
-        both[0].yaxis.set_minor_formatter(NullFormatter())
-    figure.legend(*both[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        logarithmic(both[0], subs=(1, 2, 5))
+    # Lines and names as they are: from the lines alone Matplotlib leaves out names that begin with an underscore.
+    figure.legend(both[0].get_lines(), list(runs), loc="outside lower center", ncols=2)
     return figure
 
 
 @styled
 def norm_figure(runs: Mapping[str, Mapping[float, float]]) -> Figure:
-    """|w|^2 after training over lambda, a line for each name."""
-    figure = new_figure()
+    """Draw |W|² of the weights over lambda, a line for each name; names stand below, broken where they are long.
+
+    Args:
+        runs: for each name |W|² by lambda. A single line with the name "" needs no legend.
+    """
+    names = [fill(name, _LEGEND_WIDTH) for name in runs]
+    figure = new_figure(height=3.2 + 0.17 * sum(len(name.splitlines()) for name in names))
     axes = figure.subplots()
-    positive = sorted(lam for line in runs.values() for lam in line if lam > 0)
-    # Zero has a place of its own, a decade below the smallest penalty.
-    axes.set_xscale("symlog", linthresh=positive[0] if positive else 1.0, linscale=0.5)
-    for i, (name, line) in enumerate(runs.items()):
-        points = sorted(line.items())
+    for i, line in enumerate(runs.values()):
         axes.plot(
-            *zip(*points, strict=True),
-            label=name or None,
+            *zip(*sorted(line.items()), strict=True),
             color=COLOURS[i % len(COLOURS)],
             linestyle=DASHES[i % len(DASHES)],
             linewidth=1.5,
             marker="o",
             markersize=4,
         )
-    axes.set_xticks(sorted({lam for line in runs.values() for lam in line}))
-    axes.xaxis.set_major_formatter(lambda lam, _: f"{lam:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_minor_locator(NullLocator())
+    _lambda_axis(axes, sorted({lam for line in runs.values() for lam in line}))
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("lambda")
-    axes.set_ylabel("|w|² after training")
+    axes.set_ylabel("|W|²")
     if any(runs):
-        axes.legend()
+        figure.legend(axes.get_lines(), names, loc="outside lower center")
     return figure
 
 
+def _lambda_axis(axes: Axes, ticks: Sequence[float]) -> None:
+    """Make the x axis logarithmic, with a linear part for a lambda of 0, and say so."""
+    smallest = next((lam for lam in ticks if lam > 0), 1.0)
+    if 0 in ticks:
+        axes.set_xscale("symlog", linthresh=smallest, linscale=0.5)
+        axes.set_xlabel(f"lambda (logarithmic above {smallest:g}, linear below)")
+    else:
+        axes.set_xscale("log")
+        axes.set_xlabel("lambda (logarithmic)")
+    axes.set_xticks(ticks)
+    axes.xaxis.set_major_formatter(lambda lam, _: f"{lam:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
 def axis_of(runs: Sequence[Rows], steps: Sequence[float] = ()) -> Literal["epoch", "step"]:
-    """Steps, where there are single ones or evaluations within an epoch; else epochs."""
+    """Return steps if losses of single steps or evaluations within an epoch are to be shown, else epochs."""
     within = any(before["epoch"] == after["epoch"] for rows in runs for before, after in pairwise(rows))
     return "step" if within or steps else "epoch"
 
 
 def _blocks(axes: Axes, steps: Sequence[float], colour: str) -> None:
-    """The mean of single losses in blocks, and what they spread."""
+    """Draw the mean of single losses in blocks, with their standard deviation as a band."""
     size = -(-len(steps) // _MOST_BLOCKS)
     blocks = [steps[start : start + size] for start in range(0, len(steps), size)]
     ends = [min((i + 1) * size, len(steps)) for i in range(len(blocks))]
@@ -150,11 +173,11 @@ def _line(axes: Axes, rows: Rows, axis: str, column: str, label: str, **look: An
 def _percent_axis(axes: Axes) -> None:
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if high - low > 0.08 else 1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if high - low > 0.08 else 1, symbol=" %"))
 
 
 def _finish(axes: Axes, rows: Rows, axis: str) -> None:
-    """Epochs below, update steps above; or steps alone where the axis is theirs; and the legend."""
+    """Label the x axis, with update steps above where it counts epochs, and add the legend."""
     axes.set_xlabel(_AXES[axis])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     last = rows[-1]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -15,9 +16,13 @@ from cifar_linear.figures.style import COLOURS, new_figure, styled
 def heat_figure(
     maps: Mapping[str, Doubles], names: tuple[str, str], ticks: tuple[Sequence[str], Sequence[str]], unit: str
 ) -> Figure:
-    """Maps by title, each (rows, columns) with NaN where nothing is known, on one scale; the largest value is framed.
+    """Draw maps on one colour scale, and frame the largest value.
 
-    ``names`` and ``ticks`` are those of rows and columns; ``unit`` says what the numbers are.
+    Args:
+        maps: values (rows, columns) by title, NaN where nothing is known; at least one number.
+        names: what the rows and what the columns stand for.
+        ticks: the labels of the rows and those of the columns.
+        unit: what the numbers are.
     """
     rows, columns = map(len, ticks)
     across = min(len(maps), max(1, int(9 / (0.9 + 0.62 * columns))))
@@ -28,14 +33,7 @@ def heat_figure(
     low, high = known.min(), known.max()
     for axes, (title, values) in zip(grid, maps.items(), strict=False):
         picture = axes.imshow(values, cmap="viridis", vmin=low, vmax=high, aspect="auto")
-        for row, column in np.ndindex(values.shape):
-            value = values[row, column]
-            ink = "white" if value < (low + high) / 2 else "black"
-            text = f"{value:.2f}" if np.isfinite(value) else "-"
-            axes.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
-            if value == high:
-                corner = column - 0.5, row - 0.5
-                axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2.5))
+        _write_values(axes, values, low, high)
         axes.set_title(fill(title, 11 * columns))
         axes.set_xticks(range(columns), [fill(tick, 9) for tick in ticks[1]])
         axes.set_yticks(range(rows), [fill(tick, 24) for tick in ticks[0]])
@@ -46,3 +44,15 @@ def heat_figure(
     figure.supxlabel(names[1], fontsize=9)
     figure.colorbar(picture, ax=list(grid), label=unit)
     return figure
+
+
+def _write_values(axes: Axes, values: Doubles, low: float, high: float) -> None:
+    """Write each value into its cell, in ink that stands out on a scale from low to high, and frame the highest."""
+    for row, column in np.ndindex(values.shape):
+        value = values[row, column]
+        ink = "white" if value < (low + high) / 2 else "black"
+        text = f"{value:.2f}" if np.isfinite(value) else "-"
+        axes.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
+        if value == high:
+            corner = column - 0.5, row - 0.5
+            axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2.5))

@@ -8,17 +8,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Doubles, Floats, Images
-from cifar_linear.figures.style import new_figure, styled
+from cifar_linear.figures.style import LONGEST_NAME, new_figure, shortened, styled
 
 
 @styled
 def template_figure(
     weights: Mapping[str, Floats], class_names: Sequence[str], image_shape: tuple[int, ...], common_scale: bool = False
 ) -> Figure:
-    """The rows of W as images, one row of images for each run; W is (K, d).
+    """Draw the weights of each class as an image, in a row for each run.
 
-    Each template is scaled from its own smallest to its own largest weight, or, with ``common_scale``, all of a run
-    from the smallest to the largest of the run: then one sees which of its classes are strong.
+    Args:
+        weights: W (K, d) of each run, by its name.
+        class_names: K names, which stand above.
+        image_shape: channels, height, width.
+        common_scale: scale all templates of a run from the run's smallest to its largest weight, so that strong classes
+            stand out; by default each is scaled from its own smallest to its own largest.
     """
     figure = new_figure(max(4.5, 0.9 * len(class_names)), 0.3 + 0.9 * len(weights))
     axes = _sheet(figure, len(class_names), len(weights))
@@ -29,7 +33,8 @@ def template_figure(
         for column, picture in enumerate((templates - low) / span):
             _show(axes, picture, column, line)
     axes.xaxis.tick_top()
-    axes.set_xticks(range(len(class_names)), class_names)
+    most = LONGEST_NAME if len(class_names) > 1 else 3 * LONGEST_NAME
+    axes.set_xticks(range(len(class_names)), [shortened(name, most) for name in class_names])
     if len(weights) > 1:
         axes.set_yticks(range(len(weights)), [run.replace(", ", "\n") for run in weights])
     return figure
@@ -39,7 +44,14 @@ def template_figure(
 def image_figure(
     pictures: Sequence[Images | None], titles: Sequence[str], image_shape: tuple[int, ...], columns: int = 10
 ) -> Figure:
-    """Images (d,) of 0 to 255 in rows of up to ``columns``, each below its title; None leaves a place empty."""
+    """Draw images in rows, each below its title.
+
+    Args:
+        pictures: images (d,) of 0 to 255; None leaves a place empty.
+        titles: one for each image, all with the same number of lines.
+        image_shape: channels, height, width.
+        columns: the most images in a row.
+    """
     columns = min(columns, len(pictures))
     lines = -(-len(pictures) // columns)
     pitch = 1 + 0.19 * (1 + titles[0].count("\n"))
@@ -54,15 +66,15 @@ def image_figure(
 
 
 def as_pictures(rows: Floats | Images, image_shape: tuple[int, ...]) -> Doubles:
-    """Channel-major rows (n, d) as pictures (n, height, width, channels), the top row of pixels first."""
+    """Return channel-major rows (n, d) as pictures (n, height, width, channels), the top row of pixels first."""
     channels, height, width = image_shape
     return rows.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).astype(np.float64)
 
 
 def _sheet(figure: Figure, columns: int, lines: int, pitch: float = 1) -> Axes:
-    """Axes with a place of size 1 for each image, those of a line ``pitch`` below those of the line above.
+    """Return axes with a place of size 1 for each image; the lines are ``pitch`` apart.
 
-    One for all images: axes of their own would take most of the time that a figure takes.
+    All images share them: axes for each would take most of the drawing time.
     """
     axes = figure.subplots()
     axes.set(aspect="equal", xlim=(-0.5, columns - 0.5), ylim=(lines * pitch - pitch + 0.5, 0.5 - pitch), yticks=[])
@@ -75,7 +87,7 @@ def _sheet(figure: Figure, columns: int, lines: int, pitch: float = 1) -> Axes:
 
 
 def _show(axes: Axes, picture: Any, x: float, y: float) -> None:
-    """A picture (height, width, channels) with values from 0 to 1 around a point; one channel is grey."""
+    """Draw a picture (height, width, channels) of 0 to 1 around a point; a single channel is grey."""
     height, width, channels = picture.shape
     right, down = (0.46 * size / max(height, width) for size in (width, height))
     axes.imshow(

@@ -1,12 +1,13 @@
-"""How sure a classifier is, and what it mixes up."""
+"""Histograms of predicted probabilities, and the confusion matrix."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Bools, Floats, Integers
-from cifar_linear.figures.style import COLOURS, FAR_APART, new_figure, styled
+from cifar_linear.figures.style import COLOURS, FAR_APART, LONGEST_NAME, logarithmic, new_figure, shortened, styled
 from cifar_linear.nn.metrics import precision_and_recall
 
 BINS = np.linspace(0, 1, 41)
@@ -14,32 +15,22 @@ BINS = np.linspace(0, 1, 41)
 
 @styled
 def histogram_figure(runs: Mapping[str, tuple[Floats, Bools]]) -> Figure:
-    """The probability of the true class (n,), split by whether the image is classified correctly (n,).
+    """Draw histograms of the probability of the true class, those of right and of wrong classifications apart.
 
-    All runs share bins and axes; the legend holds counts and medians.
+    All runs share bins and axes; the legends hold counts and medians.
+
+    Args:
+        runs: for each name the probability that each image's true class gets, (n,), and whether the image is classified
+            correctly, (n,).
     """
     columns = min(2, len(runs))
     lines = -(-len(runs) // columns)
     figure = new_figure(4.5 * columns, 0.5 + 2.4 * lines)
     grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, (run, (probability, correct)) in zip(grid, runs.items(), strict=False):
-        for chosen, name, colour, hatch in (
-            (correct, "correct", COLOURS[0], ""),
-            (~correct, "wrong", COLOURS[1], "////"),
-        ):
-            values = probability[chosen]
-            median = f", median {np.median(values):.3f}" if values.size else ""
-            axes.hist(
-                values,
-                bins=BINS,
-                histtype="stepfilled",
-                label=f"{name}: {values.size}{median}",
-                facecolor=(colour, 0.35),
-                edgecolor=colour,
-                hatch=hatch,
-            )
-        title = run if len(runs) > 1 else None
-        axes.legend(title=title, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+        _histogram(axes, probability[correct], "correct", COLOURS[0])
+        _histogram(axes, probability[~correct], "wrong", COLOURS[1], hatch="////")
+        axes.legend(title=run if len(runs) > 1 else None, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
         axes.set_xlim(0, 1)
     for axes in grid[len(runs) :]:
         axes.set_axis_off()
@@ -47,34 +38,43 @@ def histogram_figure(runs: Mapping[str, tuple[Floats, Bools]]) -> Figure:
         axes.tick_params(labelbottom=True)
     tops = [axes.dataLim.y1 for axes in grid[: len(runs)]]
     if max(tops) > FAR_APART * min(tops) > 0:
-        grid[0].set_yscale("log")
+        logarithmic(grid[0])
         grid[0].set_ylim(bottom=0.8)
     figure.supxlabel("probability of the true class", fontsize=9)
     figure.supylabel("test images", fontsize=9)
     return figure
 
 
+def _histogram(axes: Axes, values: Floats, name: str, colour: str, hatch: str = "") -> None:
+    median = f", median {np.median(values):.3f}" if values.size else ""
+    axes.hist(
+        values,
+        bins=BINS.tolist(),
+        histtype="stepfilled",
+        label=f"{name}: {values.size}{median}",
+        facecolor=(colour, 0.35),
+        edgecolor=colour,
+        hatch=hatch,
+    )
+
+
 @styled
 def confusion_figure(confusion: Integers, class_names: Sequence[str]) -> Figure:
-    """Counts by true class (rows) and predicted class (columns), with recall at the right and precision below."""
+    """Draw a confusion matrix, with recall at the right and precision below.
+
+    Args:
+        confusion: counts (K, K) by true class (row) and predicted class (column).
+        class_names: K names.
+    """
     classes = len(class_names)
     figure = new_figure(2.6 + 0.36 * classes, 1.8 + 0.36 * classes)
     axes = figure.subplots()
     axes.imshow(confusion, cmap="Blues", vmin=0)
-    dark = confusion.max() / 2
-    for row, column in np.ndindex(confusion.shape):
-        count = int(confusion[row, column])
-        ink = "white" if count > dark else "black"
-        # The layout need not ask a hundred numbers whether they stay within their squares.
-        axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=ink, in_layout=False)
-    precision, recall = precision_and_recall(confusion)
-    for k in range(classes):
-        axes.text(classes - 0.3, k, _percent(recall[k]), va="center", fontsize=8)
-        axes.text(k, classes - 0.3, _percent(precision[k]), ha="center", va="top", fontsize=8)
-    axes.text(classes - 0.3, -0.8, "recall", fontsize=8)
-    axes.text(-0.7, classes - 0.3, "precision", fontsize=8, ha="right", va="top")
-    axes.set_xticks(range(classes), class_names, rotation=45, ha="left")
-    axes.set_yticks(range(classes), class_names)
+    _write_counts(axes, confusion)
+    _write_precision_and_recall(axes, confusion)
+    names = [shortened(name, LONGEST_NAME) for name in class_names]
+    axes.set_xticks(range(classes), names, rotation=45, ha="left")
+    axes.set_yticks(range(classes), names)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.xaxis.set_label_position("top")
@@ -83,6 +83,25 @@ def confusion_figure(confusion: Integers, class_names: Sequence[str]) -> Figure:
     for spine in axes.spines.values():
         spine.set_visible(False)
     return figure
+
+
+def _write_counts(axes: Axes, confusion: Integers) -> None:
+    dark = confusion.max() / 2
+    for row, column in np.ndindex(confusion.shape):
+        count = int(confusion[row, column])
+        ink = "white" if count > dark else "black"
+        # Outside the layout, which would measure a hundred numbers that stay within their squares.
+        axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=ink, in_layout=False)
+
+
+def _write_precision_and_recall(axes: Axes, confusion: Integers) -> None:
+    precision, recall = precision_and_recall(confusion)
+    end = len(confusion) - 0.3
+    for k in range(len(confusion)):
+        axes.text(end, k, _percent(recall[k]), va="center", fontsize=8)
+        axes.text(k, end, _percent(precision[k]), ha="center", va="top", fontsize=8)
+    axes.text(end, -0.8, "recall", fontsize=8)
+    axes.text(-0.7, end, "precision", fontsize=8, ha="right", va="top")
 
 
 def _percent(fraction: float) -> str:

@@ -1,13 +1,15 @@
-"""What all figures share: the look, and the same bytes for the same figure."""
+"""What all figures share: look, formats, and the same bytes for the same figure."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, Literal, ParamSpec
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from cifar_linear.errors import ConfigError
 
@@ -22,6 +24,9 @@ DASHES = ("-", "--", "-.", ":")
 FAR_APART = 4
 """A largest value this many times the smallest asks for a logarithmic axis."""
 
+LONGEST_NAME = 16
+"""Characters of a class's name that are drawn; the place of an image has room for about as many."""
+
 _LOOK: Any = {  # Matplotlib types its keys as a union of four hundred literals
     "font.size": 9,
     "axes.titlesize": 9,
@@ -33,6 +38,7 @@ _LOOK: Any = {  # Matplotlib types its keys as a union of four hundred literals
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
     "svg.hashsalt": "cifar-linear",
+    "text.parse_math": False,  # names of classes and runs are text, whatever characters they hold
 }
 _UNDATED: dict[str, dict[str, None]] = {
     "png": {"Software": None},
@@ -43,7 +49,7 @@ _Arguments = ParamSpec("_Arguments")
 
 
 def format_of(path: Path) -> Format:
-    """The format that a file's ending asks for. Raises `ConfigError` for one that is not known."""
+    """Return the format that a file's ending asks for. Raises `ConfigError` if it is none of the three."""
     formats: dict[str, Format] = {".png": "png", ".pdf": "pdf", ".svg": "svg"}
     try:
         return formats[path.suffix.lower()]
@@ -52,7 +58,7 @@ def format_of(path: Path) -> Format:
 
 
 def styled(draw: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:
-    """Draw with the project's look, leaving Matplotlib's own settings as they were."""
+    """Let a function draw with the project's look; Matplotlib's own settings stay as they are."""
 
     @wraps(draw)
     def drawn(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Figure:
@@ -63,12 +69,29 @@ def styled(draw: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:
 
 
 def new_figure(width: float = 4.5, height: float = 3.2) -> Figure:
-    """An empty figure of a size in inches; 4.5 stays readable at half a page's width."""
+    """Return an empty figure of a size in inches; a width of 4.5 stays readable at half a page's width."""
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most ``most`` characters, so that a long name takes no room from the axes.
+
+    >>> shortened("quarterly", 5)
+    'quar…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def logarithmic(axes: Axes, subs: Sequence[float] = (1,)) -> None:
+    """Make the y axis logarithmic, with plain numbers at ``subs`` times each power of ten."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def rendered(figure: Figure, form: Format = "png") -> bytes:
-    """The figure as a file's content; the same figure gives the same bytes."""
+    """Return the content of a figure's file; the same figure gives the same bytes."""
     content = io.BytesIO()
     with rc_context(_LOOK):
         figure.savefig(content, format=form, dpi=160, metadata=_UNDATED[form])

@@ -1,1 +1,1 @@
-"""From run folders to one page: figures, tables and sentences, computed from nothing but the folders."""
+"""From run folders to one page: figures, tables and sentences, computed from the folders alone."""

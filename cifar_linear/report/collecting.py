@@ -1,10 +1,9 @@
-"""Runs as a report sees them: whatever can be read from their folders."""
+"""The runs of a report, read from their folders."""
 
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +18,6 @@ from cifar_linear.runs.discovery import run_folders, sweeps
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Record
 
-_LONGEST_LABEL = 60
-_WHOLES = ("data", "decay", "early_stopping", "averaging")
-"""Keys whose parts only mean something together."""
 _WHY = {
     "running": "still under way",
     "killed": "its process is gone; train --resume goes on with it",
@@ -31,15 +27,18 @@ _WHY = {
 
 @dataclass(frozen=True)
 class Run:
-    """One run, read whole.
+    """One run, read from its folder as a whole.
+
+    With early stopping a run is judged by its best weights, those with the lowest validation loss, else by its last.
+    Every number by which runs are compared is of these weights.
 
     Attributes:
         folder: where it is.
         record: run.json.
         rows: metrics.csv; at least one evaluation point.
-        model: the weights.
-        predictions: on the test images; None if the run did not finish.
-        steps: steps.csv; nothing if single steps were not recorded.
+        model: the weights that the run is judged by.
+        predictions: of these weights, on the test images; None if the run has not been evaluated on them.
+        steps: steps.csv; empty if single steps were not recorded.
     """
 
     folder: RunFolder
@@ -51,18 +50,28 @@ class Run:
 
     @classmethod
     def read(cls, path: Path) -> Run:
-        """Raises `RunError` in a line if the folder is not a whole run of this version with at least one evaluation."""
+        """Read a folder. Raises `RunError` in a line if it is not a whole run of this version with an evaluation."""
         folder = RunFolder(path)
         record, rows = folder.read_record(), folder.read_metrics()
         if not rows:
             raise RunError(f"{path}: broken off before its first evaluation")
-        model = folder.read_model()
+        model = folder.read_model(best=record.best is not None)
         return cls(folder, record, rows, model, folder.read_predictions(model), folder.read_steps())
 
     @property
     def name(self) -> str:
         """The folder's name, as text in any case."""
         return os.fsencode(self.folder.path.resolve().name).decode(errors="replace")
+
+    @property
+    def given_name(self) -> str:
+        """The name without the time before it."""
+        return self.name.partition("Z_")[2] or self.name
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end, so that it can be compared with others."""
+        return self.record.status == "finished"
 
     @cached_property
     def settings(self) -> dict[str, str]:
@@ -76,29 +85,30 @@ class Run:
         """The last evaluation point."""
         return self.rows[-1]
 
+    @cached_property
+    def lowest_loss(self) -> Mapping[str, float]:
+        """The evaluation point with the lowest validation loss, the first of several."""
+        return min(self.rows, key=lambda row: row["validation_loss"])
+
     @property
-    def test_accuracy(self) -> float | None:
-        """Of the last weights; None for a run that has not met the test images."""
-        return self.record.metrics["test"].accuracy if "test" in self.record.metrics else None
+    def judged(self) -> Mapping[str, float]:
+        """The evaluation point of the weights that the run is judged by."""
+        return self.lowest_loss if self.record.best else self.last
+
+    @property
+    def weights(self) -> str:
+        """Which weights these are, in words."""
+        return f"{'best' if self.record.best else 'last'}, epoch {self.judged['epoch']:.0f}"
 
     def outcome(self, split: SplitName) -> float | None:
-        """The accuracy that the run is judged by: of its best weights, if it kept them, else of its last."""
-        figures = self.record.outcome.get(split)
-        return figures.accuracy if figures else None
-
-    def of_best(self, split: SplitName) -> float | None:
-        """The accuracy of the best weights, if the run kept them."""
-        return self.outcome(split) if self.record.best else None
+        """Return the accuracy of these weights, a fraction; None on a split that the run was not evaluated on."""
+        metrics = self.record.outcome.get(split)
+        return metrics.accuracy if metrics else None
 
     @property
     def gap(self) -> float:
-        """Generalisation gap: accuracy on training images less accuracy on validation images, after the last epoch."""
-        return self.last["train_accuracy"] - self.last["validation_accuracy"]
-
-    @property
-    def best_epoch(self) -> int:
-        """The first epoch with the highest validation accuracy."""
-        return int(max(self.rows, key=lambda row: row["validation_accuracy"])["epoch"])
+        """Generalisation gap of these weights: accuracy on training images minus accuracy on validation images."""
+        return self.judged["train_accuracy"] - self.judged["validation_accuracy"]
 
     @cached_property
     def weight_norm(self) -> float:
@@ -109,14 +119,14 @@ class Run:
 
 @dataclass
 class Collection:
-    """The runs that could be read, and a line about each folder that could not or that ended early."""
+    """The runs that could be read, and a line about each folder that could not be read or whose run ended early."""
 
     runs: list[Run] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 def collect(paths: Sequence[Path]) -> Collection:
-    """Runs from run folders, or from folders of run folders, each once, in the order of their names within each.
+    """Read runs from run folders, or from folders of run folders, each once, in the order of their names within each.
 
     Raises `RunError` if there is no run at all.
     """
@@ -140,69 +150,3 @@ def collect(paths: Sequence[Path]) -> Collection:
         looked = ", ".join(map(str, paths))
         raise RunError("\n  ".join([f"no run to report in {looked}", *found.notes]))
     return found
-
-
-def differences(runs: Sequence[Run]) -> list[str]:
-    """The config keys in which the runs differ, in the order of the config."""
-    keys = dict.fromkeys(key for run in runs for key in run.settings)
-    return [key for key in keys if len({run.settings.get(key) for run in runs}) > 1]
-
-
-def factors(runs: Sequence[Run]) -> list[dict[str, str]]:
-    """For each run the settings in which they differ; what belongs together, like the parts of decay, is one."""
-    keys = differences(runs)
-    of_runs: list[dict[str, str]] = []
-    for run in runs:
-        parts: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for key in keys:
-            whole, _, part = key.partition(".")
-            together = whole in _WHOLES
-            values = parts[whole if together else key]
-            if key in run.settings:
-                values.append((part if together else "", run.settings[key]))
-        of_runs.append({key: _joined(settings) for key, settings in parts.items()})
-    return of_runs
-
-
-def in_order(values: Iterable[str]) -> list[str]:
-    """The values of a setting: "none" first, then numbers by size, then words, the shorter first."""
-
-    def rank(value: str) -> tuple[int, float, str]:
-        try:
-            return 1, float(value), ""
-        except ValueError:
-            return 0 if value == "none" else 2, len(value), value
-
-    return sorted(values, key=rank)
-
-
-def _joined(settings: Sequence[tuple[str, str]]) -> str:
-    if len(settings) == 1 and settings[0][0] in ("", "kind"):
-        return settings[0][1]
-    # "step, every 10" says enough without the word kind.
-    words = [value if part == "kind" else f"{part} {value}" for part, value in settings]
-    return ", ".join(words) or "none"
-
-
-def labelled(runs: Sequence[Run]) -> dict[str, Run]:
-    """The runs by a short name: what sets each apart, else the run's name, the folder's, or that with a number."""
-    keys = differences(runs)
-    labels = [settings_label(run, keys) for run in runs]
-    for others in (
-        [_shortened(run.name.partition("Z_")[2] or run.name) for run in runs],
-        [_shortened(run.name) for run in runs],
-        [f"run {number}" for number, _ in enumerate(runs, start=1)],
-    ):
-        if len(set(labels)) == len(runs) and all(0 < len(label) <= _LONGEST_LABEL for label in labels):
-            break
-        labels = others
-    return dict(zip(labels, runs, strict=True))
-
-
-def settings_label(run: Run, keys: Sequence[str]) -> str:
-    """Some of a run's settings in a line."""
-    return ", ".join(f"{key.rpartition('.')[2]} {run.settings[key]}" for key in keys if key in run.settings)
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"

@@ -1,28 +1,28 @@
-"""Runs against each other: what each change brought, what seeds leave open, what shared test images can tell apart."""
+"""Runs compared: with one setting changed, over seeds, and on the test images that they share."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
 
 from cifar_linear.data.dataset import SplitName
-from cifar_linear.nn.metrics import true_class_probability
-from cifar_linear.report.collecting import Run, factors, in_order
+from cifar_linear.report.collecting import Run
+from cifar_linear.report.settings import Setting, as_label, factors, grouped, in_order
 from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar
-
-Setting = tuple[tuple[str, str], ...]
-"""Keys with their values as text."""
 
 
 class Change(NamedTuple):
-    """One setting changed from ``before`` to ``after`` between runs that are equal in all else.
+    """One setting changed between runs that are equal in all else.
 
-    ``validation`` and ``test`` are the differences in accuracy of all ``pairs`` in points: mean, lowest, highest.
+    Attributes:
+        key: the setting.
+        before, after: its values.
+        pairs: the number of pairs of runs.
+        validation, test: differences in accuracy over all pairs, in points: mean, lowest, highest.
     """
 
     key: str
@@ -34,8 +34,8 @@ class Change(NamedTuple):
 
 
 def changes(runs: Sequence[Run]) -> list[Change]:
-    """What each change of a single setting brought, from the first value of each key, the largest gain first."""
-    finished = [run for run in runs if run.record.status == "finished"]
+    """Return the gain of each change of a single setting from its first value to another, the largest first."""
+    finished = [run for run in runs if run.finished]
     settings = factors(finished)
     found = []
     for key in (key for key in dict.fromkeys(key for of_run in settings for key in of_run) if key != "seed"):
@@ -52,8 +52,8 @@ def changes(runs: Sequence[Run]) -> list[Change]:
 
 
 def _change(key: str, before: str, after: str, pairs: Sequence[tuple[Run, Run]]) -> Change:
-    def gains(split: str) -> tuple[float, float, float] | None:
-        both = [(a.outcome(split), b.outcome(split)) for a, b in pairs]  # type: ignore[arg-type]  # a split's name
+    def gains(split: SplitName) -> tuple[float, float, float] | None:
+        both = [(a.outcome(split), b.outcome(split)) for a, b in pairs]
         points = [100 * (b - a) for a, b in both if a is not None and b is not None]
         return (fmean(points), min(points), max(points)) if len(points) == len(pairs) else None
 
@@ -61,37 +61,41 @@ def _change(key: str, before: str, after: str, pairs: Sequence[tuple[Run, Run]])
 
 
 class Repeated(NamedTuple):
-    """A setting that was run with several seeds."""
+    """A setting that was trained with several seeds."""
 
     setting: str
     seeds: int
-    validation: Interval
+    validation: Interval | None
     test: Interval | None
 
 
 def repeated(runs: Sequence[Run]) -> list[Repeated]:
-    """Means and intervals of the settings that differ in the seed alone; the best on validation images first."""
-    finished = [run for run in runs if run.record.status == "finished"]
-    by_setting: dict[str, list[Run]] = defaultdict(list)
-    for run, settings in zip(finished, factors(finished), strict=True):
-        by_setting[", ".join(f"{key} {value}" for key, value in settings.items() if key != "seed")].append(run)
-    rows = []
-    for setting, group in by_setting.items():
-        if len(group) > 1 and len({run.record.config.seed for run in group}) == len(group):
-            test = [accuracy for run in group if (accuracy := run.outcome("test")) is not None]
-            rows.append(
-                Repeated(
-                    setting or "all runs",
-                    len(group),
-                    Interval.of([run.outcome("validation") or 0.0 for run in group]),
-                    Interval.of(test) if len(test) == len(group) else None,
-                )
-            )
-    return sorted(rows, key=lambda row: -row.validation.mean)
+    """Return means and intervals of settings trained with several seeds; the best on validation images first."""
+    groups = grouped([run for run in runs if run.finished], ("seed",))
+    rows = [
+        Repeated(as_label(setting) or "all runs", len(group), _interval(group, "validation"), _interval(group, "test"))
+        for setting, group in groups.items()
+        if len(group) > 1 and len({run.record.config.seed for run in group}) == len(group)
+    ]
+    return sorted(rows, key=lambda row: -row.validation.mean if row.validation else 0.0)
+
+
+def _interval(runs: Sequence[Run], split: SplitName) -> Interval | None:
+    """Return the interval of the accuracy; None if some of the runs were not evaluated on the split."""
+    accuracies = [accuracy for run in runs if (accuracy := run.outcome(split)) is not None]
+    return Interval.of(accuracies) if len(accuracies) == len(runs) else None
 
 
 class Pair(NamedTuple):
-    """A run against the reference: test images that only one of them has right, and the p-value of McNemar's test."""
+    """A run against the reference.
+
+    Attributes:
+        label: the run.
+        only_here: the number of test images that the run classifies correctly and the reference does not.
+        only_reference: the opposite.
+        points: the difference in test accuracy.
+        p: of McNemar's test, corrected for the number of comparisons.
+    """
 
     label: str
     only_here: int
@@ -108,68 +112,38 @@ class Pair(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """Every run with predictions against ``reference``, the one with the highest validation accuracy."""
+    """Every run with test predictions against ``reference``, the one with the highest validation accuracy."""
 
     reference: str
     pairs: Sequence[Pair]
 
 
 def paired(runs: Mapping[str, Run]) -> Paired | None:
-    """McNemar's test on shared test images, corrected for the number of comparisons; None where no two share them."""
+    """Compare runs by McNemar's test on shared test images, corrected after Holm; None where no two share them."""
     predicted = {label: run for label, run in runs.items() if run.predictions is not None}
-    if len(predicted) < 2:
+    if not predicted:
         return None
     reference = max(predicted, key=lambda label: predicted[label].outcome("validation") or 0.0)
-    images = predicted[reference].record.data.sha256.get("test")
-    right = {
-        label: run.predictions.predicted == run.predictions.labels
-        for label, run in predicted.items()
-        if run.predictions is not None and run.record.data.sha256.get("test") == images
-    }
-    counts = {
-        label: (int((ours & ~right[reference]).sum()), int((~ours & right[reference]).sum()))
-        for label, ours in right.items()
-        if label != reference
-    }
+    best = predicted.pop(reference)
+    counts = {label: found for label, run in predicted.items() if (found := discordant(run, best))}
     p_values = holm([mcnemar(*count) for count in counts.values()])
+    images = len(best.predictions.labels) if best.predictions else 0
     pairs = [
-        Pair(label, here, there, 100 * (here - there) / len(right[reference]), p)
+        Pair(label, here, there, 100 * (here - there) / images, p)
         for (label, (here, there)), p in zip(counts.items(), p_values, strict=True)
     ]
     return Paired(reference, pairs) if pairs else None
 
 
-def losses_compared(runs: Mapping[str, Run]) -> Iterator[str]:
-    """Softmax against sigmoid, a sentence for each set of runs that are equal but for loss, eta, lambda and seed."""
-    by_rest: dict[Setting, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    free = {"loss", "eta", "lambda", "seed"}
-    for label, run in runs.items():
-        if run.record.status == "finished":
-            rest = tuple((key, value) for key, value in run.settings.items() if key not in free)
-            by_rest[rest][run.record.config.loss].append(label)
-    for by_loss in by_rest.values():
-        best = [max(labels, key=lambda label: runs[label].outcome("validation") or 0) for labels in by_loss.values()]
-        for a, b in combinations(best, 2):
-            yield _losses_compared(a, runs[a], b, runs[b])
+def discordant(first: Run, second: Run) -> tuple[int, int] | None:
+    """Return how many test images only the first and only the second run classifies correctly.
 
-
-def _losses_compared(a: str, first: Run, b: str, second: Run) -> str:
-    split: SplitName = "validation" if None in (first.outcome("test"), second.outcome("test")) else "test"
-
-    def of(run: Run) -> str:
-        last = run.last
-        parts = [
-            f"{split} accuracy {run.outcome(split):.2%}",
-            f"accuracy gap {100 * run.gap:.2f} points",
-            f"validation loss {last['validation_loss'] / last['train_loss']:.3f} times the training loss",
-        ]
-        if run.predictions is not None:
-            probabilities, predicted, labels, *_ = run.predictions
-            true, right = true_class_probability(probabilities, labels), predicted == labels
-            halves = {"right": true[right], "wrong": true[~right]}
-            medians = [f"{np.median(values):.3f} where {name}" for name, values in halves.items() if values.size]
-            parts.append(f"median probability of the true class {' and '.join(medians)}")
-        return ", ".join(parts).replace("%", " %")
-
-    pair = [f"{run.record.config.loss} ({label}): {of(run)}" for label, run in ((a, first), (b, second))]
-    return f"{'. '.join(pair)}. The losses are on different scales; their ratios can be compared."
+    None if they do not share their test images, or one of them was not evaluated on any.
+    """
+    ours, theirs = first.predictions, second.predictions
+    if ours is None or theirs is None or not np.array_equal(ours.labels, theirs.labels):
+        return None
+    if first.record.data.sha256.get("test") != second.record.data.sha256.get("test"):
+        return None
+    a, b = (predictions.correct for predictions in (ours, theirs))
+    return int((a & ~b).sum()), int((b & ~a).sum())

@@ -1,4 +1,4 @@
-"""Which figures a report has, from runs that were read; each with a title and the text of what it shows."""
+"""The figures of a report, each with a title and a text for readers who do not see it."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,11 +16,15 @@ from cifar_linear.figures.curves import accuracy_figure, cost_figure, norm_figur
 from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.predictions import confusion_figure, histogram_figure
+from cifar_linear.figures.style import LONGEST_NAME, shortened
 from cifar_linear.nn.metrics import confusion, true_class_probability
-from cifar_linear.report.collecting import Run, factors, in_order
+from cifar_linear.report.collecting import Run
+from cifar_linear.report.settings import as_label, factors, grouped, in_order
+from cifar_linear.report.statistics import percent
+from cifar_linear.runs.artifacts import Predictions, StoredModel
 
 MOST_DRAWN = 8
-"""Runs that are told apart in one figure."""
+"""Runs that can be told apart in one figure."""
 _LONGEST_TICK = 40
 Limits = Mapping[str, tuple[float, float]]
 """The ends of the axes of cost and accuracy; what is left out fits the curves."""
@@ -28,9 +32,14 @@ NO_LIMITS: Limits = {}
 
 
 class Drawing(NamedTuple):
-    """A figure that can be drawn, with its title, and what it shows for those who do not see it.
+    """A figure that can be drawn.
 
-    ``number`` tells apart several of one name.
+    Attributes:
+        name: which of the report's figures it is.
+        title: its heading.
+        alt: what it shows, for readers who do not see it.
+        draw: draws it.
+        number: tells apart several of one name.
     """
 
     name: str
@@ -46,49 +55,56 @@ class Drawing(NamedTuple):
 
 
 def draw(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
-    """Everything about the only run, or several side by side."""
+    """Yield the figures of one run, or of several side by side; ``ylim`` are ends of axes."""
     return draw_one(next(iter(runs.values())), ylim) if len(runs) == 1 else draw_several(runs, ylim)
 
 
 def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
-    """Everything about one run; what needs test predictions only if the run has them."""
-    lam, model = run.record.config.lam, run.model
-    yield Drawing(
-        "cost", "Loss and cost", _spans(run, "cost"), partial(cost_figure, run.rows, lam, run.steps, ylim.get("cost"))
-    )
-    yield Drawing(
-        "accuracy", "Accuracy", _spans(run, "accuracy"), partial(accuracy_figure, run.rows, ylim.get("accuracy"))
-    )
+    """Yield the figures of one run; those of test predictions only if it has any."""
+    cost = partial(cost_figure, run.rows, run.record.config.lam, run.steps, ylim.get("cost"))
+    yield Drawing("cost", "Loss and cost", _spans(run, "cost"), cost)
+    accuracy = partial(accuracy_figure, run.rows, ylim.get("accuracy"))
+    yield Drawing("accuracy", "Accuracy", _spans(run, "accuracy"), accuracy)
     yield from _templates({run.name: run})
-    if run.predictions is None:
-        return
-    yield _histograms({run.name: run})
-    probabilities, predicted, labels, mistakes, images = run.predictions
-    counts = confusion(predicted, labels, len(model.class_names))
+    if run.predictions is not None:
+        yield _histograms({run.name: run})
+        yield _confusion(run.predictions, run.model.class_names)
+        if run.predictions.mistakes.size:
+            yield _mistakes(run.predictions, run.model)
+
+
+def _confusion(predictions: Predictions, class_names: Sequence[str]) -> Drawing:
+    counts = confusion(predictions.predicted, predictions.labels, len(class_names))
     alt = f"Confusion matrix of {counts.sum()} test images, {counts.trace()} on the diagonal."
-    yield Drawing("confusion", "What is taken for what", alt, partial(confusion_figure, counts, model.class_names))
-    if mistakes.size:
-        said = [model.class_names[k] for k in predicted[mistakes]]
-        truly = [model.class_names[k] for k in labels[mistakes]]
-        sure = probabilities[mistakes, predicted[mistakes]]
-        titles = [f"{t}\nas {s} {p:.2f}" for t, s, p in zip(truly, said, sure, strict=True)]
-        alt = f"The most confident mistakes, surest first: {'; '.join(titles)}.".replace("\n", " ")
-        figure = partial(image_figure, list(images), titles, model.image_shape)
-        yield Drawing("mistakes", "The most confident mistakes: class, what it was taken for, probability", alt, figure)
+    return Drawing("confusion", "Confusion matrix", alt, partial(confusion_figure, counts, class_names))
+
+
+def _mistakes(predictions: Predictions, model: StoredModel) -> Drawing:
+    names, mistakes = model.class_names, predictions.mistakes
+    classes = predictions.predicted[mistakes]
+    probabilities = predictions.probabilities[mistakes, classes]
+    predicted = [names[k] for k in classes]
+    true = [names[k] for k in predictions.labels[mistakes]]
+    pairs = list(zip(true, predicted, probabilities, strict=True))
+    titles = [f"{shortened(t, LONGEST_NAME)}\nas {shortened(p, LONGEST_NAME)} {sure:.2f}" for t, p, sure in pairs]
+    listed = "; ".join(f"{t} as {p} {sure:.2f}" for t, p, sure in pairs)
+    alt = f"The most confident mistakes, surest first: {listed}."
+    figure = partial(image_figure, list(predictions.mistake_images), titles, model.image_shape)
+    return Drawing("mistakes", "The most confident mistakes: true class, predicted class, probability", alt, figure)
 
 
 def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
-    """Several runs side by side, each by its label; of many, heat maps show all and the other figures the first."""
+    """Yield the figures of several runs side by side; of many, heat maps show all, the other figures the first ones."""
     all_runs = list(runs.values())
     yield from _heat_maps(all_runs)
     if len(runs) > MOST_DRAWN:
         runs = dict(islice(runs.items(), MOST_DRAWN))
     for quantity in ("cost", "accuracy"):
-        ends = "; ".join(f"{label}: {run.rows[-1][f'validation_{quantity}']:.3f}" for label, run in runs.items())
+        ends = "; ".join(f"{label}: {_written(run.last, 'validation', quantity)}" for label, run in runs.items())
         figure = partial(
             overlaid_figure, {label: run.rows for label, run in runs.items()}, quantity, ylim.get(quantity)
         )
-        alt = f"{quantity.capitalize()} over epochs of each run; on validation images it ends at {ends}."
+        alt = f"{quantity.capitalize()} of each run during training; on validation images it ends at {ends}."
         yield Drawing(quantity, quantity.capitalize(), alt, figure)
     yield from _templates(runs)
     yield from _norms(all_runs)
@@ -98,63 +114,81 @@ def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[
 
 
 def _norms(runs: Sequence[Run]) -> Iterator[Drawing]:
-    """What the penalty leaves of the weights, a line for each choice of the other settings; seeds are averaged."""
-    lines: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for run, of_run in zip(runs, factors(runs), strict=True):
-        if run.record.status == "finished":
-            others = ", ".join(f"{key} {value}" for key, value in of_run.items() if key not in ("lambda", "seed"))
-            lines[others][run.record.config.lam].append(run.weight_norm**2)
-    means = {name: {lam: fmean(norms) for lam, norms in line.items()} for name, line in lines.items()}
-    shown = {name: line for name, line in means.items() if len(line) > 1}
-    if 0 < len(shown) <= MOST_DRAWN:
-        courses = "; ".join(
-            f"{name} {', '.join(f'{norm:.3g} at {lam:g}' for lam, norm in sorted(line.items()))}"
-            for name, line in shown.items()
-        )
-        alt = f"Sum of squared weights after training over lambda: {courses}."
-        yield Drawing("norms", "What lambda leaves of the weights", alt, partial(norm_figure, shown))
+    """Yield |W|² over lambda, a line for each choice of the other settings with several lambdas; means over seeds."""
+    finished = [run for run in runs if run.finished]
+    groups = grouped(finished, ("lambda", "seed")).values()
+    shown = [run for group in groups if len({run.record.config.lam for run in group}) > 1 for run in group]
+    # Named by what sets the lines apart, not by what other runs differ in.
+    lines = {as_label(setting): group for setting, group in grouped(shown, ("lambda", "seed")).items()}
+    if not 0 < len(lines) <= MOST_DRAWN:
+        return
+    means = {name: _mean_norms(group) for name, group in lines.items()}
+    courses = "; ".join(
+        f"{name} {', '.join(f'{norm:.3g} at {lam:g}' for lam, norm in line.items())}".strip()
+        for name, line in means.items()
+    )
+    alt = f"Sum of squared weights over lambda: {courses}."
+    names = ", ".join(run.given_name for run in shown) if len(shown) <= MOST_DRAWN else f"{len(shown)} runs"
+    of = "" if len(shown) == len(finished) else f" ({names})"
+    yield Drawing("norms", "What lambda leaves of the weights" + of, alt, partial(norm_figure, means))
+
+
+def _mean_norms(runs: Sequence[Run]) -> dict[float, float]:
+    """Return |W|² by lambda, from the smallest."""
+    norms: dict[float, list[float]] = defaultdict(list)
+    for run in runs:
+        norms[run.record.config.lam].append(run.weight_norm**2)
+    return {lam: fmean(norms[lam]) for lam in sorted(norms)}
 
 
 def _heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
-    """Validation accuracy over the two settings with the most values, a map for each choice of the others."""
+    """Yield validation accuracy over the two settings with the most values, a map for each choice of the others."""
     settings = [{key: value for key, value in of_run.items() if key != "seed"} for of_run in factors(runs)]
     values = {key: in_order({of_run[key] for of_run in settings}) for key in settings[0]}
-    if len(values) < 2:
-        return
-    down, across, *others = sorted(values, key=lambda key: -len(values[key]))
-    cells: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    for run, of_run in zip(runs, settings, strict=True):
-        accuracies = cells[tuple(of_run[key] for key in (down, across, *others))]
-        if (accuracy := run.outcome("validation")) is not None and run.record.status == "finished":
-            accuracies.append(100 * accuracy)
-    known = {cell: fmean(accuracies) for cell, accuracies in cells.items() if accuracies}
-    if len(known) < 4 or 4 * len(cells) < 3 * prod(map(len, values.values())):
+    if len(values) < 2 or any(len(value) > _LONGEST_TICK for key in values for value in values[key]):
+        return  # No grid, or values so long that they would leave no room for the numbers.
+    keys = sorted(values, key=lambda key: -len(values[key]))
+    cells = [tuple(of_run[key] for key in keys) for of_run in settings]
+    known = _mean_accuracies(cells, runs)
+    if len(known) < 4 or 4 * len(set(cells)) < 3 * prod(map(len, values.values())):
         return  # Scattered runs are no grid.
-    if any(len(value) > _LONGEST_TICK for key in values for value in values[key]):
-        return  # Their names would leave no room for the numbers.
+    down, across, *others = keys
     maps = {}
     for choice in product(*(values[key] for key in others)):
         means = [[known.get((row, column, *choice), np.nan) for column in values[across]] for row in values[down]]
-        maps[", ".join(map(" ".join, zip(others, choice, strict=True)))] = np.array(means)
+        maps[as_label(tuple(zip(others, choice, strict=True)))] = np.array(means)
     best = max(known, key=known.__getitem__)
-    at = ", ".join(map(" ".join, zip((down, across, *others), best, strict=True)))
+    at = as_label(tuple(zip(keys, best, strict=True)))
     alt = f"Validation accuracy over {', '.join(values)}; the highest, {known[best]:.2f} %, at {at}."
     figure = partial(heat_figure, maps, (down, across), (values[down], values[across]), "validation accuracy in %")
     yield Drawing("grid", "Validation accuracy over the grid; the highest is framed", alt, figure)
 
 
+def _mean_accuracies(cells: Sequence[tuple[str, ...]], runs: Sequence[Run]) -> dict[tuple[str, ...], float]:
+    """Return the mean validation accuracy of the finished runs of each cell, in percent."""
+    accuracies: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for cell, run in zip(cells, runs, strict=True):
+        if run.finished and (accuracy := run.outcome("validation")) is not None:
+            accuracies[cell].append(100 * accuracy)
+    return {cell: fmean(found) for cell, found in accuracies.items()}
+
+
 def _spans(run: Run, quantity: str) -> str:
-    """Where the curves of a quantity begin and end."""
-    first, last = run.rows[0], run.rows[-1]
+    """Say where the curves of a quantity begin and end."""
     spans = [
-        f"{name} from {first[f'{split}_{quantity}']:.3f} to {last[f'{split}_{quantity}']:.3f}"
+        f"{name} from {_written(run.rows[0], split, quantity)} to {_written(run.last, split, quantity)}"
         for split, name in (("train", "training"), ("validation", "validation"))
     ]
-    return f"{quantity.capitalize()} over {last['epoch']:g} epochs: {', '.join(spans)}."
+    return f"{quantity.capitalize()} over {run.last['epoch']:g} epochs: {', '.join(spans)}."
+
+
+def _written(row: Mapping[str, float], split: str, quantity: str) -> str:
+    value = row[f"{split}_{quantity}"]
+    return percent(value) if quantity == "accuracy" else f"{value:.3f}"
 
 
 def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
-    """The weights as images, on two scales; runs on another kind of images have figures of their own."""
+    """Yield the weights as images, on two scales; runs on another kind of images have figures of their own."""
     kinds: dict[tuple[object, ...], dict[str, Run]] = defaultdict(dict)
     for label, run in runs.items():
         kinds[run.model.class_names, run.model.W.shape, run.model.image_shape][label] = run
@@ -174,11 +208,11 @@ def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
 
 def _histograms(runs: Mapping[str, Run]) -> Drawing:
     parts: dict[str, tuple[Floats, Bools]] = {}
-    said = []
+    counts = []
     for label, run in runs.items():
         if run.predictions is not None:
-            probabilities, predicted, labels, *_ = run.predictions
-            parts[label] = true_class_probability(probabilities, labels), predicted == labels
-            said.append(f"{label}: {parts[label][1].sum()} of {len(labels)} correct")
-    alt = f"Histograms of the probability of the true class on test images. {'; '.join(said)}."
+            probabilities, labels = run.predictions.probabilities, run.predictions.labels
+            parts[label] = true_class_probability(probabilities, labels), run.predictions.correct
+            counts.append(f"{label}: {parts[label][1].sum()} of {len(labels)} correct")
+    alt = f"Histograms of the probability of the true class on test images. {'; '.join(counts)}."
     return Drawing("probabilities", "Probability of the true class", alt, partial(histogram_figure, parts))

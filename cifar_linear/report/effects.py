@@ -1,96 +1,104 @@
-"""What lambda and eta did, in sentences computed from the runs; silent where the runs cannot show it."""
+"""What lambda and eta did, in sentences. A change of the accuracy is claimed only where a test supports it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
 from cifar_linear.data.dataset import SplitName
-from cifar_linear.report.collecting import Run, differences
+from cifar_linear.report.collecting import Run
+from cifar_linear.report.comparing import discordant
+from cifar_linear.report.settings import Setting, as_label, grouped, in_order
+from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar, percent
 
-_FOCUS: dict[str, Callable[[Run], float]] = {
-    "lambda": lambda run: run.record.config.lam,
-    "eta": lambda run: run.record.config.eta,
-}
+_FOCUS = ("lambda", "eta")
 _MOST = 6
+_LONGEST = 60
 
 
-class Course(NamedTuple):
-    """One quantity at each value of a setting, from the smallest value to the largest."""
+class Contrast(NamedTuple):
+    """Runs at the smallest and at the largest value of one setting, in pairs that differ in nothing else.
 
-    settings: Sequence[float]
-    values: Sequence[float]
+    Attributes:
+        key: the setting.
+        ends: its smallest and its largest value.
+        where: which runs: the other settings, as far as they tell groups of runs apart, or two names.
+        pairs: a pair for each seed that both values were trained with; at least one.
+    """
 
-    @property
-    def change(self) -> float:
-        """Last less first."""
-        return self.values[-1] - self.values[0]
-
-    @property
-    def steady(self) -> bool:
-        """Whether every step goes the way of the whole."""
-        steps = [after - before for before, after in zip(self.values, self.values[1:], strict=False)]
-        return all(step >= 0 for step in steps) or all(step <= 0 for step in steps)
+    key: str
+    ends: tuple[str, str]
+    where: str
+    pairs: Sequence[tuple[Run, Run]]
 
 
 def effects(runs: Sequence[Run]) -> list[str]:
-    """One paragraph for each setting and each set of finished runs that differ in it alone; none for a large grid."""
-    finished = [run for run in runs if run.record.status == "finished"]
-    paragraphs = [paragraph for key in _FOCUS for paragraph in _effects_of(key, finished)]
-    return paragraphs if len(paragraphs) <= _MOST else []
+    """Return a sentence for each setting and each set of finished runs that differ in it alone; none for a large grid.
+
+    One pair of runs is compared by McNemar's test on shared test images, corrected after Holm for the number of
+    sentences; several seeds by the interval of their differences.
+    """
+    finished = [run for run in runs if run.finished]
+    contrasts = [contrast for key in _FOCUS for contrast in _contrasts(key, finished)]
+    if len(contrasts) > _MOST:
+        return []
+    single = [i for i, contrast in enumerate(contrasts) if len(contrast.pairs) == 1]
+    counts = {i: found for i in single if (found := discordant(*contrasts[i].pairs[0]))}
+    p_values = dict(zip(counts, holm([mcnemar(*count) for count in counts.values()]), strict=True))
+    return [_sentence(contrast, p_values.get(i)) for i, contrast in enumerate(contrasts)]
 
 
-def _effects_of(key: str, runs: Sequence[Run]) -> Iterator[str]:
-    others = [other for other in differences(runs) if other not in (key, "seed")]
-    groups: dict[tuple[str | None, ...], list[Run]] = defaultdict(list)
-    for run in runs:
-        groups[tuple(run.settings.get(other) for other in others)].append(run)
-    for values, group in groups.items():
-        by_setting: dict[float, list[Run]] = defaultdict(list)
+def _contrasts(key: str, runs: Sequence[Run]) -> Iterator[Contrast]:
+    for setting, group in grouped(runs, (key, "seed")).items():
+        by_value: dict[str, dict[str, Run]] = defaultdict(dict)
         for run in group:
-            by_setting[_FOCUS[key](run)].append(run)
-        if len(by_setting) > 1:
-            where = ", ".join(f"{other} {value}" for other, value in zip(others, values, strict=True) if value)
-            yield _paragraph(key, where, dict(sorted(by_setting.items())))
+            by_value[run.settings[key]].setdefault(run.settings["seed"], run)
+        values = in_order(by_value)
+        first, last = by_value[values[0]], by_value[values[-1]]
+        pairs = [(first[seed], last[seed]) for seed in first if seed in last]
+        if len(values) > 1 and pairs:
+            yield Contrast(key, (values[0], values[-1]), _where(setting, pairs[0]), pairs)
 
 
-def _paragraph(key: str, where: str, by_setting: Mapping[float, Sequence[Run]]) -> str:
-    settings = list(by_setting)
-    groups = list(by_setting.values())
-
-    def course(quantity: Callable[[Run], float]) -> Course:
-        return Course(settings, [fmean(map(quantity, group)) for group in groups])
-
-    met = all(run.outcome("test") is not None for group in groups for run in group)
-    split: SplitName = "test" if met else "validation"
-    accuracy = course(lambda run: 100 * (run.outcome(split) or 0.0))
-    gap = course(lambda run: 100 * run.gap)
-    norm = course(lambda run: run.weight_norm)
-    context = f" (at {where})" if where else ""
-    parts = [
-        _moved(f"{split} accuracy", accuracy, ("rose", "fell"), " %", by=" points"),
-        _moved("the gap between training and validation accuracy", gap, ("widened", "narrowed"), "", by=" points"),
-        _moved("|W|", norm, ("grew", "shrank"), ""),
-    ]
-    count = sum(map(len, groups))
-    return f"{key} from {settings[0]:g} to {settings[-1]:g}{context}, {count} runs: {'; '.join(parts)}."
+def _where(setting: Setting, pair: tuple[Run, Run]) -> str:
+    """Name the other settings, or, in a report of runs that differ in many, two of the runs."""
+    label = as_label(setting)
+    return label if len(label) <= _LONGEST else " and ".join(run.given_name for run in pair)
 
 
-def _moved(name: str, course: Course, words: tuple[str, str], unit: str, by: str | None = None) -> str:
-    """Which way a quantity went, and how far."""
-    first, last = course.values[0], course.values[-1]
-    if first == last:
-        return f"{name} ended where it began, at {first:.2f}{unit}{_detour(course, unit)}"
-    word = words[0] if course.change > 0 else words[1]
-    far = f" by {abs(course.change):.2f}{by}," if by else ""
-    return f"{name} {word}{far} from {first:.2f}{unit} to {last:.2f}{unit}{_detour(course, unit)}"
+def _sentence(contrast: Contrast, p: float | None) -> str:
+    key, ends, where, pairs = contrast
+    context = f" ({where})" if where else ""
+    seeds = f", means of {len(pairs)} seeds" if len(pairs) > 1 else ""
+    gap, norm = (_means(pairs, quantity) for quantity in (lambda run: 100 * run.gap, lambda run: run.weight_norm))
+    return (
+        f"{key} from {ends[0]} to {ends[1]}{context}{seeds}: {_accuracy(pairs, p)}; "
+        f"the accuracy gap is {gap[0]:.2f} and {gap[1]:.2f} points, |W| {norm[0]:.2f} and {norm[1]:.2f}."
+    )
 
 
-def _detour(course: Course, unit: str) -> str:
-    """Where a quantity did not go the same way throughout: its extreme between the ends."""
-    if course.steady:
-        return ""
-    pairs = list(zip(course.values, course.settings, strict=True))
-    high, low = max(pairs), min(pairs)
-    inside = [(word, pair) for word, pair in (("highest", high), ("lowest", low)) if pair not in (pairs[0], pairs[-1])]
-    return "".join(f", {word} {value:.2f}{unit} at {setting:g}" for word, (value, setting) in inside)
+def _accuracy(pairs: Sequence[tuple[Run, Run]], p: float | None) -> str:
+    """Say how the accuracy changed, and whether the seeds or the test images support that it did."""
+    tested = all(run.outcome("test") is not None for pair in pairs for run in pair)
+    split: SplitName = "test" if tested else "validation"
+    before, after = _means(pairs, lambda run: run.outcome(split) or 0.0)
+    ends = f"{percent(before)} and {percent(after)}"
+    if len(pairs) > 1:
+        change = Interval.of([(b.outcome(split) or 0.0) - (a.outcome(split) or 0.0) for a, b in pairs])
+        if change.excludes_zero:
+            return f"{split} accuracy {_changed(change.mean)} ± {100 * (change.half_width or 0):.2f} points ({ends})"
+        return f"{split} accuracy {ends}, a difference within what {len(pairs)} seeds can tell"
+    if p is None:
+        return f"{split} accuracy {ends}, untested: that takes shared test images or several seeds"
+    if p <= 1 - CONFIDENCE:
+        return f"test accuracy {_changed(after - before)} points ({ends}; McNemar's test, p = {p:.2g})"
+    return f"test accuracy {ends}, a difference within what these test images can tell"
+
+
+def _means(pairs: Sequence[tuple[Run, Run]], quantity: Callable[[Run], float]) -> tuple[float, float]:
+    """Return the mean of a quantity at each end."""
+    return fmean(quantity(first) for first, _ in pairs), fmean(quantity(last) for _, last in pairs)
+
+
+def _changed(difference: float) -> str:
+    return f"{'rose' if difference > 0 else 'fell'} by {100 * abs(difference):.2f}"

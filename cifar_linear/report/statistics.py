@@ -1,4 +1,4 @@
-"""What repeated runs and shared test images allow to say: intervals over seeds, paired tests of two classifiers."""
+"""What repeated runs and shared test images can tell: intervals over seeds, paired tests of two classifiers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from typing import NamedTuple
 CONFIDENCE = 0.95
 
 
+def percent(fraction: float) -> str:
+    """Write an accuracy for people.
+
+    >>> percent(0.83136)
+    '83.14 %'
+    """
+    return f"{100 * fraction:.2f} %"
+
+
 class Interval(NamedTuple):
     """A mean over ``seeds`` values, and how far from it the true one may be; None for a single value."""
 
@@ -20,7 +29,7 @@ class Interval(NamedTuple):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Interval:
-        """The 95 % interval of Student's t for the mean of at least one value.
+        """Return the 95 % interval of Student's t for the mean of at least one value.
 
         >>> interval = Interval.of([1.0, 2.0, 3.0])
         >>> round(interval.mean, 3), round(interval.half_width, 3)
@@ -30,14 +39,21 @@ class Interval(NamedTuple):
         half_width = None if n == 1 else t_quantile(n - 1) * stdev(values) / math.sqrt(n)
         return cls(fmean(values), half_width, n)
 
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the values are more than chance around zero; never for a single value."""
+        return self.half_width is not None and abs(self.mean) > self.half_width
+
     def __str__(self) -> str:
         """As a percentage, for accuracies."""
-        return f"{100 * self.mean:.2f}" + ("" if self.half_width is None else f" ± {100 * self.half_width:.2f}") + " %"
+        if self.half_width is None:
+            return percent(self.mean)
+        return f"{100 * self.mean:.2f} ± {percent(self.half_width)}"
 
 
 @lru_cache
 def t_quantile(freedom: int) -> float:
-    """The t with P(|T| < t) = 0.95 for Student's distribution with so many degrees of freedom, at least 1."""
+    """Return the t with P(|T| < t) = 0.95 for Student's distribution with ``freedom`` >= 1 degrees of freedom."""
     low, high = 0.0, 16.0
     while high - low > 1e-12 * high:
         middle = (low + high) / 2
@@ -58,10 +74,14 @@ def _within(t: float, freedom: int) -> float:
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """The exact two-sided p-value that two classifiers of the same images are equally often right.
+    """Return the exact two-sided p-value of the hypothesis that two classifiers are equally good.
 
-    From the images that only one of them has right: under the hypothesis each is a toss of a coin
+    It looks at the images that only one of them classifies correctly: under the hypothesis each is a toss of a coin
     (Q. McNemar, Psychometrika 12, 1947; T. Dietterich, Neural Computation 10, 1998).
+
+    Args:
+        only_first: the number of images that only the first classifies correctly.
+        only_second: the number of images that only the second classifies correctly.
 
     >>> round(mcnemar(2, 10), 5)
     0.03857
@@ -76,7 +96,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values made larger for being several, so that 5 % is the chance of any wrong one (S. Holm, 1979).
+    """Return the p-values of several tests, enlarged so that 5 % bounds the chance of any false claim (S. Holm, 1979).
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cifar_linear.arrays import Doubles, Floats, Images, Labels
+from cifar_linear.arrays import Bools, Doubles, Floats, Images, Labels
 from cifar_linear.nn.parameters import Parameters
 
 MODEL_FACTS = ("mean", "std", "class_names", "image_shape")
@@ -58,6 +58,10 @@ class StoredModel(NamedTuple):
         numbers = (*self.parameters.values(), self.mean, self.std)
         if not all(part.dtype.kind == "f" and np.isfinite(part).all() for part in numbers):
             return "weights, mean and std must be finite numbers"
+        if (self.std < 0).any():
+            return "std is negative"
+        if not self.std.any():  # 0 in some dimensions means that they are ignored
+            return "std is 0 in every dimension"
         features, classes = math.prod(self.image_shape), len(self.class_names)
         fits = len(self.image_shape) == 3 and self.mean.shape == self.std.shape == (features,)
         if fits and self.is_linear:
@@ -143,6 +147,12 @@ class Predictions(NamedTuple):
     labels: Labels
     mistakes: Labels
     mistake_images: Images
+
+    @property
+    def correct(self) -> Bools:
+        """Which images are classified correctly, (n,)."""
+        found: Bools = self.predicted == self.labels
+        return found
 
     def problem(self, model: StoredModel) -> str | None:
         """What is wrong with predictions that were read; None for those that such a model could make."""

@@ -20,7 +20,8 @@ from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.runs.artifacts import MODEL_FACTS, Checkpoint, Predictions, StoredModel
 from cifar_linear.runs.format_1 import from_format_1, is_format_1
 from cifar_linear.runs.record import FORMATS, Record
-from cifar_linear.storage.atomic import is_unfinished, write_whole
+from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
+from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
 from cifar_linear.storage.csv_tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
 from cifar_linear.storage.locks import LOCK, is_locked, locked
 from cifar_linear.storage.npz import packed, unpacked
@@ -93,6 +94,21 @@ class RunFolder:
             for path in files:
                 path.unlink()
             self.path.rmdir()
+
+    def remove_outdated(self) -> None:
+        """Remove what describes the run before it goes on: report, figures, predictions; and what killed writers left.
+
+        The folder must be locked. Raises `RunError` if something cannot be removed.
+        """
+        figures = self.path / FIGURES
+        try:
+            for path in (*(self.path / name for name in (*PAGES, "predictions.npz")), *drawn_in(figures)):
+                path.unlink(missing_ok=True)
+            remove_unfinished(self.path)
+            if figures.is_dir() and not figures.is_symlink():
+                remove_unfinished(figures)
+        except OSError as error:
+            raise RunError(f"{error.filename}: cannot be removed: {error.strerror}") from error
 
     def write_config(self, text: str) -> None:
         """The complete resolved config; the file runs as it is."""
@@ -169,7 +185,7 @@ class RunFolder:
     def read_model(self, best: bool = False) -> StoredModel:
         """What `write_model` wrote. Pickled content is refused."""
         name = _MODEL[best]
-        if best and self.is_run() and not (self.path / name).exists():
+        if best and self.is_run() and not (self.path / name).exists() and self.read_record().best is None:
             raise RunError(f"{self.path}: no best_model.npz: runs without early_stopping have none; leave out --best")
         arrays = self._read_arrays(name)
         if missing := next((fact for fact in MODEL_FACTS if fact not in arrays), None):

@@ -74,7 +74,8 @@ def _summary(folder: RunFolder) -> Summary:
     config = record.config
 
     def accuracy(split: SplitName) -> float | None:
-        return record.metrics[split].accuracy if split in record.metrics else None
+        metrics = record.outcome.get(split)
+        return metrics.accuracy if metrics else None
 
     return Summary(
         "run",

@@ -1,6 +1,7 @@
 """Writing files whole or not at all."""
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,9 +13,10 @@ _UNFINISHED = ".new"
 def write_whole(path: Path, content: bytes) -> None:
     """Write beside the file, sync, rename: a reader or a crash finds the old content or the new, never half.
 
-    Makes the folder if it is not there. Raises `RunError` with path and cause.
+    Several writers of one file do not disturb each other; the last to rename wins. Makes the folder if it is missing.
+    Raises `RunError` with path and cause.
     """
-    beside = path.with_name(f".{path.name}{_UNFINISHED}")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
     try:
         _write(path, beside, content)
     except OSError as error:
@@ -26,13 +28,20 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Whether a file is what a kill has left of a writing."""
+    """Return whether a file was left behind by a writer that was killed, or belongs to one that still writes."""
     return path.name.startswith(".") and path.name.endswith(_UNFINISHED)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed writers left in a folder. Lock it first: the file of a live writer is removed as well."""
+    for path in folder.iterdir():
+        if is_unfinished(path):
+            path.unlink(missing_ok=True)
 
 
 def _write(path: Path, beside: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with beside.open("wb") as file:
+    with beside.open("xb") as file:  # "x": not through a link that lies there
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -11,7 +11,7 @@ from cifar_linear.config.sweeps import Cell, Sweep
 from cifar_linear.errors import RunError
 from cifar_linear.runs.folder import SWEEP_FILE, RunFolder
 from cifar_linear.runs.record import Record
-from cifar_linear.storage.atomic import is_unfinished, write_whole
+from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
 from cifar_linear.storage.locks import LOCK, locked
 
 Runs = Mapping[Config, tuple[RunFolder, Record]]
@@ -42,6 +42,7 @@ class SweepFolder:
         ours = (self.path / SWEEP_FILE).is_file()
         if not ours and any(path.name != LOCK and not is_unfinished(path) for path in self.path.iterdir()):
             raise RunError(f"{self.path}: there already, and not the folder of a sweep; use --name")
+        remove_unfinished(self.path)
         write_whole(self.path / SWEEP_FILE, sweep.text.encode())
         for path in self.path.iterdir():
             if path.is_dir() and not RunFolder(path).is_run():

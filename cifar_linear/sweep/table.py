@@ -1,4 +1,4 @@
-"""What a sweep has found: one row for each setting, and the one that it chooses."""
+"""The result of a sweep: one row for each setting, and which of them is selected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from cifar_linear.config.formatting import as_text
 from cifar_linear.config.sweeps import Cell, Sweep
-from cifar_linear.data.dataset import Split
+from cifar_linear.data.dataset import Split, SplitName
 from cifar_linear.experiments.assembly import load_split
 from cifar_linear.experiments.final_evaluation import judge
 from cifar_linear.report.statistics import Interval
@@ -24,14 +24,14 @@ class Row:
     """One line of a sweep's table: a setting with all its seeds.
 
     Attributes:
-        settings: the grid's keys, but for the seed.
+        settings: the grid's keys, except the seed.
         status: that of all its runs; where they differ, how many have finished.
-        validation, test: accuracies; None before there are any.
-        loss: on validation images.
-        folders: of its runs that have finished.
+        validation, test: accuracies, fractions; None if no run has finished, or not all that have were evaluated.
+        loss: on validation images, in nats.
+        folders: those of its finished runs.
         failed: how many of its runs have failed.
-        complete: whether all of its runs have finished: only then it can be selected.
-        selected: whether this is the setting that the sweep chooses.
+        complete: whether all of its runs have finished; only then it can be selected.
+        selected: whether this is the selected setting.
     """
 
     settings: Mapping[str, Any]
@@ -45,19 +45,19 @@ class Row:
     selected: bool = False
 
     def to_tree(self) -> dict[str, Any]:
-        """As plain values for JSON."""
-        figures = {"validation_accuracy": self.validation, "validation_loss": self.loss, "test_accuracy": self.test}
+        """Return the row as plain values for JSON."""
+        metrics = {"validation_accuracy": self.validation, "validation_loss": self.loss, "test_accuracy": self.test}
         return {
             "settings": dict(self.settings),
             "status": self.status,
-            **{name: figure._asdict() if figure else None for name, figure in figures.items()},
+            **{name: metric._asdict() if metric else None for name, metric in metrics.items()},
             "folders": [str(folder.path) for folder in self.folders],
             "selected": self.selected,
         }
 
 
 def table_of(sweep: Sweep, runs: Runs) -> list[Row]:
-    """What is known of each setting: the selected one first, by the sweep's figure; those without a result last."""
+    """Return a row for each setting: the selected one first, by the sweep's metric; those without a result last."""
     by_setting: dict[str, list[Cell]] = defaultdict(list)
     for cell in sweep.cells:
         by_setting[str({key: value for key, value in cell.settings.items() if key != "seed"})].append(cell)
@@ -66,7 +66,7 @@ def table_of(sweep: Sweep, runs: Runs) -> list[Row]:
     def order(row: Row) -> tuple[bool, float]:
         if row.validation is None or row.loss is None:
             return True, float("inf")
-        # A mean over the seeds that went well would flatter a setting with which others did not.
+        # A mean over the seeds that went well would flatter a setting with which others failed.
         return not row.complete, -row.validation.mean if sweep.select_by == "validation_accuracy" else row.loss.mean
 
     rows.sort(key=order)
@@ -77,9 +77,9 @@ def _row(cells: Sequence[Cell], runs: Sequence[tuple[RunFolder, Record] | None])
     statuses = [run[0].status(run[1]) if run else "missing" for run in runs]
     finished = [run for run in runs if run and run[1].status == "finished"]
 
-    def interval(split: str, figure: str) -> Interval | None:
-        outcomes = [record.outcome.get(split) for _, record in finished]  # type: ignore[call-overload]  # the name of a split
-        values = [getattr(outcome, figure) for outcome in outcomes if outcome]
+    def interval(split: SplitName, metric: str) -> Interval | None:
+        outcomes = [record.outcome.get(split) for _, record in finished]
+        values = [getattr(outcome, metric) for outcome in outcomes if outcome]
         return Interval.of(values) if values and len(values) == len(finished) else None
 
     return Row(
@@ -95,7 +95,12 @@ def _row(cells: Sequence[Cell], runs: Sequence[tuple[RunFolder, Record] | None])
 
 
 def judge_rows(rows: Sequence[Row], data_dir: Path | None) -> None:
-    """Let the finished runs of some rows meet the test images, if they have not yet."""
+    """Evaluate the finished runs of some rows on the test set, unless they have been already.
+
+    Args:
+        rows: those whose runs are evaluated.
+        data_dir: where the images are, if it is not the config that says so.
+    """
     splits: dict[object, Split] = {}
     for folder in (folder for row in rows for folder in row.folders):
         record = folder.read_record()

@@ -1,0 +1,46 @@
+"""What a reader must know before reading the tables, in a line each."""
+
+from collections.abc import Iterator, Mapping
+
+from cifar_linear.report.collecting import Run
+from cifar_linear.report.drawing import MOST_DRAWN
+
+
+def notes(runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yield what limits a comparison of these runs."""
+    losses = sorted({run.record.config.loss for run in runs.values()})
+    if len(losses) > 1:
+        yield f"costs and losses of {' and '.join(losses)} are on different scales and cannot be compared"
+    finished = [run for run in runs.values() if run.finished]
+    tested = sum(run.outcome("test") is not None for run in finished)
+    if tested < len(finished):
+        yield (
+            f"{tested} of {len(finished)} runs were evaluated on the test set; "
+            "in a sweep only the selected setting is, unless asked otherwise"
+        )
+    if len(runs) > MOST_DRAWN:
+        yield f"curves, templates and histograms show the {MOST_DRAWN} runs with the highest validation accuracy"
+    yield from early_stops(runs)
+
+
+def early_stops(runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yield which weights are shown of runs with early stopping, and after how many epochs they stopped."""
+    if any(run.record.best for run in runs.values()):
+        yield (
+            "a run with early stopping is judged by its best weights, those with the lowest validation loss: "
+            "all numbers and figures but the curves are of these"
+        )
+    for label, run in runs.items():
+        if run.record.stopped_early and run.record.best:
+            yield (
+                f"{label}: stopped early after epoch {run.record.epoch} of {run.record.config.epochs}; "
+                f"the validation loss was lowest after epoch {run.record.best.epoch}"
+            )
+
+
+def synthetic(runs: Mapping[str, Run]) -> str | None:
+    """Return which of the runs were trained on generated images; None if none was."""
+    labels = [label for label, run in runs.items() if run.record.data.synthetic]
+    if not labels:
+        return None
+    return "all runs" if len(labels) == len(runs) else "; ".join(labels)

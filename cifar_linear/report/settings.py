@@ -1,0 +1,90 @@
+"""What sets runs apart: the settings in which they differ, and short names made of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from cifar_linear.figures.style import shortened
+from cifar_linear.report.collecting import Run
+
+Setting = tuple[tuple[str, str], ...]
+"""Keys with their values as text."""
+
+_LONGEST_LABEL = 60
+_WHOLES = ("data", "decay", "early_stopping", "averaging")
+"""Keys whose parts only mean something together."""
+_KINDS = ("kind", "dataset")
+"""Parts of such a key whose value needs no name before it: "step, every 10"."""
+
+
+def differences(runs: Sequence[Run]) -> list[str]:
+    """Return the config keys in which the runs differ, in the order of the config."""
+    keys = dict.fromkeys(key for run in runs for key in run.settings)
+    return [key for key in keys if len({run.settings.get(key) for run in runs}) > 1]
+
+
+def factors(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Return for each run the settings in which the runs differ; parts that belong together, as of decay, are one."""
+    keys = differences(runs)
+    of_runs: list[dict[str, str]] = []
+    for run in runs:
+        parts: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for key in keys:
+            whole, _, part = key.partition(".")
+            together = whole in _WHOLES
+            values = parts[whole if together else key]
+            if key in run.settings:
+                values.append((part if together else "", run.settings[key]))
+        of_runs.append({key: _joined(settings) for key, settings in parts.items()})
+    return of_runs
+
+
+def grouped(runs: Sequence[Run], free: Sequence[str]) -> dict[Setting, list[Run]]:
+    """Return the runs by their settings other than ``free``, as far as the runs differ in them."""
+    groups: dict[Setting, list[Run]] = defaultdict(list)
+    for run, of_run in zip(runs, factors(runs), strict=True):
+        groups[tuple((key, value) for key, value in of_run.items() if key not in free)].append(run)
+    return groups
+
+
+def as_label(setting: Setting) -> str:
+    """Return a setting in a line, as in ``loss softmax, eta 0.001``."""
+    return ", ".join(f"{key} {value}" for key, value in setting)
+
+
+def in_order(values: Iterable[str]) -> list[str]:
+    """Return the values of a setting: "none" first, then numbers by size, then words, the shorter first."""
+
+    def rank(value: str) -> tuple[int, float, str]:
+        try:
+            return 1, float(value), ""
+        except ValueError:
+            return 0 if value == "none" else 2, len(value), value
+
+    return sorted(values, key=rank)
+
+
+def labelled(runs: Sequence[Run]) -> dict[str, Run]:
+    """Return the runs by a short name: what sets each apart, else the run's name, its folder's, or a number."""
+    keys = differences(runs)
+    labels = [settings_label(run, keys) for run in runs]
+    for others in (
+        [shortened(run.given_name, _LONGEST_LABEL) for run in runs],
+        [shortened(run.name, _LONGEST_LABEL) for run in runs],
+        [f"run {number}" for number, _ in enumerate(runs, start=1)],
+    ):
+        if len(set(labels)) == len(runs) and all(0 < len(label) <= _LONGEST_LABEL for label in labels):
+            break
+        labels = others
+    return dict(zip(labels, runs, strict=True))
+
+
+def settings_label(run: Run, keys: Sequence[str]) -> str:
+    """Return some of a run's settings in a line."""
+    return ", ".join(f"{key.rpartition('.')[2]} {run.settings[key]}" for key in keys if key in run.settings)
+
+
+def _joined(settings: Sequence[tuple[str, str]]) -> str:
+    words = [value if part in ("", *_KINDS) else f"{part} {value}" for part, value in settings]
+    return ", ".join(words) or "none"

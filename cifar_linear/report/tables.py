@@ -1,0 +1,102 @@
+"""The tables of a report: a row for each run, settings that differ, and what the numbers depend on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from cifar_linear.report.collecting import Run
+from cifar_linear.report.settings import settings_label
+from cifar_linear.report.statistics import percent
+
+
+class Column(NamedTuple):
+    """A column: its title, how a value is written, and where it comes from; None is a dash."""
+
+    title: str
+    written: Callable[[float], str]
+    value: Callable[[Run], float | None]
+
+
+class Cell(NamedTuple):
+    """What is shown, and what is sorted by."""
+
+    text: str
+    key: float | str
+
+
+class Table(NamedTuple):
+    """Titles of the columns, and the cells of each run."""
+
+    columns: Sequence[str]
+    rows: Mapping[str, Sequence[Cell]]
+
+
+_TEST = Column("test accuracy", percent, lambda run: run.outcome("test"))
+_VALIDATION = Column("validation accuracy", percent, lambda run: run.outcome("validation"))
+_TRAINING = Column("training accuracy", percent, lambda run: run.judged["train_accuracy"])
+_COST = Column("training cost", "{:.4f}".format, lambda run: run.judged["train_cost"])
+_DETAILS = (
+    Column("gap in points", "{:.2f}".format, lambda run: 100 * run.gap),
+    Column("epoch of lowest validation loss", "{:.0f}".format, lambda run: run.lowest_loss["epoch"]),
+    Column("|W|", "{:.3f}".format, lambda run: run.weight_norm),
+    Column("seconds", "{:.1f}".format, lambda run: run.record.seconds),
+)
+RESULTS = (_TEST, _VALIDATION, _TRAINING, _COST, *_DETAILS)
+"""Columns of a report of several runs."""
+ANSWERS = (
+    _VALIDATION,
+    _TRAINING,
+    Column("validation loss", "{:.4f}".format, lambda run: run.judged["validation_loss"]),
+    Column("training loss", "{:.4f}".format, lambda run: run.judged["train_loss"]),
+    Column("epochs trained", "{:.0f}".format, lambda run: run.last["epoch"]),
+    Column("|W|²", "{:.3f}".format, lambda run: run.weight_norm**2),
+)
+"""Columns of the tables that answer questions."""
+
+
+def results(runs: Mapping[str, Run], columns: Sequence[Column]) -> Table:
+    """Return a row for each run; the first column names the weights where not all runs are judged by their last."""
+    titles = [column.title for column in columns]
+    rows = {label: [_cell(column, run) for column in columns] for label, run in runs.items()}
+    if any(run.record.best for run in runs.values()):
+        titles = ["weights", *titles]
+        rows = {label: [_weights(runs[label]), *cells] for label, cells in rows.items()}
+    return Table(titles, rows)
+
+
+def details(run: Run) -> dict[str, Cell]:
+    """Return what the page of a single run says besides its metrics."""
+    weights = {"weights": _weights(run)} if run.record.best else {}
+    return {**weights, **{column.title: _cell(column, run) for column in _DETAILS}}
+
+
+def _weights(run: Run) -> Cell:
+    return Cell(run.weights, run.weights)
+
+
+def _cell(column: Column, run: Run) -> Cell:
+    value = column.value(run)
+    return Cell("-", "") if value is None else Cell(column.written(value), value)
+
+
+def settings_table(runs: Mapping[str, Run], keys: Sequence[str], most: int) -> dict[str, list[str]]:
+    """Return each run's values of ``keys``; nothing for more than ``most`` runs whose labels hold all of them."""
+    if len(runs) > most and all(label == settings_label(run, keys) for label, run in runs.items()):
+        return {}
+    return {label: [run.settings.get(key, "-") for key in keys] for label, run in runs.items()}
+
+
+def environment(run: Run) -> dict[str, str]:
+    """Return what the numbers of a run depend on, in words."""
+    environment, data = run.record.environment, run.record.data
+    return {
+        "created": run.record.created,
+        "data": ", ".join(f"{split} {count} images" for split, count in data.images.items()),
+        **{f"SHA-256 of {split}": digest for split, digest in data.sha256.items()},
+        "versions": ", ".join(f"{name} {version}" for name, version in environment.versions.items()),
+        "BLAS": "; ".join(
+            f"{blas.internal_api} {blas.version} ({blas.architecture}), {blas.num_threads} threads"
+            for blas in environment.blas
+        ),
+        "commit": environment.commit or "not a checkout",
+        "platform": environment.platform,
+    }
