@@ -17,7 +17,6 @@ from cifar_linear.config.models import Averaging, EarlyStopping, EvaluationConfi
 from cifar_linear.config.reading import parse_config, read_config
 from cifar_linear.config.starter import starter, starter_config
 from cifar_linear.errors import ConfigError
-from cifar_linear.experiments import final_evaluation
 from cifar_linear.runs import folder as run_folder
 from cifar_linear.runs.folder import checked_name, name_from
 
@@ -223,18 +222,6 @@ def test_memory_that_runs_out_at_the_test_set_is_told_with_what_is_left(run, sma
     words = result.stderr.rpartition("To go on: cifar-linear ")[2].split()
     assert run(*words, "-q", "--no-figures").exit_code == 0
     assert "test" in only_run(runs_dir).read_record().metrics
-
-
-def test_a_report_that_cannot_be_written_does_not_make_its_run_doubtful(run, small_config, runs_dir, monkeypatch):
-    error = final_evaluation.RunError if hasattr(final_evaluation, "RunError") else run_folder.RunError
-    monkeypatch.setattr("cifar_linear.report.writing.write_report", raising(error("x: cannot be written: full")))
-    result = run("train", small_config, "-q", "--runs-dir", runs_dir)
-    assert result.exit_code == 1
-    path = only_run(runs_dir).path
-    assert result.stderr == (
-        "error: x: cannot be written: full; the run itself is complete, only its report is not. "
-        f"Again: cifar-linear report {path}\n"
-    )
 
 
 @pytest.mark.parametrize("name", ["con", "NUL", "aux.v2", "com1", "lpt9.txt", "name.", "a\\b", "a/b", "a:b", ""])

@@ -56,7 +56,9 @@ def test_training_on_comes_to_what_waiting_comes_to(make_config, dataset, broken
     softmax = LOSSES["softmax"]
 
     def infinite_for_large_scores(scores, labels):
-        return np.where(np.abs(scores).max(axis=-1) > 5.4, np.inf, softmax.values(scores, labels))
+        too_large = np.abs(scores).max(axis=-1) > 5.4
+        too_large[:, :2] = False  # Of the last run alone.
+        return np.where(too_large, np.inf, softmax.values(scores, labels))
 
     found = []
     for synchronous in (True, False):

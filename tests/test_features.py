@@ -30,7 +30,7 @@ def test_gradients_are_checked_on_features_standardised_as_in_training(make_conf
     units = set()
 
     def watched(objective, *point):
-        units.add(objective.standardization.unit)
+        units.add(objective.model.standardization.unit)
         return Objective.gradients(objective, *point)
 
     assert all(case.passed for case in check_gradients(make_config(), features_of_three_classes(np.float64), watched))

@@ -230,7 +230,7 @@ def test_a_run_killed_at_random_moments_ends_as_if_nothing_had_happened(small_co
         _, stderr = process.communicate(timeout=60)
         begun = [found for path in sorted(runs_dir.glob("*")) if (found := RunFolder(path)).is_run()]
         folder = begun[-1] if begun else None
-    assert kills == 5 or process.returncode == 0, stderr
+    assert kills >= 1, stderr
     (whole,) = (tmp_path / "whole").iterdir()
     same(folder, RunFolder(whole))
     assert not list(folder.path.glob(".*.new"))

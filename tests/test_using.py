@@ -358,7 +358,7 @@ def test_text_from_a_run_folder_cannot_speak_to_the_terminal(run, one, pictures)
 def test_names_of_folders_and_messages_cannot_speak_to_the_terminal(run, one):
     one.rename(one.parent / HOSTILE_NAME.strip())
     (one.parent / "not\x1b[31ma run").mkdir()
-    (one.parent / "not\x1b[31ma run" / "config.yaml").write_text("{}")
+    (one.parent / "not\x1b[31ma run" / "metrics.csv").touch()
     result = run("runs", "--runs-dir", one.parent)
     error = run("predict", one.parent / "not\x1b[31ma run", "missing.png")
     assert error.exit_code == 1

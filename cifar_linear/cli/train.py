@@ -162,7 +162,7 @@ def _draw(folder: RunFolder, output: Output) -> None:
         write_report(collect([folder.path]), folder.path, output.form)
     except RunError as error:
         again = command("report", folder.path)
-        raise RunError(f"{error}; the run itself is complete, only its report is not. Again: {again}") from error
+        raise RunError(f"{error}\n  the run itself is saved; to draw it again: {again}") from error
 
 
 def _summary(record: Record) -> str:
