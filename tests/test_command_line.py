@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,10 +17,7 @@ from cifar_linear.cli import cli
 from cifar_linear.config.models import Averaging, EarlyStopping, EvaluationConfig, HeldOut
 from cifar_linear.config.reading import parse_config, read_config
 from cifar_linear.config.starter import starter, starter_config
-from cifar_linear.errors import ConfigError
-from cifar_linear.experiments import final_evaluation
-from cifar_linear.runs import folder as run_folder
-from cifar_linear.runs.folder import checked_name, name_from
+from cifar_linear.errors import RunError
 
 
 def groups(group, prefix=()):
@@ -101,7 +99,7 @@ def test_a_dry_run_is_a_plan(run, sweep_file, runs_dir):
         run("sweep", sweep_file({"eta": [0.1]}), option, "-j", 1, "--runs-dir", runs_dir).stdout
         for option in ("--dry-run", "--plan")
     ]
-    assert all("1 cells, 0 of them there already" in plan for plan in plans)
+    assert all("1 cell, 0 of them there already" in plan for plan in plans)
     assert not runs_dir.exists()
 
 
@@ -226,8 +224,8 @@ def test_memory_that_runs_out_at_the_test_set_is_told_with_what_is_left(run, sma
 
 
 def test_a_report_that_cannot_be_written_does_not_make_its_run_doubtful(run, small_config, runs_dir, monkeypatch):
-    error = final_evaluation.RunError if hasattr(final_evaluation, "RunError") else run_folder.RunError
-    monkeypatch.setattr("cifar_linear.report.writing.write_report", raising(error("x: cannot be written: full")))
+    full = RunError("x: cannot be written: full")
+    monkeypatch.setattr("cifar_linear.report.writing.write_report", raising(full))
     result = run("train", small_config, "-q", "--runs-dir", runs_dir)
     assert result.exit_code == 1
     path = only_run(runs_dir).path
@@ -235,13 +233,6 @@ def test_a_report_that_cannot_be_written_does_not_make_its_run_doubtful(run, sma
         "error: x: cannot be written: full; the run itself is complete, only its report is not. "
         f"Again: cifar-linear report {path}\n"
     )
-
-
-@pytest.mark.parametrize("name", ["con", "NUL", "aux.v2", "com1", "lpt9.txt", "name.", "a\\b", "a/b", "a:b", ""])
-def test_a_name_that_windows_cannot_use_is_refused_everywhere(name):
-    with pytest.raises(ConfigError, match="no name that Windows reserves"):
-        checked_name(name)
-    assert checked_name(name_from(run_folder.Path(f"{name or '.'}.yaml")))
 
 
 def completed(words, shell_name, **environment):
@@ -268,7 +259,26 @@ def test_completion_knows_commands_options_and_runs(name, four_runs):
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
-def test_completion_has_a_script_for_each_shell(name):
-    script = start(**{"_CIFAR_LINEAR_COMPLETE": f"{name}_source"})
-    assert script.returncode == 0
-    assert f"{name}_complete" in script.stdout.decode()
+def test_the_script_for_each_shell_completes_in_it(name, tmp_path):
+    """Sourced by the real shell, where there is one; the line ``cifar-linear ev`` is completed."""
+    script = tmp_path / "script"
+    script.write_bytes(start(**{"_CIFAR_LINEAR_COMPLETE": f"{name}_source"}).stdout)
+    assert f"{name}_complete" in script.read_text()
+    shell_path = shutil.which(name)
+    if shell_path is None:
+        pytest.skip(f"{name} is not installed")
+    if name == "zsh":
+        checked = subprocess.run([shell_path, "-n", script], capture_output=True, check=False)
+        assert (checked.returncode, checked.stderr) == (0, b"")
+        return
+    program = tmp_path / "cifar-linear"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m cifar_linear "$@"\n')
+    program.chmod(0o755)
+    line = {
+        "bash": f"source {script}; COMP_WORDS=(cifar-linear ev); COMP_CWORD=1; _cifar_linear_completion cifar-linear; "
+        "echo ${COMPREPLY[@]}",
+        "fish": f"source {script}; complete -C 'cifar-linear ev'",
+    }[name]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    result = subprocess.run([shell_path, "-c", line], env=environment, capture_output=True, text=True, check=False)
+    assert result.stdout.split()[0] == "evaluate", result.stderr

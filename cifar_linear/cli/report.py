@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_linear.cli.options import PATH, debug_option, format_option, runs_argument, runs_dir_option
-from cifar_linear.cli.terminal import as_unicode
+from cifar_linear.cli.terminal import as_unicode, printable
 
 if TYPE_CHECKING:
     from cifar_linear.figures.style import Format
@@ -84,6 +84,6 @@ def report(
         return
     found = collect(paths or [runs_dir])
     for note in found.notes:
-        click.echo(note, err=True)
+        click.echo(printable(note), err=True)
     alone = found.runs[0].folder.path if len(found.runs) == 1 else Path("report")
     click.echo(f"report: {write_report(found, output or alone, form, title, limits)}")

@@ -38,11 +38,12 @@ class Plan:
     def lines(self) -> Iterator[str]:
         """As text."""
         for number, (group, seconds) in enumerate(self.groups, start=1):
-            yield f"group {number}: {len(group)} runs, {group[0].config.epochs} epochs, about {_duration(seconds)}"
+            runs, epochs = _counted(len(group), "run"), _counted(group[0].config.epochs, "epoch")
+            yield f"group {number}: {runs}, {epochs}, about {_duration(seconds)}"
             yield from (f"  {as_text(cell.settings) or 'the base as it is'}" for cell in group)
         wanted = sum(len(group) for group, _ in self.groups)
         total = _duration(sum(seconds for _, seconds in self.groups))
-        yield f"{self.there + wanted} cells, {self.there} of them there already"
+        yield f"{_counted(self.there + wanted, 'cell')}, {self.there} of them there already"
         yield f"{wanted} to run; groups: {len(self.groups)}, one after another about {total}"
 
 
@@ -58,6 +59,10 @@ def plan_sweep(sweep: Sweep, folder: SweepFolder, images: DatasetCache, retry_fa
     wanted = missing(sweep.cells, folder.runs(), retry_failed)
     groups = [(group, estimate(group, images.of(group[0].config))) for group in groups_of(wanted)]
     return Plan(folder.path, groups, len(sweep.cells) - len(wanted))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _duration(seconds: float) -> str:
