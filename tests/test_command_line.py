@@ -156,9 +156,15 @@ def test_output_that_cannot_be_written_is_a_line(small_config, runs_dir):
     for words in ("--help", "--version", "train --help", "config new"):
         result = shell(f"{PROGRAM} {words} > /dev/full")
         assert (result.returncode, result.stderr) == (1, full)
-    result = shell(f"{PROGRAM} train {small_config} -q --no-figures --runs-dir {runs_dir} > /dev/full")
-    assert (result.returncode, result.stderr) == (1, full)
+
+
+def test_a_run_is_complete_though_its_output_cannot_be_written(small_config, runs_dir):
+    """With its report, which is a file."""
+    result = shell(f"{PROGRAM} train {small_config} -q --runs-dir {runs_dir} > /dev/full")
+    assert result.returncode == 1
+    assert result.stderr == "error: the output cannot be written: No space left on device\n"
     assert only_run(runs_dir).read_record().status == "finished"
+    assert (only_run(runs_dir).path / "report.html").is_file()
 
 
 @pytest.mark.parametrize("words", ["--help", "config new", "config schema"])

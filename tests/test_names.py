@@ -47,9 +47,7 @@ def test_every_command_takes_the_name_of_a_run(run, runs, tmp_path, command):
         more = [tmp_path / "image.png"]
     for name in ("run-2", "grid/lambda-0", "last"):
         result = run(*command, name, *more, "--runs-dir", runs)
-        # Runs that shared a pass are confirmed bit for bit only by `verify`, and a sweep's alone differ: see there.
-        assert result.exit_code in (0, 5), result.stderr
-        assert "not a run folder" not in result.stderr
+        assert result.exit_code == 0, result.stderr
 
 
 def test_a_report_takes_names_of_runs_and_sweeps(run, runs, tmp_path, monkeypatch):

@@ -26,14 +26,13 @@ def as_unicode(text: str) -> str:
 
 
 def accept_all_text() -> None:
-    """Let no character end a command: what stdout and stderr cannot encode is escaped, names of files keep their bytes.
+    """Let no character end a command: what stdout cannot encode is escaped, and names of files keep their bytes.
 
-    Streams that are no files, as in tests, stay as they are.
+    A stream that is no file, as in tests, stays as it is.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            is_utf8 = stream.encoding.lower().replace("-", "") == "utf8"
-            stream.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
 
 
 def give_up_on(stream: TextIO | None) -> None:
