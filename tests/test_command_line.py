@@ -1,5 +1,6 @@
 """What is the same for all commands: help, usage errors, output that cannot be written, completion."""
 
+import io
 import logging
 import os
 import re
@@ -10,10 +11,12 @@ import sys
 
 import click
 import pytest
+from click.testing import CliRunner
 from folders import only_run
 
 from cifar_linear import __version__
 from cifar_linear.cli import cli
+from cifar_linear.cli.terminal import accept_all_text
 from cifar_linear.config.models import Averaging, EarlyStopping, EvaluationConfig, HeldOut
 from cifar_linear.config.reading import parse_config, read_config
 from cifar_linear.config.starter import starter, starter_config
@@ -144,10 +147,10 @@ def test_a_new_config_trains(run, tmp_path, runs_dir):
     assert result.exit_code == 0, result.stderr
 
 
-def test_a_config_from_standard_input_trains(tmp_path, runs_dir):
-    words = [sys.executable, "-m", "cifar_linear", "train", "-", "-q", "--no-figures", "--runs-dir", str(runs_dir)]
-    text = starter("synthetic").replace("epochs: 40", "epochs: 1")
-    assert subprocess.run(words, input=text.encode(), check=False).returncode == 0
+def test_a_config_from_standard_input_trains(runs_dir):
+    words = ["train", "-", "-q", "--no-figures", "--runs-dir", str(runs_dir)]
+    result = CliRunner().invoke(cli, words, input=starter("synthetic").replace("epochs: 40", "epochs: 1"))
+    assert result.exit_code == 0, result.stderr
     assert only_run(runs_dir).path.name.endswith("Z_run")
 
 
@@ -178,16 +181,48 @@ def test_a_reader_that_leaves_ends_a_command_as_sigpipe_would(words):
     assert closed.stderr == f"{128 + signal.SIGPIPE}\n"
 
 
-def test_text_that_the_locale_cannot_read_is_utf_8(tmp_path, four_runs):
-    """Python is told to believe in ASCII: the heading is in the report, the sign in a table is escaped."""
-    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""A system on which Python believes in ASCII."""
+
+
+def test_text_that_the_locale_cannot_read_is_utf_8(four_runs):
+    """The heading of a report comes to its page as it was typed."""
+    code = (
+        "import cifar_linear.report.writing as writing, cifar_linear.cli as cli\n"
+        "writing.write_report = lambda found, out, form, title, limits: title\n"
+        "cli.main()"
+    )
     title = "Überschrift 数据"
-    result = start("report", min(four_runs.iterdir()), "-o", tmp_path, "--title", title, **plain)
-    assert (result.returncode, result.stderr) == (0, b"")
-    assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith(f"# {title}\n")
-    odd = start("evaluate", "ü", "--runs-dir", tmp_path, **plain)
-    assert odd.returncode == 1
-    assert b"no run and no sweep of that name" in odd.stderr
+    words = [sys.executable, "-c", code, "report", min(four_runs.iterdir()), "--title", title]
+    result = subprocess.run(words, capture_output=True, check=False, env={**os.environ, **ASCII})
+    assert (result.returncode, result.stdout.decode()) == (0, f"report: {title}\n"), result.stderr
+
+
+def test_a_name_that_the_locale_cannot_read_is_told_in_ascii(tmp_path):
+    result = start("evaluate", "ü", "--runs-dir", tmp_path, **ASCII)
+    assert result.returncode == 1
+    assert b"no run and no sweep of that name" in result.stderr
+    assert result.stderr.isascii()
+
+
+def test_a_folder_whose_name_is_no_text_keeps_its_bytes(tmp_path, small_config):
+    """The path that is printed can be given to the next command."""
+    runs_dir = os.fsencode(tmp_path) + b"/r\xff"
+    words = [sys.executable, "-m", "cifar_linear", "train", small_config, "-q", "--no-figures", "--runs-dir", runs_dir]
+    result = subprocess.run(words, capture_output=True, check=False, env={**os.environ, "PYTHONUTF8": "1"})
+    assert result.returncode == 0, result.stderr
+    assert os.path.isdir(result.stdout.splitlines()[-1].removeprefix(b"run folder: "))  # noqa: PTH112  # of bytes
+
+
+@pytest.mark.parametrize(("encoding", "printed"), [("latin-1", b"\xb1 \\u6570"), ("utf-8", b"\xc2\xb1 \xe6\x95\xb0")])
+def test_what_an_encoding_lacks_is_escaped(monkeypatch, encoding, printed):
+    """And the command goes on."""
+    content = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(content, encoding=encoding))
+    accept_all_text()
+    sys.stdout.write("± 数")
+    sys.stdout.flush()
+    assert content.getvalue() == printed
 
 
 def test_matplotlib_does_not_talk_of_its_folders(run):
