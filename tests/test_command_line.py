@@ -154,6 +154,13 @@ def test_a_config_from_standard_input_trains(runs_dir):
     assert only_run(runs_dir).path.name.endswith("Z_run")
 
 
+def test_a_full_disk_is_not_taken_for_a_full_stdout(run, monkeypatch):
+    """Though the system's error is the same."""
+    monkeypatch.setattr("cifar_linear.config.starter.starter", raising(OSError(28, "No space left on device")))
+    result = run("config", "new")
+    assert result.stderr == "error: unexpected OSError: [Errno 28] No space left on device; --debug shows where\n"
+
+
 def test_output_that_cannot_be_written_is_a_line(small_config, runs_dir):
     full = "error: the output cannot be written: No space left on device\n"
     for words in ("--help", "--version", "train --help", "config new"):
@@ -209,7 +216,9 @@ def test_a_folder_whose_name_is_no_text_keeps_its_bytes(tmp_path, small_config):
     """The path that is printed can be given to the next command."""
     runs_dir = os.fsencode(tmp_path) + b"/r\xff"
     words = [sys.executable, "-m", "cifar_linear", "train", small_config, "-q", "--no-figures", "--runs-dir", runs_dir]
-    result = subprocess.run(words, capture_output=True, check=False, env={**os.environ, "PYTHONUTF8": "1"})
+    result = subprocess.run(
+        words, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    )
     assert result.returncode == 0, result.stderr
     assert os.path.isdir(result.stdout.splitlines()[-1].removeprefix(b"run folder: "))  # noqa: PTH112  # of bytes
 

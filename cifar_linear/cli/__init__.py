@@ -55,7 +55,7 @@ class _Commands(click.Group):
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         try:
             return super().make_context(*arguments, **options)
-        except OSError as error:  # The help and the version are printed here.
+        except OSError as error:  # The help and the version are printed here; nothing else is written.
             raise click.exceptions.Exit(_unwritable(error)) from error
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -70,7 +70,7 @@ class _Commands(click.Group):
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except OSError as error:
-            if not _is_of_stdout(error):
+            if not _is_of_printing(error):
                 _fail(ctx, error, f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
             ctx.exit(_unwritable(error))
         except Exception as error:
@@ -101,9 +101,9 @@ def _say_usage(error: click.ClickException) -> None:
     _say_error(f"{start}{message[1:].rstrip('.')}{hint}")
 
 
-def _is_of_stdout(error: OSError) -> bool:
-    """Whether printing failed: files are known by their names, stdout has none."""
-    return error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF)
+def _is_of_printing(error: OSError) -> bool:
+    """Whether it was printing that failed, and not the writing of a file, whose errors may be the same."""
+    return any(frame.f_code is click.echo.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _unwritable(error: OSError) -> int:
