@@ -57,6 +57,17 @@ def test_runs_are_sorted_by_accuracy_from_the_highest(run, trained):
         assert row["validation"] == recorded.metrics["validation"].accuracy
 
 
+def test_a_run_with_early_stopping_is_listed_with_its_best_weights(run, small_config, runs_dir):
+    options = ("--set", "eta=0.3", "--set", "early_stopping={patience: 4}", "--no-figures")
+    run("train", "--config", small_config, "--runs-dir", runs_dir, *options)
+    (row,) = json.loads(run("runs", "--runs-dir", runs_dir, "--json").stdout)
+    record = RunFolder(runs_dir / row["name"]).read_record()
+    assert record.best.metrics["test"].accuracy != record.metrics["test"].accuracy
+    assert (row["validation"], row["test"]) == tuple(
+        record.best.metrics[split].accuracy for split in ("validation", "test")
+    )
+
+
 def test_runs_are_chosen_by_status_and_cut_at_a_limit(run, own_runs):
     """Dates, like accuracies, from the highest."""
     first, *others = sorted(own_runs.iterdir())

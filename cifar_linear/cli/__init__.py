@@ -23,10 +23,11 @@ from cifar_linear.cli.evaluate import evaluate
 from cifar_linear.cli.gradcheck import gradcheck
 from cifar_linear.cli.options import debug_option, is_debugging
 from cifar_linear.cli.predict import predict
+from cifar_linear.cli.printing import printable
 from cifar_linear.cli.report import report
 from cifar_linear.cli.runs import runs
 from cifar_linear.cli.sweep import sweep
-from cifar_linear.cli.terminal import accept_all_text, give_up_on, printable
+from cifar_linear.cli.terminal import accept_all_text, give_up_on
 from cifar_linear.cli.train import train
 from cifar_linear.cli.verify import verify
 from cifar_linear.errors import CifarLinearError, not_enough_memory
@@ -86,7 +87,7 @@ def _fail(ctx: click.Context, error: BaseException, message: str, exit_code: int
 
 def _say_error(message: str, before: str = "") -> None:
     with suppress(OSError):  # The exit code says it all the same.
-        click.echo(printable(f"{before}error: {message}"), err=True)
+        click.echo(printable(f"{before}error: {message}", keep="\n"), err=True)
 
 
 def _say_usage(error: click.ClickException) -> None:

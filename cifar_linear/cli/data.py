@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.group(short_help="Get, check and look at the images.")
 def data() -> None:
-    """Get the images, check them, look at them."""
+    """Bring the images, check them, look at them."""
 
 
 _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mnist"]), default="cifar10")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_linear.cli.options import debug_option, runs_dir_option
-from cifar_linear.cli.terminal import percent, printable
+from cifar_linear.cli.printing import printable
+from cifar_linear.cli.terminal import percent
 
 if TYPE_CHECKING:
     from cifar_linear.runs.listing import Summary
@@ -66,7 +67,7 @@ def _as_csv(rows: Sequence[Summary]) -> str:
 
 
 def _print_table(rows: Sequence[Summary]) -> None:
-    names = [printable(row.name).replace("\n", r"\n") for row in rows]
+    names = [printable(row.name) for row in rows]
     width = max(map(len, names), default=4)
     states = max([len(row.status) for row in rows] + [10]) + 2
     head = f"{'status':{states}}{'created':18}{'loss':12}{'lambda':>8}{'eta':>8}"

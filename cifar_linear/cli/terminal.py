@@ -1,4 +1,4 @@
-"""Text on its way to a terminal: names that strangers have chosen, and streams with another encoding."""
+"""Text from and for a terminal: encodings, numbers as people read them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,6 @@ import io
 import os
 import sys
 from typing import TextIO
-
-
-def printable(text: str) -> str:
-    r"""The text with every character that a terminal would obey, or could not show, as an escape; lines stay lines.
-
-    >>> print(printable("a\x1b[31mb"))
-    a\x1b[31mb
-    """
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
 
 
 def as_unicode(text: str) -> str:
