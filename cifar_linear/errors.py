@@ -1,4 +1,4 @@
-"""The errors that a user meets. Each message says what was found, where, what is allowed and what to do."""
+"""Errors for users. Each message says what was found, where, what is allowed and what to do."""
 
 
 class CifarLinearError(Exception):

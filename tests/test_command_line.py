@@ -1,24 +1,25 @@
 """What is the same for all commands: help, usage errors, output that cannot be written, completion."""
 
+import io
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 
 import click
 import pytest
+from click.testing import CliRunner
 from folders import only_run
 
 from cifar_linear import __version__
 from cifar_linear.cli import cli
+from cifar_linear.cli.terminal import accept_all_text
 from cifar_linear.config.models import Averaging, EarlyStopping, EvaluationConfig, HeldOut
 from cifar_linear.config.reading import parse_config, read_config
 from cifar_linear.config.starter import starter, starter_config
-from cifar_linear.errors import ConfigError
-from cifar_linear.runs import folder as run_folder
-from cifar_linear.runs.folder import checked_name, name_from
 
 
 def groups(group, prefix=()):
@@ -100,7 +101,7 @@ def test_a_dry_run_is_a_plan(run, sweep_file, runs_dir):
         run("sweep", sweep_file({"eta": [0.1]}), option, "-j", 1, "--runs-dir", runs_dir).stdout
         for option in ("--dry-run", "--plan")
     ]
-    assert all("1 cells, 0 of them there already" in plan for plan in plans)
+    assert all("1 cell, 0 of them there already" in plan for plan in plans)
     assert not runs_dir.exists()
 
 
@@ -145,11 +146,18 @@ def test_a_new_config_trains(run, tmp_path, runs_dir):
     assert result.exit_code == 0, result.stderr
 
 
-def test_a_config_from_standard_input_trains(tmp_path, runs_dir):
-    words = [sys.executable, "-m", "cifar_linear", "train", "-", "-q", "--no-figures", "--runs-dir", str(runs_dir)]
-    text = starter("synthetic").replace("epochs: 40", "epochs: 1")
-    assert subprocess.run(words, input=text.encode(), check=False).returncode == 0
+def test_a_config_from_standard_input_trains(runs_dir):
+    words = ["train", "-", "-q", "--no-figures", "--runs-dir", str(runs_dir)]
+    result = CliRunner().invoke(cli, words, input=starter("synthetic").replace("epochs: 40", "epochs: 1"))
+    assert result.exit_code == 0, result.stderr
     assert only_run(runs_dir).path.name.endswith("Z_run")
+
+
+def test_a_full_disk_is_not_taken_for_a_full_stdout(run, monkeypatch):
+    """Though the system's error is the same."""
+    monkeypatch.setattr("cifar_linear.config.starter.starter", raising(OSError(28, "No space left on device")))
+    result = run("config", "new")
+    assert result.stderr == "error: unexpected OSError: [Errno 28] No space left on device; --debug shows where\n"
 
 
 def test_output_that_cannot_be_written_is_a_line(small_config, runs_dir):
@@ -157,9 +165,15 @@ def test_output_that_cannot_be_written_is_a_line(small_config, runs_dir):
     for words in ("--help", "--version", "train --help", "config new"):
         result = shell(f"{PROGRAM} {words} > /dev/full")
         assert (result.returncode, result.stderr) == (1, full)
-    result = shell(f"{PROGRAM} train {small_config} -q --no-figures --runs-dir {runs_dir} > /dev/full")
-    assert (result.returncode, result.stderr) == (1, full)
+
+
+def test_a_run_is_complete_though_its_output_cannot_be_written(small_config, runs_dir):
+    """With its report, which is a file."""
+    result = shell(f"{PROGRAM} train {small_config} -q --runs-dir {runs_dir} > /dev/full")
+    assert result.returncode == 1
+    assert result.stderr == "error: the output cannot be written: No space left on device\n"
     assert only_run(runs_dir).read_record().status == "finished"
+    assert (only_run(runs_dir).path / "report.html").is_file()
 
 
 @pytest.mark.parametrize("words", ["--help", "config new", "config schema"])
@@ -173,16 +187,50 @@ def test_a_reader_that_leaves_ends_a_command_as_sigpipe_would(words):
     assert closed.stderr == f"{128 + signal.SIGPIPE}\n"
 
 
-def test_text_that_the_locale_cannot_read_is_utf_8(tmp_path, four_runs):
-    """Python is told to believe in ASCII: the heading is in the report, the sign in a table is escaped."""
-    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""A system on which Python believes in ASCII."""
+
+
+def test_text_that_the_locale_cannot_read_is_utf_8(four_runs):
+    """The heading of a report comes to its page as it was typed."""
+    code = (
+        "import cifar_linear.report.writing as writing, cifar_linear.cli as cli\n"
+        "writing.write_report = lambda found, out, form, title, limits: title\n"
+        "cli.main()"
+    )
     title = "Überschrift 数据"
-    result = start("report", min(four_runs.iterdir()), "-o", tmp_path, "--title", title, **plain)
-    assert (result.returncode, result.stderr) == (0, b"")
-    assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith(f"# {title}\n")
-    odd = start("evaluate", "ü", "--runs-dir", tmp_path, **plain)
-    assert odd.returncode == 1
-    assert b"no run and no sweep of that name" in odd.stderr
+    words = [sys.executable, "-c", code, "report", min(four_runs.iterdir()), "--title", title]
+    result = subprocess.run(words, capture_output=True, check=False, env={**os.environ, **ASCII})
+    assert (result.returncode, result.stdout.decode()) == (0, f"report: {title}\n"), result.stderr
+
+
+def test_a_name_that_the_locale_cannot_read_is_told_in_ascii(tmp_path):
+    result = start("evaluate", "ü", "--runs-dir", tmp_path, **ASCII)
+    assert result.returncode == 1
+    assert b"no run and no sweep of that name" in result.stderr
+    assert result.stderr.isascii()
+
+
+def test_a_folder_whose_name_is_no_text_keeps_its_bytes(tmp_path, small_config):
+    """The path that is printed can be given to the next command."""
+    runs_dir = os.fsencode(tmp_path) + b"/r\xff"
+    words = [sys.executable, "-m", "cifar_linear", "train", small_config, "-q", "--no-figures", "--runs-dir", runs_dir]
+    result = subprocess.run(
+        words, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    )
+    assert result.returncode == 0, result.stderr
+    assert os.path.isdir(result.stdout.splitlines()[-1].removeprefix(b"run folder: "))  # noqa: PTH112  # of bytes
+
+
+@pytest.mark.parametrize(("encoding", "printed"), [("latin-1", b"\xb1 \\u6570"), ("utf-8", b"\xc2\xb1 \xe6\x95\xb0")])
+def test_what_an_encoding_lacks_is_escaped(monkeypatch, encoding, printed):
+    """And the command goes on."""
+    content = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(content, encoding=encoding))
+    accept_all_text()
+    sys.stdout.write("± 数")
+    sys.stdout.flush()
+    assert content.getvalue() == printed
 
 
 def test_matplotlib_does_not_talk_of_its_folders(run):
@@ -224,13 +272,6 @@ def test_memory_that_runs_out_at_the_test_set_is_told_with_what_is_left(run, sma
     assert "test" in only_run(runs_dir).read_record().metrics
 
 
-@pytest.mark.parametrize("name", ["con", "NUL", "aux.v2", "com1", "lpt9.txt", "name.", "a\\b", "a/b", "a:b", ""])
-def test_a_name_that_windows_cannot_use_is_refused_everywhere(name):
-    with pytest.raises(ConfigError, match="no name that Windows reserves"):
-        checked_name(name)
-    assert checked_name(name_from(run_folder.Path(f"{name or '.'}.yaml")))
-
-
 def completed(words, shell_name, **environment):
     """What completion offers at the end of a command line."""
     line = f"cifar-linear {words}"
@@ -255,7 +296,26 @@ def test_completion_knows_commands_options_and_runs(name, four_runs):
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
-def test_completion_has_a_script_for_each_shell(name):
-    script = start(**{"_CIFAR_LINEAR_COMPLETE": f"{name}_source"})
-    assert script.returncode == 0
-    assert f"{name}_complete" in script.stdout.decode()
+def test_the_script_for_each_shell_completes_in_it(name, tmp_path):
+    """Sourced by the real shell, where there is one; the line ``cifar-linear ev`` is completed."""
+    script = tmp_path / "script"
+    script.write_bytes(start(**{"_CIFAR_LINEAR_COMPLETE": f"{name}_source"}).stdout)
+    assert f"{name}_complete" in script.read_text()
+    shell_path = shutil.which(name)
+    if shell_path is None:
+        pytest.skip(f"{name} is not installed")
+    if name == "zsh":
+        checked = subprocess.run([shell_path, "-n", script], capture_output=True, check=False)
+        assert (checked.returncode, checked.stderr) == (0, b"")
+        return
+    program = tmp_path / "cifar-linear"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m cifar_linear "$@"\n')
+    program.chmod(0o755)
+    line = {
+        "bash": f"source {script}; COMP_WORDS=(cifar-linear ev); COMP_CWORD=1; _cifar_linear_completion cifar-linear; "
+        "echo ${COMPREPLY[@]}",
+        "fish": f"source {script}; complete -C 'cifar-linear ev'",
+    }[name]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    result = subprocess.run([shell_path, "-c", line], env=environment, capture_output=True, text=True, check=False)
+    assert result.stdout.split()[0] == "evaluate", result.stderr

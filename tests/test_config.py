@@ -129,7 +129,7 @@ BAD_VALUES = [
     ("data: {dataset: cifar10, validation: {size: 0}}", "data.validation.size: must be greater than or equal to 1"),
     ("data: {dataset: cifar10, validation: {size: 10000}}", "data.validation: size must leave images"),
     ("data: {dataset: cifar10, validation: [test_batch]}", "data.test: test_batch is used more than once"),
-    ("data: {dataset: cifar10, images_per_batch: 9}", "images_per_batch: does not go with the other"),
+    ("data: {dataset: cifar10, images_per_batch: 9}", "images_per_batch: does not apply with the other"),
 ]  # fmt: skip
 
 

@@ -47,17 +47,20 @@ def test_every_command_takes_the_name_of_a_run(run, runs, tmp_path, command):
         more = [tmp_path / "image.png"]
     for name in ("run-2", "grid/lambda-0", "last"):
         result = run(*command, name, *more, "--runs-dir", runs)
-        # Runs that shared a pass are confirmed bit for bit only by `verify`, and a sweep's alone differ: see there.
-        assert result.exit_code in (0, 5), result.stderr
-        assert "not a run folder" not in result.stderr
+        assert result.exit_code == 0, result.stderr
 
 
-def test_a_report_takes_names_of_runs_and_sweeps(run, runs, tmp_path, monkeypatch):
+def test_a_report_takes_names_of_runs_and_sweeps(run, runs, monkeypatch):
+    """The pages are not written, only what would be on them is looked at."""
+    reported = []
+    for module in ("report.writing", "sweep.reporting"):
+        patched = f"cifar_linear.{module}.write_report"
+        monkeypatch.setattr(patched, lambda found, *_: reported.append([run.name[17:] for run in found.runs]))
     monkeypatch.setenv("CIFAR_LINEAR_RUNS", str(runs))
-    assert run("report", "run-1", "run-3", "-o", tmp_path / "two").exit_code == 0
-    assert "2 runs" in (tmp_path / "two" / "report.md").read_text()
-    assert run("report", "grid").exit_code == 0
-    assert (runs / "grid" / "report" / "report.md").is_file()
+    for words in (("run-1", "run-3"), ("grid",), ("last",), ("grid/lambda-0", of_name(runs, "run-2"))):
+        result = run("report", *words)
+        assert result.exit_code == 0, result.stderr
+    assert reported == [["run-1", "run-3"], ["lambda-0"], ["run-3"], ["lambda-0", "run-2"]]
 
 
 def test_a_path_comes_before_a_name(runs, tmp_path, monkeypatch):

@@ -77,7 +77,7 @@ def test_figures_come_as_files_of_the_wanted_format(run, four_runs, tmp_path, fo
 
 
 def test_what_cannot_be_reported_is_a_line_and_the_rest_is_reported(run, own_runs, tmp_path):
-    """An older version, a damaged file, a run that was broken off; a folder that is no run is passed over."""
+    """An older version, a damaged file, a killed run; a folder that is nothing of the kind has no line."""
     first, second, third, fourth = (RunFolder(path) for path in sorted(own_runs.iterdir()))
     (own_runs / "holiday").mkdir()
     tree = first.read_record().to_tree()

@@ -42,7 +42,7 @@ def test_a_finished_run_can_be_lengthened(run, small_config, runs_dir, tmp_path)
     folder = json.loads(first.stdout)["folder"]
     again = run("train", "--resume", folder, *common)
     assert again.exit_code == 1
-    assert "finished already; more epochs are had with --set epochs=..." in again.stderr
+    assert "already finished; to train longer, add --set epochs=N" in again.stderr
     longer = run("train", "--resume", folder, "--set", "epochs=5", *common)
     assert longer.exit_code == 0, longer.stderr
     at_once = run("train", "--config", small_config, "--runs-dir", tmp_path, "--set", "epochs=5", *common)
@@ -58,7 +58,7 @@ def test_a_finished_run_can_be_lengthened(run, small_config, runs_dir, tmp_path)
         ("eta=0.5", "a run goes on as it began; eta would change: train a new run instead"),
         ("augmentation.flip=0.5", "augmentation.flip would change"),
         ("repro=strict", "repro would change"),
-        ("epochs=2", "has 3 epochs behind it already; epochs is 2"),
+        ("epochs=2", "has already trained 3 epochs; epochs must be at least 3, found 2"),
     ],
 )
 def test_what_would_change_a_run_is_refused_with_its_keys(run, small_config, runs_dir, change, message):
@@ -103,7 +103,7 @@ def test_of_many_that_would_go_on_one_does(run, small_config, runs_dir):
     told = [process.communicate()[1] for process in processes]
     assert sorted(process.returncode for process in processes) == [0, 1, 1, 1]
     refused = [text for text, process in zip(told, processes, strict=True) if process.returncode]
-    assert all("finished already" in text or "still under way" in text for text in refused)
+    assert all("already finished" in text or "still under way" in text for text in refused)
     assert RunFolder(path).read_record().epoch == 30
 
 
@@ -202,7 +202,7 @@ def test_a_run_stopped_between_training_and_test_can_go_on(make_config, tmp_path
     assert record.status == "finished"
     assert set(record.metrics) == {"train", "validation", "test"}
     assert folder.read_metrics() == rows
-    with pytest.raises(RunError, match="finished already"):
+    with pytest.raises(RunError, match="already finished"):
         resumed_config(folder, ())
 
 

@@ -70,7 +70,7 @@ def test_bad_decay_is_refused_with_its_place(run, small_config):
         ("{kind: steps}", "decay.kind: must be one of 'none', 'step', 'plateau', 'cosine', found \"steps\""),
         ("{kind: step}", "decay.every: missing (epochs between two cuts of eta)"),
         ("{kind: step, every: 2, factor: 1}", "decay.factor: must be less than 1, found 1"),
-        ("{kind: cosine, every: 2}", "decay.every: does not go with the other settings here; leave it out"),
+        ("{kind: cosine, every: 2}", "decay.every: does not apply with the other settings here; leave it out"),
         ("step", 'decay: must be a mapping of keys, found "step"'),
     ):
         result = run("config", "show", small_config, "--set", f"decay={decay}")

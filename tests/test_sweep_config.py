@@ -30,7 +30,7 @@ def test_base_may_be_a_file_beside_the_sweeps(sweep_file, small_config):
         ({"eta": 0.1}, "grid.yaml:10: grid.eta: must be a list, found 0.1"),
         ({"eta": [0.1, 0.1]}, "grid.yaml:12: grid.eta: 0.1 is listed twice"),
         ({"decay": [{"kind": "none"}], "decay.every": [3]}, "decay.every: is a part of decay"),
-        ({"lambda": [0, 0.0]}, "grid: two cells come to the same config: lambda 0; and lambda 0"),
+        ({"lambda": [0, 0.0]}, "grid: two cells have the same config: lambda 0; and lambda 0"),
         ({"eta.x": [1]}, "grid.eta.x: eta has no keys of its own"),
         ({"seed": list(range(10_001))}, "has 10001 cells; at most 10000 are run"),
     ],
@@ -74,8 +74,8 @@ def test_listed_cells_each_meet_the_whole_grid(sweep_file):
         ([{"lamda": 1}], {}, "lamda: unknown key; did you mean 'lambda'?"),
         ([{"eta": 0.1}, {"eta": -1}], {}, "eta: must be greater than 0, found -1"),
         ([{"eta": 0.1}, {"lambda": 1}], {}, "cells.1: has the keys lambda, the first of the cells eta"),
-        ([{"eta": 0.1}], {"eta": [1]}, "cells.0.eta: is in the grid as well; leave out one"),
-        ([{"eta": 0.1}, {"eta": 0.1}], {}, "cells: two cells come to the same config: eta 0.1; and eta 0.1"),
+        ([{"eta": 0.1}], {"eta": [1]}, "cells.0.eta: is also in the grid; leave out one"),
+        ([{"eta": 0.1}, {"eta": 0.1}], {}, "cells: two cells have the same config: eta 0.1; and eta 0.1"),
         ([{"eta.x": 1}], {}, "cells.0.eta.x: eta has no keys of its own"),
         ({"eta": 0.1}, {}, "cells: must be a list, found"),
     ],
@@ -104,7 +104,7 @@ def test_every_problem_of_file_and_cells_is_told_once(sweep_file):
 def test_seeds_in_the_grid_and_seeds_of_the_option_are_one_too_many(sweep, sweep_file):
     result = sweep(sweep_file({"seed": [1, 2]}), "--seeds", 2)
     assert result.exit_code == 2
-    assert "grid.seed: is what --seeds sets; leave out one" in result.stderr
+    assert "grid.seed: is set by --seeds; leave out one" in result.stderr
 
 
 def test_an_override_of_what_the_grid_decides_is_refused(sweep, sweep_file):
@@ -116,7 +116,7 @@ def test_an_override_of_what_the_grid_decides_is_refused(sweep, sweep_file):
 def test_losses_of_different_scales_cannot_be_chosen_among_by_loss(sweep, sweep_file):
     result = sweep(sweep_file({"loss": ["softmax", "sigmoid_bce"]}, select_by="validation_loss"))
     assert result.exit_code == 2
-    assert "select_by: validation_loss cannot choose among losses of different scales" in result.stderr
+    assert "select_by: validation_loss cannot compare losses of different scales" in result.stderr
 
 
 def test_a_sweep_given_to_train_is_told_what_it_is(run, sweep_file):

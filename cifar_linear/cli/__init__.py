@@ -23,10 +23,11 @@ from cifar_linear.cli.evaluate import evaluate
 from cifar_linear.cli.gradcheck import gradcheck
 from cifar_linear.cli.options import debug_option, is_debugging
 from cifar_linear.cli.predict import predict
+from cifar_linear.cli.printing import printable
 from cifar_linear.cli.report import report
 from cifar_linear.cli.runs import runs
 from cifar_linear.cli.sweep import sweep
-from cifar_linear.cli.terminal import accept_all_text, give_up_on, printable
+from cifar_linear.cli.terminal import accept_all_text, give_up_on
 from cifar_linear.cli.train import train
 from cifar_linear.cli.verify import verify
 from cifar_linear.errors import CifarLinearError, not_enough_memory
@@ -55,7 +56,7 @@ class _Commands(click.Group):
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         try:
             return super().make_context(*arguments, **options)
-        except OSError as error:  # The help and the version are printed here.
+        except OSError as error:  # The help and the version are printed here; nothing else is written.
             raise click.exceptions.Exit(_unwritable(error)) from error
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -70,7 +71,7 @@ class _Commands(click.Group):
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except OSError as error:
-            if not _is_of_stdout(error):
+            if not _is_of_printing(error):
                 _fail(ctx, error, f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
             ctx.exit(_unwritable(error))
         except Exception as error:
@@ -101,9 +102,9 @@ def _say_usage(error: click.ClickException) -> None:
     _say_error(f"{start}{message[1:].rstrip('.')}{hint}")
 
 
-def _is_of_stdout(error: OSError) -> bool:
-    """Whether printing failed: files are known by their names, stdout has none."""
-    return error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF)
+def _is_of_printing(error: OSError) -> bool:
+    """Whether it was printing that failed, and not the writing of a file, whose errors may be the same."""
+    return any(frame.f_code is click.echo.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _unwritable(error: OSError) -> int:

@@ -18,7 +18,7 @@ from cifar_linear.cli.options import (
     set_option,
     split_option,
 )
-from cifar_linear.cli.terminal import printable
+from cifar_linear.cli.printing import printable
 
 if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cifar_linear.cli.options import PATH, best_option, debug_option, run_argument
-from cifar_linear.cli.terminal import printable
+from cifar_linear.cli.printing import printable
 
 
 @click.command(short_help="Classify PNG or JPEG pictures.")

@@ -1,4 +1,4 @@
-"""How a command tells of its work on stderr: a bar on a terminal, plain lines elsewhere, nothing when quiet."""
+"""Progress on stderr: a bar on a terminal, plain lines elsewhere, nothing with --quiet."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from contextlib import suppress
 
 import click
 
-from cifar_linear.cli.terminal import printable
+from cifar_linear.cli.printing import printable
 
 
 class Progress:
-    """A bar that counts where somebody can see it move, and lines of text."""
+    """A bar, if stderr is a terminal, and lines of text.
+
+    Args:
+        total: the count at which the bar is full.
+        quiet: show no bar.
+        unit: of the count; ``B`` for bytes.
+    """
 
     def __init__(self, total: int, quiet: bool, unit: str = "epoch") -> None:
         from tqdm import tqdm
@@ -28,7 +34,7 @@ class Progress:
             self._bar.close()
 
     def show(self, done: int, text: str) -> bool:
-        """Move the bar; False where there is none."""
+        """Move the bar to a count, with a text behind it; returns False if there is no bar."""
         if self._bar is None:
             return False
         self._bar.update(done - self._bar.n)
@@ -36,7 +42,7 @@ class Progress:
         return True
 
     def say(self, text: str) -> None:
-        """A line, also when quiet; that nobody listens any more does not end a training."""
+        """Print a line, also with --quiet. A stderr that cannot be written does not end a training."""
         text = printable(text, keep="\n")
         with suppress(OSError):
             if self._bar is None:

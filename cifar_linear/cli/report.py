@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_linear.cli.options import PATH, debug_option, format_option, runs_argument, runs_dir_option
-from cifar_linear.cli.terminal import as_unicode, printable
+from cifar_linear.cli.printing import printable
+from cifar_linear.cli.terminal import as_unicode
 
 if TYPE_CHECKING:
     from cifar_linear.figures.style import Format

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_linear.cli.options import debug_option, runs_dir_option
-from cifar_linear.cli.terminal import percent, printable
+from cifar_linear.cli.printing import printable
+from cifar_linear.cli.terminal import percent
 
 if TYPE_CHECKING:
     from cifar_linear.runs.listing import Summary
@@ -52,11 +53,17 @@ def runs(runs_dir: Path, sort: str, statuses: tuple[str, ...], limit: int | None
     if as_json:
         click.echo(json.dumps([row.by_column() for row in rows], indent=2))
     elif as_csv:
-        writer = csv.DictWriter(sys.stdout, ["kind", *_KEYS], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({**row.by_column(), "name": printable(row.name)} for row in rows)
+        click.echo(_as_csv(rows), nl=False)
     else:
         _print_table(rows)
+
+
+def _as_csv(rows: Sequence[Summary]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["kind", *_KEYS], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**row.by_column(), "name": printable(row.name)} for row in rows)
+    return text.getvalue()
 
 
 def _print_table(rows: Sequence[Summary]) -> None:

@@ -1,4 +1,4 @@
-"""Text on its way to a terminal: names that strangers have chosen, and streams with another encoding."""
+"""Text from and for a terminal: encodings, numbers as people read them."""
 
 from __future__ import annotations
 
@@ -8,35 +8,19 @@ import sys
 from typing import TextIO
 
 
-def printable(text: str, *, keep: str = "") -> str:
-    r"""Text in which each character that does not print is replaced by its escape sequence in Python.
-
-    Control characters could recolour, retitle or overwrite a terminal; others reverse the direction of writing.
-
-    Args:
-        text: names or messages that may come from a file, a folder or a server.
-        keep: characters to leave as they are, such as line breaks.
-
-    >>> print(printable("\x1b[31mred"))
-    \x1b[31mred
-    """
-    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
-
-
 def as_unicode(text: str) -> str:
     """An argument of the command line as text, also if the locale's encoding could not read it: it is UTF-8 then."""
     return os.fsencode(text).decode(errors="replace")
 
 
 def accept_all_text() -> None:
-    """Let no character end a command: what stdout and stderr cannot encode is escaped, names of files keep their bytes.
+    """Let no character end a command: what stdout cannot encode is escaped, and names of files keep their bytes.
 
-    Streams that are no files, as in tests, stay as they are.
+    A stream that is no file, as in tests, stays as it is.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            is_utf8 = stream.encoding.lower().replace("-", "") == "utf8"
-            stream.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
 
 
 def give_up_on(stream: TextIO | None) -> None:

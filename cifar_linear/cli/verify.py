@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_linear.cli.options import data_dir_option, debug_option, quiet_option, run_argument
-from cifar_linear.cli.terminal import printable
+from cifar_linear.cli.printing import printable
 from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:

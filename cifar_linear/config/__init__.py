@@ -1,4 +1,4 @@
 """From a YAML file to a frozen `Config`.
 
-``models`` says what is allowed, ``reading`` turns a file into it, ``problems`` says what stands in the way.
+``models`` says what is allowed, ``reading`` turns a file into it, ``problems`` words what is wrong with it.
 """

@@ -1,4 +1,4 @@
-"""Settings as text: what two runs are told apart by in tables, labels and names of folders."""
+"""Settings as text, for tables, labels and names of folders."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,14 +17,14 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]
 
 
 def differing(before: Config, after: Config) -> list[tuple[str, str | None, str | None]]:
-    """The keys in which two configs give other numbers, with both values; where images lie is none of them."""
+    """The keys in which two configs differ, with both values; the data folder, which changes no number, is left out."""
     ours, theirs = (dict(flat(config.to_tree())) for config in (before, after))
     keys = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key) and key != "data.folder"]
     return [(key, ours.get(key), theirs.get(key)) for key in keys]
 
 
 def as_text(value: Any) -> str:
-    """A value in few words; two that differ never read alike.
+    """A value in few words; different values have different texts.
 
     >>> [as_text(value) for value in (0.001, 1e6, True, ["a", "b"], {"kind": "step", "every": 10})]
     ['0.001', '1e+06', 'true', 'a b', 'kind step, every 10']

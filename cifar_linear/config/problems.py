@@ -1,4 +1,4 @@
-"""What Pydantic found wrong, in the words of the config file."""
+"""Pydantic's errors in the words of the config file."""
 
 import difflib
 import json
@@ -130,9 +130,9 @@ def _known_keys(node: dict[str, Any], schema: dict[str, Any], prefix: str = "") 
 
 
 def _unknown_key(path: KeyPath, known: dict[str, str]) -> str:
-    """The nearest known key, looked for at every level; else the keys of this level."""
+    """A message with the nearest known key of any level; without one, with the keys of this level."""
     if _key(path) in known:
-        return "does not go with the other settings here; leave it out"
+        return "does not apply with the other settings here; leave it out"
     by_last_part = {name.rpartition(".")[2]: name for name in reversed(known)}
     nearest = difflib.get_close_matches(str(path[-1]), by_last_part, n=1)
     if nearest:

@@ -1,4 +1,4 @@
-"""From a YAML file with questions to what a report shall answer, or to every problem of the file at once."""
+"""Reads a YAML file with the questions that a report answers, or reports all problems of the file at once."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ FigureName = Literal[
 
 
 def problem_of_limits(quantity: str, ends: tuple[float, float]) -> str | None:
-    """What is wrong with the ends of an axis; None for nothing."""
+    """What is wrong with the limits of an axis; None if they are valid."""
     low, high = ends
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         return f"{quantity} from {low:g} to {high:g}: two numbers, the lower one first"
@@ -30,19 +30,19 @@ class _Section(BaseModel):
 
 
 class Question(_Section):
-    """One question, the runs that answer it, and what of them is shown."""
+    """One question, the runs that answer it, and the figures of these runs that are shown."""
 
     question: str = Field(description="a heading")
     runs: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = Field(
-        description="names of runs or sweeps; sweep/cell for one of its runs; the newest of each name is taken"
+        description="names of runs or sweeps, sweep/cell for a run of a sweep; the newest run of each name"
     )
     figures: Annotated[tuple[FigureName, ...], Field(strict=False)] = Field(
         description="which of the figures of a report of these runs"
     )
     ylim: dict[Literal["cost", "accuracy"], Annotated[tuple[float, float], Field(strict=False)]] = Field(
-        default={}, description="ends of the axes of costs (and losses) and of accuracies"
+        default={}, description="limits of the axes of costs (and losses) and of accuracies"
     )
-    answer: str = Field("", description="what the reader shall see in them, and why it is so")
+    answer: str = Field("", description="the answer: what to see in the figures, and why")
 
     @field_validator("ylim")
     @classmethod
@@ -54,7 +54,7 @@ class Question(_Section):
 
 
 class Questions(_Section):
-    """The file."""
+    """The file of questions."""
 
     title: str = Field(description="heading of the report")
     questions: Annotated[tuple[Question, ...], Field(strict=False, min_length=1)] = Field(description="in their order")

@@ -1,4 +1,4 @@
-"""From a YAML file to a `Config`, or to every problem of the file at once."""
+"""Reads a YAML file into a `Config`, or reports all problems of the file at once."""
 
 import sys
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ def parse_file(path: Path) -> tuple[Tree, list[Problem]]:
 
 
 def listed(problems: list[Problem]) -> str:
-    """One problem as it is; several with their number, in the order of the file."""
+    """A single problem as it is; several with their count, in the order of the file."""
     if len(problems) == 1:
         return str(problems[0])
     in_order = sorted(problems, key=lambda problem: problem.place.line)

@@ -64,7 +64,7 @@ def _lines(section: BaseModel, indent: str = "") -> Iterator[str]:
         elif not others:
             yield _line(f"{indent}# ", f"{key}: {_flow(_example(field))}", _meaning(field))
         for model in others:
-            meaning = (model.__doc__ or "").splitlines()[0].replace("``", "")
+            meaning = (model.__doc__ or "").splitlines()[0].replace("``", "'")
             yield _line(f"{indent}# ", f"{key}: {_flow(_example_of(model))}", meaning)
 
 

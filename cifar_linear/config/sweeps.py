@@ -1,4 +1,4 @@
-"""From a YAML file with a base config and what varies to the configs of all cells, or to every problem at once."""
+"""Reads a YAML file with a base config and a grid into the configs of all cells, or reports all problems at once."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ class SweepFile(BaseModel):
         default={}, description="keys of the config, with dots between levels, each with the list of its values"
     )
     cells: list[dict[str, Any]] = Field(
-        default=[], description="settings that belong together, each time the same keys; every one meets the whole grid"
+        default=[],
+        description="settings that belong together, each with the same keys; each is combined with the whole grid",
     )
-    select_by: SelectBy = Field("validation_accuracy", description="the figure that chooses among the cells")
+    select_by: SelectBy = Field("validation_accuracy", description="the metric that selects among the cells")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination of values, and the config that it gives."""
+    """One combination of values, and its config."""
 
     settings: Mapping[str, Any]
     config: Config
@@ -55,12 +56,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All cells, those of the list before the grid's, whose last key changes fastest.
+    """All cells. Those listed under ``cells`` come first; in the grid, the last key changes fastest.
 
     Attributes:
         cells: at least one.
-        select_by: the figure that chooses.
-        text: the file that gives this sweep again.
+        select_by: the metric that selects.
+        text: a file that is read back as this sweep.
     """
 
     cells: Sequence[Cell]
@@ -71,8 +72,13 @@ class Sweep:
 def read_sweep(path: Path, overrides: Sequence[str] = (), seeds: int | None = None) -> Sweep:
     """The sweep in a YAML file, with ``key=value`` overrides of its base.
 
-    ``seeds`` repeats each cell with so many seeds, counted up from that of the base. Raises `ConfigError` with all
-    problems of the file and of every cell.
+    Args:
+        path: the file, or ``-`` for standard input.
+        overrides: changes to the base.
+        seeds: the number of seeds with which each cell is repeated, consecutive from the seed of the base.
+
+    Raises:
+        ConfigError: with all problems of the file and of every cell.
     """
     tree, problems = parse_file(path)
     file, more = validated(SweepFile, tree)
@@ -87,7 +93,7 @@ def read_sweep(path: Path, overrides: Sequence[str] = (), seeds: int | None = No
 
 
 def sweep_over_seeds(path: Path, overrides: Sequence[str], seeds: int) -> Sweep:
-    """One config with several seeds, counted up from its own. Raises `ConfigError`."""
+    """One config with several consecutive seeds, starting at its own. Raises `ConfigError`."""
     base, problems = parse_file(path)
     return _sweep(base, Tree({}, {(): Place(str(path))}), SweepFile(base={}), problems, overrides, seeds)
 
@@ -107,7 +113,7 @@ def _sweep(
     if seeds is not None:
         for path in (("grid", "seed"), ("cells", 0, "seed")):
             if "seed" in (grid if path[0] == "grid" else listed_keys):
-                problems.append(Problem(tree.place(path), path, "is what --seeds sets; leave out one"))
+                problems.append(Problem(tree.place(path), path, "is set by --seeds; leave out one"))
         first = base.values.get("seed", Config.model_fields["seed"].default)
         grid["seed"] = [first + i for i in range(seeds)] if isinstance(first, int) else [first]
     axes = _axes(file.cells, grid, tree)
@@ -124,7 +130,7 @@ def _sweep(
 
 
 class _Setting(NamedTuple):
-    """A value for a key, and where it stands."""
+    """A value for a key, and its place."""
 
     key: str
     value: Any
@@ -154,7 +160,7 @@ def _problems_of_choice(axes: _Axes, tree: Tree, select_by: SelectBy) -> list[Pr
     problems = []
     losses = {str(setting.value) for axis in axes for choice in axis for setting in choice if setting.key == "loss"}
     if select_by == "validation_loss" and len(losses) > 1:
-        message = "validation_loss cannot choose among losses of different scales; select by validation_accuracy"
+        message = "validation_loss cannot compare losses of different scales; select by validation_accuracy"
         problems.append(Problem(tree.place(("select_by",)), ("select_by",), message))
     return problems
 
@@ -171,7 +177,7 @@ def _problems_of_cells(
             yield Problem(tree.place(path), path, message)
         for key in cell:
             if key in grid:
-                yield Problem(tree.place((*path, key)), (*path, key), "is in the grid as well; leave out one")
+                yield Problem(tree.place((*path, key)), (*path, key), "is also in the grid; leave out one")
 
 
 def _problems_of_grid(grid: Mapping[str, list[Any]], tree: Tree) -> list[Problem]:
@@ -179,7 +185,7 @@ def _problems_of_grid(grid: Mapping[str, list[Any]], tree: Tree) -> list[Problem
     for key, values in grid.items():
         path = ("grid", key)
         problems += [
-            Problem(tree.place(path), path, f"is a part of {outer}, which is in the grid as well")
+            Problem(tree.place(path), path, f"is a part of {outer}, which is also in the grid")
             for outer in grid
             if key.startswith(f"{outer}.")
         ]
@@ -193,7 +199,7 @@ def _problems_of_grid(grid: Mapping[str, list[Any]], tree: Tree) -> list[Problem
 
 
 def _cells(base: Tree, axes: _Axes, tree: Tree) -> tuple[list[Cell], list[Problem]]:
-    """Every cell; where there are problems, each of them once, though many cells may have it."""
+    """All cells, and the problems, each of them once, though many cells may have it."""
     cells, problems = list[Cell](), dict[str, Problem]()
     known: dict[Config | None, Mapping[str, Any]] = {}
     first = axes[0][0][0].path[0] if axes and axes[0][0] else "base"
@@ -206,7 +212,7 @@ def _cells(base: Tree, axes: _Axes, tree: Tree) -> tuple[list[Cell], list[Proble
                 problems.setdefault(setting.key, Problem(setting.place, setting.path, message))
         config, more = validated(Config, of_cell)
         if config in known:
-            message = f"two cells come to the same config: {as_text(known[config])}; and {as_text(settings)}"
+            message = f"two cells have the same config: {as_text(known[config])}; and {as_text(settings)}"
             problems.setdefault("same", Problem(tree.place((first,)), (first,), message))
         if config:
             known[config] = settings

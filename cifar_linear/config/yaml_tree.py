@@ -1,4 +1,4 @@
-"""YAML as plain values that remember where they stand in the file.
+"""YAML as plain values with the place of each in the file.
 
 Scalars follow YAML 1.2: ``1e-3`` is a number, ``on`` and ``010`` are not what YAML 1.1 makes of them. Tags and
 aliases are refused: a config needs neither, and both can be abused.
@@ -27,7 +27,7 @@ LARGEST_FILE = 2**20
 
 
 class Place(NamedTuple):
-    """Where something stands: a file (or an option of the command line) and its line, from 1; 0 for an option."""
+    """A place: a file, or an option of the command line, and the line from 1; 0 for an option."""
 
     name: str
     line: int = 0
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: where it stands, the key's path, what is the matter."""
+    """One problem: its place, the path of the key, and what is wrong."""
 
     place: Place
     path: KeyPath
@@ -56,13 +56,13 @@ class Tree:
     places: dict[KeyPath, Place] = field(default_factory=dict)
 
     def place(self, path: KeyPath) -> Place:
-        """Where a key stands; of a key that is not there, where the mapping stands that lacks it."""
+        """The place of a key; for a missing key, the place of the mapping that lacks it."""
         while path not in self.places:
             path = path[:-1]
         return self.places[path]
 
     def set(self, path: tuple[str, ...], value: Any, place: Place) -> list[str]:
-        """Put a value where ``path`` leads; returns what stands in the way, if anything does.
+        """Put a value where ``path`` leads; returns what prevents it, if anything.
 
         Mappings on the way are made where there are none. A list gives way to one, since keys such as
         ``data.validation`` take either.
@@ -84,7 +84,7 @@ class Tree:
         self.places[path] = place
 
     def below(self, key: str) -> Tree:
-        """The mapping that stands under a key, as a tree of its own."""
+        """The mapping below a key, as a tree of its own."""
         return Tree(self.values[key], {path[1:]: place for path, place in self.places.items() if path[:1] == (key,)})
 
     def copy(self) -> Tree:
@@ -128,7 +128,7 @@ class _Loader(yaml.SafeLoader):
 def parse_yaml(content: bytes, name: str) -> tuple[Tree, list[Problem]]:
     """The mapping in a file called ``name``, and the keys that it repeats.
 
-    Raises `ConfigError` when there is no mapping to be had: not text, empty, not YAML, not a mapping.
+    Raises `ConfigError` if the content is not text, empty, not YAML or not a mapping.
     """
     if len(content) > LARGEST_FILE:
         raise ConfigError(f"{name}: holds {len(content)} bytes; a config is a short text file")
@@ -193,7 +193,7 @@ def _place(node: yaml.Node, name: str) -> Place:
 
 
 def _scalar(text: str) -> str | int | float | bool | None:
-    """What an unquoted word means.
+    """The value of an unquoted word.
 
     >>> [_scalar(word) for word in ("1e-3", "40", "010", "on", "true", ".inf")]
     [0.001, 40, 10, 'on', True, inf]

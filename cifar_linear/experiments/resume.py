@@ -34,12 +34,13 @@ def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
             f"{record.config.epochs}: train a new run instead"
         )
     if config.epochs < (record.epoch or 0):
-        raise ConfigError(f"{folder.path}: has {record.epoch} epochs behind it already; epochs is {config.epochs}")
+        trained = f"has already trained {record.epoch} epochs; epochs must be at least {record.epoch}"
+        raise ConfigError(f"{folder.path}: {trained}, found {config.epochs}")
     if record.status == "diverged":
         raise RunError(f"{folder.path}: the run diverged; from there it cannot go on")
     unjudged = config.data.test and "test" not in record.metrics  # It was stopped between training and test.
     if record.status == "finished" and (record.stopped_early or config.epochs == record.epoch) and not unjudged:
-        raise RunError(f"{folder.path}: finished already; more epochs are had with --set epochs=...")
+        raise RunError(f"{folder.path}: already finished; to train longer, add --set epochs=N")
     return config
 
 

@@ -209,7 +209,8 @@ class RunFolder:
         """What `write_checkpoint` wrote; None if nothing was ever saved. Raises `RunError` if it has gone since."""
         if not (self.path / "checkpoint.npz").exists():
             if (self.path / "metrics.csv").exists():  # which is written after it
-                raise RunError(f"{self.path / 'checkpoint.npz'}: missing; all else was made from it: train a new run")
+                what = "missing: the run can neither be resumed nor verified; train a new one"
+                raise RunError(f"{self.path / 'checkpoint.npz'}: {what}")
             return None
         stored: dict[str, dict[str, Any]] = {"state": {}, "row": {}}
         for key, array in self._read_arrays("checkpoint.npz").items():

@@ -21,7 +21,8 @@ class Summary(NamedTuple):
         status: of a run; of a sweep, how many of its cells have finished.
         created: when it was begun, in ISO 8601 and UTC; of a sweep, its first run.
         loss, lam, eta: settings.
-        validation, test: accuracies as fractions; None where the run did not get that far.
+        validation, test: accuracies, as fractions, of the weights that a run is judged by; None if it did not get that
+            far.
         seconds: of training; of a sweep, of all its runs.
     """
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cifar_linear.config.formatting import as_text
 from cifar_linear.config.sweeps import Sweep
 from cifar_linear.sweep.folder import SweepFolder, missing
 from cifar_linear.sweep.groups import Cells, DatasetCache, estimate, groups_of
@@ -35,16 +34,6 @@ class Plan:
         ]
         return {"folder": str(self.folder), "cells_there": self.there, "groups": groups}
 
-    def lines(self) -> Iterator[str]:
-        """As text."""
-        for number, (group, seconds) in enumerate(self.groups, start=1):
-            yield f"group {number}: {len(group)} runs, {group[0].config.epochs} epochs, about {_duration(seconds)}"
-            yield from (f"  {as_text(cell.settings) or 'the base as it is'}" for cell in group)
-        wanted = sum(len(group) for group, _ in self.groups)
-        total = _duration(sum(seconds for _, seconds in self.groups))
-        yield f"{self.there + wanted} cells, {self.there} of them there already"
-        yield f"{wanted} to run; groups: {len(self.groups)}, one after another about {total}"
-
 
 def plan_sweep(sweep: Sweep, folder: SweepFolder, images: DatasetCache, retry_failed: bool) -> Plan:
     """What `run_sweep` would train; a part of each group is trained to estimate the time.
@@ -58,8 +47,3 @@ def plan_sweep(sweep: Sweep, folder: SweepFolder, images: DatasetCache, retry_fa
     wanted = missing(sweep.cells, folder.runs(), retry_failed)
     groups = [(group, estimate(group, images.of(group[0].config))) for group in groups_of(wanted)]
     return Plan(folder.path, groups, len(sweep.cells) - len(wanted))
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{seconds:.1f} s" if seconds < 20 else f"{rest} s" if not minutes else f"{minutes} min {rest} s"

@@ -1,0 +1,139 @@
+"""Running a sweep with what it prints: lines on the way, the table, the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import click
+
+from cifar_linear.cli.again import command
+from cifar_linear.cli.options import Output
+from cifar_linear.cli.terminal import counted
+from cifar_linear.errors import DivergedError, RunError
+from cifar_linear.signals import SafeStop
+
+if TYPE_CHECKING:
+    from cifar_linear.cli.progress import Progress
+    from cifar_linear.config.sweeps import Sweep
+    from cifar_linear.sweep.groups import Cells, DatasetCache
+    from cifar_linear.sweep.table import Row
+    from cifar_linear.training.evaluation import Evaluation
+
+
+def run_and_print(
+    sweep: Sweep,
+    path: Path,
+    images: DatasetCache,
+    output: Output,
+    workers: int = 1,
+    retry_failed: bool = False,
+    with_test: bool = False,
+) -> None:
+    """Run a sweep, print its table and draw its report.
+
+    Args:
+        sweep: its cells.
+        path: its folder.
+        images: where the images come from.
+        output: what is printed and drawn.
+        workers: processes that train groups at once.
+        retry_failed: train cells again that failed.
+        with_test: evaluate all settings on the test set.
+    """
+    from cifar_linear.cli.progress import Progress
+    from cifar_linear.runs.folder import SWEEP_FILE
+    from cifar_linear.sweep.folder import SweepFolder
+    from cifar_linear.sweep.run import SweepListener, run_sweep
+
+    # The sweep's own file, since the one that was given may have been standard input, or be another by now.
+    where = {"config": path / SWEEP_FILE, "runs_dir": path.parent, "name": path.name, "data_dir": images.data_dir}
+    again = command("sweep", **where, workers=workers if workers > 1 else None, with_test=with_test)
+    epochs = len(sweep.cells) * max(cell.config.epochs for cell in sweep.cells)
+    with Progress(epochs, output.quiet) as progress, SafeStop() as stop:
+        lines = _GroupLines(progress, output.quiet, len(sweep.cells))
+        listener = SweepListener(lines.planned, lines.watch, lines.ended, stop.check)
+        try:
+            rows = run_sweep(
+                sweep,
+                SweepFolder(path),
+                images,
+                listener,
+                workers=workers,
+                retry_failed=retry_failed,
+                with_test=with_test,
+            )
+        except KeyboardInterrupt:
+            progress.say(f"stopped; what has been done is kept in {path}. To go on: {again}")
+            raise
+    try:
+        _print_table(rows, sweep, path, output)
+    finally:  # Also if stdout cannot be written: the report is a file.
+        if not output.no_figures and any(row.folders for row in rows):
+            _draw(sweep, path, output)
+    if failed := sum(row.failed for row in rows):
+        raise RunError(
+            f"{path}: {counted(failed, 'cell')} failed, the reasons are in their run.json. "
+            f"To train them again: {again} --retry-failed"
+        )
+    if lines.failures:
+        raise RunError(f"{path}: {counted(lines.failures, 'group')} did not finish. To go on: {again}")
+    if all(row.status == "diverged" for row in rows):
+        raise DivergedError(f"{path}: every cell diverged; try lower values of eta")
+
+
+def _print_table(rows: Sequence[Row], sweep: Sweep, path: Path, output: Output) -> None:
+    from cifar_linear.sweep.table import as_lines
+
+    if output.as_json:
+        click.echo(json.dumps({"folder": str(path), "rows": [row.to_tree() for row in rows]}, indent=2))
+    else:
+        click.echo("\n".join(as_lines(rows, sweep.select_by)))
+        click.echo(f"sweep folder: {path}")
+
+
+def _draw(sweep: Sweep, path: Path, output: Output) -> None:
+    from cifar_linear.sweep.folder import SweepFolder
+    from cifar_linear.sweep.reporting import report_on
+
+    page = report_on(SweepFolder(path), sweep, None, output.form)
+    if not output.as_json:
+        click.echo(f"report: {page}")
+
+
+class _GroupLines:
+    """What happens in a sweep, as lines and as a bar."""
+
+    def __init__(self, progress: Progress, quiet: bool, cells: int) -> None:
+        self._progress, self._quiet, self._cells = progress, quiet, cells
+        self._groups: Sequence[Cells] = ()
+        self._done = 0
+        self._epochs = 0
+        self._started = perf_counter()
+        self.failures = 0
+
+    def planned(self, groups: Sequence[Cells]) -> None:
+        self._groups = groups
+        there = self._cells - sum(map(len, groups))
+        if there and not self._quiet:
+            self._progress.say(f"{there} of {self._cells} cells are there already")
+
+    def watch(self, evaluation: Evaluation) -> None:
+        runs = len(evaluation.valid)
+        text = f"group {self._done + 1}/{len(self._groups)}, {counted(runs, 'run')}"
+        self._progress.show(self._epochs + runs * evaluation.epoch, text)
+
+    def ended(self, cells: Cells, problem: str | None) -> None:
+        self._done += 1
+        self._epochs += len(cells) * cells[0].config.epochs
+        group = f"group {self._done}/{len(self._groups)}"
+        self._progress.show(self._epochs, group)
+        if problem:
+            self.failures += 1
+            self._progress.say(f"{group}: {counted(len(cells), 'run')} failed: {problem}")
+        elif not self._quiet:
+            seconds = perf_counter() - self._started
+            self._progress.say(f"{group}: {counted(len(cells), 'run')} done, {seconds:.1f} s since the start")

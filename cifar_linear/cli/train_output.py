@@ -1,0 +1,65 @@
+"""What the training of a single run prints: a line for each epoch, the table of metrics, what is left of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from cifar_linear.cli.terminal import counted, percent
+from cifar_linear.errors import CifarLinearError, not_enough_memory
+
+if TYPE_CHECKING:
+    from cifar_linear.cli.progress import Progress
+    from cifar_linear.data.dataset import SplitName
+    from cifar_linear.runs.folder import RunFolder
+    from cifar_linear.runs.record import Record, SplitMetrics
+    from cifar_linear.training.evaluation import Evaluation
+
+
+class EpochLines:
+    """Shows each evaluation: on the bar, or where there is none as a line for each epoch."""
+
+    def __init__(self, progress: Progress, quiet: bool, epochs: int) -> None:
+        self._progress, self._quiet, self._epochs = progress, quiet, epochs
+        self._printed = set[int]()
+
+    def __call__(self, evaluation: Evaluation) -> None:
+        """Show one evaluation; the first of an epoch, where lines are printed."""
+        cost, accuracy = evaluation.train.cost[0], evaluation.validation.accuracy[0]
+        text = f"training cost {cost:.4f}, validation accuracy {percent(accuracy)}"
+        epoch = evaluation.epoch
+        if not self._progress.show(epoch, text) and not self._quiet and epoch not in self._printed:
+            self._printed.add(epoch)
+            self._progress.say(f"epoch {epoch:3d}/{self._epochs}: {text}")
+
+
+def out_of_memory(error: MemoryError, folder: RunFolder, again: str) -> str:
+    """What is left of a run that memory did not suffice for, and how it goes on."""
+    trained = False
+    with suppress(CifarLinearError):
+        trained = folder.read_record().status == "finished"
+    what = "the run is trained, but not evaluated on the test set: " if trained else ""
+    return f"{folder.path}: {what}{not_enough_memory(error)}. To go on: {again}"
+
+
+def summary(record: Record) -> str:
+    """The table of final metrics."""
+    lines = [f"{'':10}{'images':>10}{'loss':>10}{'cost':>10}{'accuracy':>11}", *_lines(record, record.metrics)]
+    if record.best:
+        lines += [f"best weights, after epoch {record.best.epoch}:", *_lines(record, record.best.metrics)]
+    if record.data.synthetic:
+        lines.append("data: synthetic, generated images; these metrics say nothing about CIFAR-10")
+    if record.stopped_early and record.config.early_stopping:
+        lines.append(f"stopped early: {record.config.early_stopping.patience} evaluations without a new minimum")
+    return "\n".join([*lines, f"{record.status} after {counted(record.epoch or 0, 'epoch')} in {record.seconds:.1f} s"])
+
+
+def _lines(record: Record, metrics: Mapping[SplitName, SplitMetrics]) -> Iterator[str]:
+    for split, of in metrics.items():
+        row = f"{_nats(of.loss):>9} {_nats(of.cost):>9} {percent(of.accuracy):>10}"
+        yield f"{split:10} {record.data.images[split]:9d} {row}"
+
+
+def _nats(value: float) -> str:
+    return f"{value:.4f}" if value < 1e4 else f"{value:.2e}"
