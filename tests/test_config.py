@@ -157,7 +157,7 @@ def test_all_problems_are_reported_at_once_in_the_order_of_the_file():
     assert refusal(text).splitlines() == [
         "7 problems in the config:",
         "  f.yaml:1: lambda: missing (strength of the penalty lambda * sum(W^2))",
-        "  f.yaml:1: epochs: missing (passes over the training images)",
+        "  f.yaml:1: epochs: missing (passes over the training images; or steps, the updates in all)",
         "  f.yaml:1: lamda: unknown key; did you mean 'lambda'?",
         '  f.yaml:2: eta: must be a number, found "fast"',
         "  f.yaml:3: data.trian: unknown key; did you mean 'data.train'?",
@@ -226,7 +226,8 @@ def test_what_an_override_lacks_names_the_override():
     assert f"--set decay.kind=step: {lacks}" in refusal(plateau, "decay.kind=step")
     assert refusal(GOOD + "decay:\n  factor: 0.5\n  kind: step\n") == f"f.yaml:8: {lacks}"
     assert refusal(GOOD, "decay={kind: step}") == f"--set decay={{kind: step}}: {lacks}"
-    assert "--set averaging.from=3: averaging.from_epoch: missing" in refusal(GOOD, "averaging.from=3")
+    wait = "early_stopping.wait=3"
+    assert f"--set {wait}: early_stopping.patience: missing" in refusal(GOOD, wait)
 
 
 @pytest.mark.parametrize(

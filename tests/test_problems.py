@@ -40,6 +40,14 @@ def spoilt():
             ("evaluate", ("per_epoch",)),
         ):
             yield from ((Config, {**GOOD, section: {key: bad}}) for key in keys)
+        for layers in (
+            bad,
+            [bad],
+            [{"conv": bad}],
+            [{"maxpool": bad}, "flatten", "linear"],
+            ["flatten", {"linear": bad}],
+        ):
+            yield Config, {**GOOD, "model": {"kind": "network", "layers": layers}}
         for kind in ("none", "step", "plateau", "cosine"):
             for key in ("every", "factor", "patience"):
                 yield Config, {**GOOD, "decay": {"kind": kind, key: bad}}

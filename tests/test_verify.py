@@ -147,9 +147,9 @@ def changed_checkpoint(folder):
     [
         (changed_model, "model.npz", "W differs by up to 0.5"),
         (changed_metrics, "metrics.csv", "validation_accuracy differs by up to 0.25"),
-        (changed_record, "final figures, test", "accuracy differs by up to 0."),
+        (changed_record, "final metrics, test", "accuracy differs by up to 0."),
         (changed_epoch, "where it ended", "epoch differs by up to 1"),
-        (changed_checkpoint, "figures of all evaluations", "train_loss differs by up to 1"),
+        (changed_checkpoint, "metrics of all evaluations", "train_loss differs by up to 1"),
     ],
 )
 def test_what_differs_is_said(trained, verify, run, change, part, difference):

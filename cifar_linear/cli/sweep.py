@@ -81,8 +81,8 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
     from cifar_linear.config.formatting import as_text
 
     for number, (group, seconds) in enumerate(plan.groups, start=1):
-        epochs = counted(group[0].config.epochs, "epoch")
-        yield f"group {number}: {counted(len(group), 'run')}, {epochs}, about {_duration(seconds)}"
+        length = counted(group[0].config.length, group[0].config.unit)
+        yield f"group {number}: {counted(len(group), 'run')}, {length}, about {_duration(seconds)}"
         yield from (f"  {as_text(cell.settings) or 'the base as it is'}" for cell in group)
     wanted = sum(len(group) for group, _ in plan.groups)
     total = _duration(sum(seconds for _, seconds in plan.groups))

@@ -52,8 +52,8 @@ def run_and_print(
     # The sweep's own file, since the one that was given may have been standard input, or be another by now.
     where = {"config": path / SWEEP_FILE, "runs_dir": path.parent, "name": path.name, "data_dir": images.data_dir}
     again = command("sweep", **where, workers=workers if workers > 1 else None, with_test=with_test)
-    epochs = len(sweep.cells) * max(cell.config.epochs for cell in sweep.cells)
-    with Progress(epochs, output.quiet) as progress, SafeStop() as stop:
+    total = sum(cell.config.length for cell in sweep.cells)
+    with Progress(total, output.quiet) as progress, SafeStop() as stop:
         lines = _GroupLines(progress, output.quiet, len(sweep.cells))
         listener = SweepListener(lines.planned, lines.watch, lines.ended, stop.check)
         try:
@@ -111,7 +111,7 @@ class _GroupLines:
         self._progress, self._quiet, self._cells = progress, quiet, cells
         self._groups: Sequence[Cells] = ()
         self._done = 0
-        self._epochs = 0
+        self._length = 0
         self._started = perf_counter()
         self.failures = 0
 
@@ -124,13 +124,14 @@ class _GroupLines:
     def watch(self, evaluation: Evaluation) -> None:
         runs = len(evaluation.valid)
         text = f"group {self._done + 1}/{len(self._groups)}, {counted(runs, 'run')}"
-        self._progress.show(self._epochs + runs * evaluation.epoch, text)
+        unit = self._groups[self._done][0].config.unit
+        self._progress.show(self._length + runs * evaluation.reached(unit), text)
 
     def ended(self, cells: Cells, problem: str | None) -> None:
         self._done += 1
-        self._epochs += len(cells) * cells[0].config.epochs
+        self._length += len(cells) * cells[0].config.length
         group = f"group {self._done}/{len(self._groups)}"
-        self._progress.show(self._epochs, group)
+        self._progress.show(self._length, group)
         if problem:
             self.failures += 1
             self._progress.say(f"{group}: {counted(len(cells), 'run')} failed: {problem}")

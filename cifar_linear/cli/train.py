@@ -101,11 +101,11 @@ def _train(job: Job, data_dir: Path | None, output: Output) -> None:
     """Train one run, print the result and draw it."""
     from cifar_linear.cli.progress import Progress
 
-    with Progress(job.config.epochs, output.quiet) as progress, SafeStop() as stop:
+    with Progress(job.config.length, output.quiet) as progress, SafeStop() as stop:
         folder = job.open_folder()  # Not before a signal can be told to wait: a new folder is never left empty.
         again = command("train", resume=folder.path, data_dir=data_dir)
         try:
-            record = job.train(folder, EpochLines(progress, output.quiet, job.config.epochs), stop.check)
+            record = job.train(folder, EpochLines(progress, output.quiet, job.config), stop.check)
         except KeyboardInterrupt:
             progress.say(f"stopped; the run up to its last evaluation is kept in {folder.path}")
             progress.say(f"to go on: {again}")

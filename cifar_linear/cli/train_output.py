@@ -11,6 +11,7 @@ from cifar_linear.errors import CifarLinearError, not_enough_memory
 
 if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress
+    from cifar_linear.config.models import Config
     from cifar_linear.data.dataset import SplitName
     from cifar_linear.runs.folder import RunFolder
     from cifar_linear.runs.record import Record, SplitMetrics
@@ -18,20 +19,24 @@ if TYPE_CHECKING:
 
 
 class EpochLines:
-    """Shows each evaluation: on the bar, or where there is none as a line for each epoch."""
+    """Shows each evaluation: on the bar, or where there is none as a line for each epoch.
 
-    def __init__(self, progress: Progress, quiet: bool, epochs: int) -> None:
-        self._progress, self._quiet, self._epochs = progress, quiet, epochs
+    A run that is counted in steps has a line for each evaluation.
+    """
+
+    def __init__(self, progress: Progress, quiet: bool, config: Config) -> None:
+        self._progress, self._quiet, self._config = progress, quiet, config
         self._printed = set[int]()
 
     def __call__(self, evaluation: Evaluation) -> None:
         """Show one evaluation; the first of an epoch, where lines are printed."""
         cost, accuracy = evaluation.train.cost[0], evaluation.validation.accuracy[0]
         text = f"training cost {cost:.4f}, validation accuracy {percent(accuracy)}"
-        epoch = evaluation.epoch
-        if not self._progress.show(epoch, text) and not self._quiet and epoch not in self._printed:
-            self._printed.add(epoch)
-            self._progress.say(f"epoch {epoch:3d}/{self._epochs}: {text}")
+        unit, length = self._config.unit, self._config.length
+        done = evaluation.reached(unit)
+        if not self._progress.show(done, text) and not self._quiet and done not in self._printed:
+            self._printed.add(done)
+            self._progress.say(f"{unit} {done:{max(3, len(str(length)))}d}/{length}: {text}")
 
 
 def out_of_memory(error: MemoryError, folder: RunFolder, again: str) -> str:
@@ -52,13 +57,22 @@ def summary(record: Record) -> str:
         lines.append("data: synthetic, generated images; these metrics say nothing about CIFAR-10")
     if record.stopped_early and record.config.early_stopping:
         lines.append(f"stopped early: {record.config.early_stopping.patience} evaluations without a new minimum")
-    return "\n".join([*lines, f"{record.status} after {counted(record.epoch or 0, 'epoch')} in {record.seconds:.1f} s"])
+    done = record.epoch if record.config.unit == "epoch" else record.step
+    return "\n".join(
+        [*lines, f"{record.status} after {counted(done or 0, record.config.unit)} in {record.seconds:.1f} s"]
+    )
 
 
 def _lines(record: Record, metrics: Mapping[SplitName, SplitMetrics]) -> Iterator[str]:
     for split, of in metrics.items():
         row = f"{_nats(of.loss):>9} {_nats(of.cost):>9} {percent(of.accuracy):>10}"
-        yield f"{split:10} {record.data.images[split]:9d} {row}"
+        yield f"{split:10} {_images(record, split):9d} {row}"
+
+
+def _images(record: Record, split: SplitName) -> int:
+    """How many images the metrics of a split are of."""
+    evaluate, count = record.config.evaluate, record.data.images[split]
+    return min(count, evaluate.train_images or count) if split == "train" and evaluate else count
 
 
 def _nats(value: float) -> str:

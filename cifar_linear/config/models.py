@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
+from cifar_linear.config.networks import LinearModel, ModelConfig, NetworkModel
+from cifar_linear.config.section import Section, beside, conflict
 from cifar_linear.config.yaml_tree import as_yaml
 
 BatchName = Literal["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
@@ -16,18 +17,7 @@ PartName = Literal["train", "t10k"]
 _PartNames = Annotated[tuple[PartName, ...], Field(strict=False, min_length=1)]
 
 
-class _Section(BaseModel):
-    """A mapping of the file: nothing is converted, unknown keys are refused, nothing changes later.
-
-    Python may use the names of the fields (``lam``); files are read by their keys alone (``lambda``).
-    """
-
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True, validate_by_alias=True
-    )
-
-
-class HeldOut(_Section):
+class HeldOut(Section):
     """Validation images drawn from the training images with the seed, class balance kept."""
 
     size: int = Field(ge=1, examples=[200], description="images to hold out; the others are for training")
@@ -39,11 +29,22 @@ def _kind_of_validation(value: object) -> str | None:
     return "batches" if isinstance(value, (list, tuple)) else None
 
 
-def _conflict(key: str, message: str) -> PydanticCustomError:
-    """An error about a key that is valid by itself but not together with the others."""
-    return PydanticCustomError("conflict", "{message}", {"key": key, "message": message})
+class Centering(Section):
+    """A mean of the training images is subtracted from their pixels."""
+
+    center: Literal["all", "channel"] = Field(description="all: one mean of all pixels; channel: one of each channel")
+    scale: Literal["unit", "raw"] = Field("unit", description="unit: pixels from 0 to 1; raw: pixels from 0 to 255")
 
 
+def _kind_of_normalize(value: object) -> str | None:
+    return "center" if isinstance(value, (dict, Centering)) else "word" if isinstance(value, str) else None
+
+
+_WORD_OR_CENTERING = Discriminator(
+    _kind_of_normalize,
+    custom_error_type="no_normalize",
+    custom_error_message="Input should be a word or {center: all}",
+)
 _BATCHES_OR_SIZE = Discriminator(
     _kind_of_validation,
     custom_error_type="neither",
@@ -54,20 +55,24 @@ _VALIDATION = "batches for choosing settings, or {size: n} images held out of th
 _TEST = "batches for the final evaluation, used once; [] for none"
 
 
-class _BatchedData(_Section, ABC):
+class _BatchedData(Section, ABC):
     """Splits made of published batches. Each data set names its batches."""
 
     dataset: str
+    image_shape: ClassVar[tuple[int, int, int]] = (3, 32, 32)
     limit: int | None = Field(
         None, ge=1, examples=[1000], description="use only the first so many images of each split"
     )
     classes: Annotated[tuple[Annotated[int, Field(ge=0, le=9)], ...], Field(strict=False, min_length=2)] | None = Field(
         None, examples=[[2, 3]], description="then keep only images with these labels, renumbered in this order"
     )
-    normalize: Literal["standardize", "minus_one_one"] = Field(
+    normalize: Annotated[
+        Annotated[Literal["standardize", "minus_one_one", "center"], Tag("word")] | Annotated[Centering, Tag("center")],
+        _WORD_OR_CENTERING,
+    ] = Field(
         "standardize",
         description="standardize: per dimension, with the training images' mean and standard deviation; "
-        "minus_one_one: x / 127.5 - 1",
+        "minus_one_one: x / 127.5 - 1; center: minus the mean of all training pixels; {center: channel, scale: raw}",
     )
 
     if TYPE_CHECKING:
@@ -93,17 +98,17 @@ class _BatchedData(_Section, ABC):
             names = getattr(self, split)
             for name in () if isinstance(names, HeldOut) else names:
                 if name in seen:
-                    raise _conflict(split, f"{name} is used more than once; the splits must not share images")
+                    raise conflict(split, f"{name} is used more than once; the splits must not share images")
                 seen.add(name)
         if isinstance(self.validation, HeldOut) and self.training_images < 1:
             most = self.training_images + self.validation.size
-            raise _conflict("validation", f"size must leave images to train on: it must be below {most}")
+            raise conflict("validation", f"size must leave images to train on: it must be below {most}")
         return self
 
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> Self:
         if self.classes and len(set(self.classes)) < len(self.classes):
-            raise _conflict("classes", "names a class more than once")
+            raise conflict("classes", "names a class more than once")
         return self
 
 
@@ -138,6 +143,8 @@ class Cifar10Data(_SixBatches, _FromFolder):
 class MnistData(_FromFolder):
     """MNIST, from the data folder: 60 000 images in ``train``, 10 000 in ``t10k``."""
 
+    image_shape: ClassVar[tuple[int, int, int]] = (1, 28, 28)
+
     dataset: Literal["mnist"] = Field(description="which images")
     train: _PartNames = Field(("train",), description=_TRAIN)
     validation: Annotated[
@@ -164,20 +171,20 @@ class SyntheticData(_SixBatches):
         return self.images_per_batch
 
 
-class AugmentationConfig(_Section):
+class AugmentationConfig(Section):
     """Random changes to a training image, drawn again each time it is used; none by default."""
 
     flip: float = Field(0.0, ge=0, le=1, description="probability of a left-right flip")
     shift: int = Field(0, ge=0, le=8, description="largest shift in pixels, each way; edges are repeated")
 
 
-class NoDecay(_Section):
+class NoDecay(Section):
     """The same eta in every epoch."""
 
     kind: Literal["none"] = Field("none", description="how eta changes: none, step, plateau or cosine")
 
 
-class StepDecay(_Section):
+class StepDecay(Section):
     """Eta times ``factor`` after each ``every`` epochs."""
 
     kind: Literal["step"]
@@ -185,7 +192,7 @@ class StepDecay(_Section):
     factor: float = Field(0.1, gt=0, lt=1, description="what eta is multiplied by at each cut")
 
 
-class PlateauDecay(_Section):
+class PlateauDecay(Section):
     """Eta times ``factor`` each time the validation loss has not improved for ``patience`` evaluations."""
 
     kind: Literal["plateau"]
@@ -193,13 +200,13 @@ class PlateauDecay(_Section):
     factor: float = Field(0.1, gt=0, lt=1, description="what eta is multiplied by at each cut")
 
 
-class CosineDecay(_Section):
+class CosineDecay(Section):
     """Eta along half a cosine, from its full value in the first epoch towards 0 after the last."""
 
     kind: Literal["cosine"]
 
 
-class EarlyStopping(_Section):
+class EarlyStopping(Section):
     """A stop before the last epoch, when the validation loss no longer falls. The best weights are kept as well."""
 
     patience: int = Field(
@@ -207,23 +214,40 @@ class EarlyStopping(_Section):
     )
 
 
-class Averaging(_Section):
+class Averaging(Section):
     """The mean of the weights after each update, in place of the last weights."""
 
-    from_epoch: int = Field(ge=1, examples=[20], description="the mean begins with the first update of this epoch")
+    from_epoch: int = Field(1, ge=1, examples=[20], description="the mean begins with the first update of this epoch")
+    decay: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="an exponential mean: what earlier weights count is multiplied by this at each update",
+    )
 
 
-class EvaluationConfig(_Section):
-    """Evaluations within an epoch, instead of one after each."""
+class EvaluationConfig(Section):
+    """Evaluations within an epoch, instead of one after each; or on some of the training images."""
 
-    per_epoch: int = Field(
+    per_epoch: int | None = Field(
+        None,
         ge=1,
         examples=[5],
         description="evaluate every S // per_epoch of the S updates in an epoch, counted across epochs, and at the end",
     )
+    every_steps: int | None = Field(None, ge=1, description="evaluate after each so many updates, and at the end")
+    train_images: int | None = Field(
+        None, ge=1, description="training images to evaluate on, the first ones, instead of all"
+    )
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Self:
+        if self.per_epoch is not None and self.every_steps is not None:
+            raise conflict("every_steps", "give per_epoch or every_steps, not both")
+        return self
 
 
-class Config(_Section):
+class Config(Section):
     """One experiment: every setting that influences a number."""
 
     data: Annotated[
@@ -237,10 +261,28 @@ class Config(_Section):
     )
     eta: float = Field(gt=0, le=1e6, examples=[0.001], description="learning rate")
     n_batch: int = Field(ge=1, examples=[100], description="images per update")
-    epochs: int = Field(ge=1, le=1_000_000, examples=[40], description="passes over the training images")
+    epochs: int | None = Field(
+        None, ge=1, le=1_000_000, examples=[40], description="passes over the training images; or give steps"
+    )
+    steps: int | None = Field(
+        None,
+        validate_default=True,
+        ge=1,
+        le=1_000_000_000,
+        examples=[3000],
+        description="updates in all, in place of epochs",
+    )
+    model: ModelConfig = Field(LinearModel(), description="what maps images to scores")
+    momentum: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        examples=[0.9],
+        description="mu of the moving average m <- mu m + (1 - mu) gradient of the loss, which replaces that gradient",
+    )
     shuffle: bool = Field(True, description="a new order in every epoch")
     drop_last: bool = Field(False, description="leave out the last batch of an epoch if it is smaller than n_batch")
-    evaluate: EvaluationConfig | None = Field(None, description="evaluations within an epoch")
+    evaluate: EvaluationConfig | None = Field(None, description="when to evaluate, and on which training images")
     record_steps: bool = Field(False, description="keep the training loss of every batch, before its update")
     augmentation: AugmentationConfig = Field(AugmentationConfig(), description="random changes to training images")
     decay: Annotated[
@@ -255,7 +297,12 @@ class Config(_Section):
         "separate",
         description="separate: not penalised; column: penalised like the weights, as the weight of a column of ones",
     )
-    init_std: float = Field(0.01, ge=0, le=1e3, description="standard deviation of the first weights and biases")
+    penalise: Literal["weights", "all"] = Field(
+        "weights", description="what the penalty covers: weights, or all: the biases as well"
+    )
+    init_std: float = Field(
+        0.01, ge=0, le=1e3, description="standard deviation of the first weights and biases of a linear model"
+    )
     dtype: Literal["float32", "float64"] = Field("float32", description="precision of weights and arithmetic")
     seed: int = Field(
         400,
@@ -270,20 +317,56 @@ class Config(_Section):
     @model_validator(mode="after")
     def _a_batch_fits_the_data(self) -> Self:
         if self.n_batch > self.data.training_images:
-            raise _conflict("n_batch", f"is {self.n_batch}, but only {self.data.training_images} images train")
+            raise conflict("n_batch", f"is {self.n_batch}, but only {self.data.training_images} images train")
         return self
 
     @model_validator(mode="after")
     def _one_score_is_for_two_classes(self) -> Self:
         if self.loss == "logistic" and len(self.data.classes or range(10)) != 2:
-            raise _conflict("loss", "logistic needs exactly two classes: name them in data.classes")
+            raise conflict("loss", "logistic needs exactly two classes: name them in data.classes")
         return self
+
+    @field_validator("steps")
+    @classmethod
+    def _epochs_or_steps(cls, steps: int | None, info: ValidationInfo) -> int | None:
+        epochs = info.data.get("epochs", 1)  # Not there if it is invalid, which is reported on its own.
+        if epochs is None and steps is None:
+            raise beside("epochs", "missing (passes over the training images; or steps, the updates in all)")
+        if info.data.get("epochs") is not None and steps is not None:
+            raise beside("steps", "give epochs or steps, not both")
+        return steps
 
     @model_validator(mode="after")
     def _a_mean_begins_within_the_epochs(self) -> Self:
-        if self.averaging and self.averaging.from_epoch > self.epochs:
-            raise _conflict("averaging", f"from_epoch is {self.averaging.from_epoch}, after the last of {self.epochs}")
+        if self.averaging and self.epochs is not None and self.averaging.from_epoch > self.epochs:
+            raise conflict("averaging", f"from_epoch is {self.averaging.from_epoch}, after the last of {self.epochs}")
         return self
+
+    @model_validator(mode="after")
+    def _a_network_fits_images_and_loss(self) -> Self:
+        if not isinstance(self.model, NetworkModel):
+            return self
+        if self.loss == "logistic":
+            raise conflict("loss", "logistic is for linear models; a network needs softmax or sigmoid_bce")
+        if self.bias != "separate":
+            raise conflict("bias", "column is for linear models; a network has penalise: all")
+        if self.init_std != type(self).model_fields["init_std"].default:
+            raise conflict("init_std", "is for linear models; a network has model.init")
+        try:
+            self.model.network(len(self.data.classes or range(10)), self.data.image_shape, self.penalise)
+        except ValueError as error:
+            raise conflict("model", str(error)) from None
+        return self
+
+    @property
+    def length(self) -> int:
+        """How long the run is, in its own `unit`."""
+        return self.epochs or self.steps or 0
+
+    @property
+    def unit(self) -> Literal["epoch", "step"]:
+        """What its length is counted in."""
+        return "step" if self.epochs is None else "epoch"
 
     def to_tree(self) -> dict[str, Any]:
         """The complete config as plain YAML values; keys without a value are left out."""

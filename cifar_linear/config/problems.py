@@ -28,11 +28,14 @@ SENTENCES = {
     "model_type": "must be a mapping of keys",
     "model_attributes_type": "must be a mapping of keys",
     "neither": "must be a list of batches or {{size: n}}",
+    "no_normalize": "must be standardize, minus_one_one, center or {{center: channel}}",
+    "no_layer": "must be relu, flatten, globalaveragepool, linear, or one of conv, linear, maxpool, averagepool with "
+    "its settings",
     "limits": "{message}",
 }
 """What is wrong with a value, by the type of Pydantic's error; its context fills the gaps."""
 
-SPECIAL = {"missing", "extra_forbidden", "union_tag_not_found", "union_tag_invalid", "conflict"}
+SPECIAL = {"missing", "extra_forbidden", "union_tag_not_found", "union_tag_invalid", "conflict", "beside"}
 """Types of errors about keys rather than values."""
 
 
@@ -66,8 +69,8 @@ def _problem_of(error: Any, tree: Tree, known: dict[str, str]) -> Problem:
         case "union_tag_invalid":
             path = (*path, error["ctx"]["discriminator"].strip("'"))
             message = f"must be one of {error['ctx']['expected_tags']}, found {_found(error['ctx']['tag'])}"
-        case "conflict":
-            path = (*path, error["ctx"]["key"])
+        case "conflict" | "beside":
+            path = (*(path if error["type"] == "conflict" else path[:-1]), error["ctx"]["key"])
             message = error["ctx"]["message"]
         case _:
             message = f"{_sentence(error)}, found {_found(error['input'])}"

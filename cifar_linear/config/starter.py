@@ -48,7 +48,10 @@ def write_starter(path: Path, dataset: DatasetName) -> None:
 def starter_config(dataset: DatasetName) -> Config:
     """The config that `starter` writes down."""
     required = {name: _example(field) for name, field in Config.model_fields.items() if field.is_required()}
-    return Config.model_validate({**required, "data": {"dataset": dataset}})
+    # Epochs or steps are required, one of them.
+    return Config.model_validate(
+        {**required, "epochs": _example(Config.model_fields["epochs"]), "data": {"dataset": dataset}}
+    )
 
 
 def _lines(section: BaseModel, indent: str = "") -> Iterator[str]:
@@ -98,7 +101,9 @@ def _example(field: FieldInfo) -> Any:
 
 
 def _example_of(model: type[BaseModel]) -> dict[str, Any]:
-    return {name: _example(field) for name, field in model.model_fields.items()}
+    """A section with the examples and defaults of its keys; those that are off by default stay off."""
+    examples = {name: _plain(_example(field)) for name, field in model.model_fields.items()}
+    return {name: example for name, example in examples.items() if example is not None}
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from cifar_linear.arrays import Doubles
 from cifar_linear.config.models import (
+    Centering,
     Config,
     CosineDecay,
     HeldOut,
@@ -22,6 +23,7 @@ from cifar_linear.config.models import (
     StepDecay,
     SyntheticData,
 )
+from cifar_linear.config.networks import NetworkModel
 from cifar_linear.data import synthetic
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches
@@ -111,9 +113,16 @@ def _source(config: Config, data_dir: Path | None) -> Source:
 
 def make_standardization(config: Config, training: Split) -> Standardization:
     """From pixels to what the weights see."""
-    if config.data.normalize == "minus_one_one":
-        return Standardization.same_for_all(training.images.shape[1], mean=0.5, std=0.5)
-    return Standardization.of(training.images)
+    match config.data.normalize:
+        case "minus_one_one":
+            return Standardization.same_for_all(training.images.shape[1], mean=0.5, std=0.5)
+        case "center":
+            return Standardization.of(training.images).centred(groups=1)
+        case Centering(center=center, scale=scale):
+            groups = config.data.image_shape[0] if center == "channel" else 1
+            return Standardization.of(training.images).centred(groups, std=1 / 255 if scale == "raw" else 1)
+        case _:
+            return Standardization.of(training.images)
 
 
 def make_augmentation(config: Config, dataset: Dataset) -> Augmentation | None:
@@ -132,14 +141,24 @@ def make_schedule(config: Config) -> Schedule:
         case PlateauDecay(patience=patience, factor=factor):
             return plateau(patience, factor)
         case CosineDecay():
-            return cosine(config.epochs)
+            return cosine(config.epochs) if config.epochs is not None else constant
         case NoDecay():
             return constant
 
 
-def evaluate_every(config: Config, steps: int) -> int | None:
-    """After how many updates to evaluate, where an epoch has ``steps`` of them; None for after each epoch."""
-    return max(1, steps // config.evaluate.per_epoch) if config.evaluate else None
+def evaluate_after(config: Config, steps: int) -> Callable[[int], bool]:
+    """Whether to evaluate after so many updates, counted from 1, where an epoch has ``steps`` of them."""
+    wanted = config.evaluate
+    if wanted is not None and wanted.per_epoch is not None:
+        between = max(1, steps // wanted.per_epoch)
+        return lambda step: (step - 1) % between == 0
+    every = (wanted.every_steps if wanted else None) or steps
+    return lambda step: step % every == 0
+
+
+def updates_of(config: Config, steps: int) -> int:
+    """How many updates a run makes that comes to its end, where an epoch has ``steps`` of them."""
+    return config.steps or (config.epochs or 0) * steps
 
 
 def make_model(config: Config, classes: int, image_shape: tuple[int, ...], seen: Standardization) -> Model:
@@ -154,7 +173,9 @@ def make_model(config: Config, classes: int, image_shape: tuple[int, ...], seen:
     if len(seen.mean) != prod(image_shape):
         raise ValueError(f"{len(seen.mean)} features do not make images {image_shape}")
     outputs = LOSSES[config.loss].scores_for(classes)
-    return Linear(outputs, seen, config.init_std, bias_is_weight=config.bias == "column")
+    if isinstance(config.model, NetworkModel):
+        return replace(config.model.network(outputs, image_shape, config.penalise), standardization=seen)
+    return Linear(outputs, seen, config.init_std, bias_is_weight=config.penalise == "all" or config.bias == "column")
 
 
 def make_objective(configs: Sequence[Config], model: Model) -> Objective:
@@ -168,6 +189,7 @@ def make_state(configs: Sequence[Config], model: Model) -> State:
     return State.first(
         [model.initial(rng_for(config.seed, Purpose.WEIGHTS)) for config in configs],
         shared.dtype,
+        momentum=shared.momentum is not None,
         averaging=shared.averaging is not None,
         keep_best=shared.early_stopping is not None,
     )
@@ -208,8 +230,9 @@ def blas_threads(config: Config) -> AbstractContextManager[object]:
 
 
 def shared_part(config: Config) -> Config:
-    """What must be equal for two configs to share a pass over the data: all but lambda, eta and decay."""
-    return config.model_copy(update={"lam": 0.0, "eta": 1.0, "decay": NoDecay()})
+    """What must be equal for two configs to share a pass over the data: all but lambda, eta, decay and momentum."""
+    momentum = None if config.momentum is None else 0.0
+    return config.model_copy(update={"lam": 0.0, "eta": 1.0, "decay": NoDecay(), "momentum": momentum})
 
 
 @dataclass(frozen=True)
@@ -225,14 +248,14 @@ class Group:
     def of(cls, configs: Sequence[Config], dataset: Dataset) -> Group:
         """Raises ValueError if the configs cannot share a pass over the data."""
         if len({shared_part(config) for config in configs}) > 1:
-            raise ValueError("runs that share a pass over the data may differ in lambda, eta and decay only")
+            raise ValueError("runs that share a pass over the data may differ in lambda, eta, decay and momentum only")
         seen = make_standardization(configs[0], dataset.train)
         model = make_model(configs[0], len(dataset.class_names), dataset.image_shape, seen)
         return cls(configs, dataset, seen, make_objective(configs, model))
 
     @property
     def shared(self) -> Config:
-        """Stands for all configs in every key but lambda, eta and decay."""
+        """Stands for all configs in every key but lambda, eta, decay and momentum."""
         return self.configs[0]
 
     def first_state(self) -> State:
@@ -254,7 +277,7 @@ class Group:
 
     def updates(self, batches: Batches) -> int:
         """How many updates a run makes that comes to its end."""
-        return self.shared.epochs * batches.steps
+        return updates_of(self.shared, batches.steps)
 
     def evaluations(
         self,
@@ -271,18 +294,21 @@ class Group:
             check: is called before every update and may raise to stop there.
             past: all evaluations of a training that goes on.
         """
-        shared, every = self.shared, evaluate_every(self.shared, batches.steps)
+        shared = self.shared
         return train(
             state,
             self.objective,
             batches,
-            self.dataset.train,
+            first_images(self.dataset.train, shared.evaluate.train_images if shared.evaluate else None),
             self.dataset.validation,
             eta=self._rates,
             updates=self.updates(batches),
             eta_follows=any(isinstance(config.decay, PlateauDecay) for config in self.configs),
-            evaluate_after=(lambda step: (step - 1) % every == 0) if every else None,
+            eta_factor=self._factor if shared.steps and self._has_cosine else None,
+            momentum=np.array([config.momentum for config in self.configs]) if shared.momentum is not None else None,
+            evaluate_after=evaluate_after(shared, batches.steps),
             average_from=shared.averaging.from_epoch if shared.averaging else None,
+            average_decay=(shared.averaging.decay if shared.averaging else None) or 1.0,
             patience=shared.early_stopping.patience if shared.early_stopping else None,
             record_steps=shared.record_steps,
             past=past,
@@ -297,6 +323,18 @@ class Group:
             for run, config in enumerate(self.configs)
         ]
         return np.array([config.eta for config in self.configs]) * factors
+
+    @property
+    def _has_cosine(self) -> bool:
+        return any(isinstance(config.decay, CosineDecay) for config in self.configs)
+
+    def _factor(self, step: int) -> Doubles:
+        """The factor on each run's rate at the update numbered from 0, (R,): a cosine over steps falls with each."""
+        factors = [
+            cosine(config.steps)(step + 1, ()) if config.steps and isinstance(config.decay, CosineDecay) else 1.0
+            for config in self.configs
+        ]
+        return np.array(factors)
 
     def model(self, parameters: Parameters, run: int) -> StoredModel:
         """One run's parameters with what is needed to use them."""

@@ -8,7 +8,7 @@ from cifar_linear.config.formatting import differing
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import ConfigError, DataError, RunError
-from cifar_linear.experiments.assembly import Group, evaluate_every, read_checkpoint
+from cifar_linear.experiments.assembly import Group, evaluate_after, read_checkpoint, updates_of
 from cifar_linear.experiments.run import Watch, run_group
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder
@@ -17,7 +17,7 @@ from cifar_linear.runs.record import Record
 
 
 def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
-    """The config with which a run goes on: its own, with more epochs if ``overrides`` say so.
+    """The config with which a run goes on: its own, with more epochs or steps if ``overrides`` say so.
 
     The folder is to be locked from before this until the run has ended: another process may bring it further. Raises
     `ConfigError` for any other change, `RunError` if the run cannot go on.
@@ -26,21 +26,23 @@ def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
     config = folder.config(overrides)
     # What the run began with is in run.json as well, where nobody edits it.
     changed = [key for key, _, _ in differing(record.config, config)]
-    if others := ", ".join(sorted({*changed} - {"epochs"})):
+    unit = f"{record.config.unit}s"
+    if others := ", ".join(sorted({*changed} - {unit})):
         raise ConfigError(f"{folder.path}: a run goes on as it began; {others} would change: train a new run instead")
     if changed and config.decay.kind == "cosine":
         raise ConfigError(
-            f"{folder.path}: with decay.kind cosine, epochs decides eta from the first epoch on, so it stays "
-            f"{record.config.epochs}: train a new run instead"
+            f"{folder.path}: with decay.kind cosine, {unit} decides eta from the first {record.config.unit} on, so it "
+            f"stays {record.config.length}: train a new run instead"
         )
-    if config.epochs < (record.epoch or 0):
-        trained = f"has already trained {record.epoch} epochs; epochs must be at least {record.epoch}"
-        raise ConfigError(f"{folder.path}: {trained}, found {config.epochs}")
+    done = (record.epoch if config.unit == "epoch" else record.step) or 0
+    if config.length < done:
+        trained = f"has already trained {done} {unit}; {unit} must be at least {done}"
+        raise ConfigError(f"{folder.path}: {trained}, found {config.length}")
     if record.status == "diverged":
         raise RunError(f"{folder.path}: the run diverged; from there it cannot go on")
     unjudged = config.data.test and "test" not in record.metrics  # It was stopped between training and test.
-    if record.status == "finished" and (record.stopped_early or config.epochs == record.epoch) and not unjudged:
-        raise RunError(f"{folder.path}: already finished; to train longer, add --set epochs=N")
+    if record.status == "finished" and (record.stopped_early or config.length == done) and not unjudged:
+        raise RunError(f"{folder.path}: already finished; to train longer, add --set {unit}=N")
     return config
 
 
@@ -50,11 +52,11 @@ def _check_last_evaluation(folder: RunFolder, config: Config, checkpoint: Checkp
     With ``evaluate.per_epoch`` that evaluation is an additional one. Early stopping has counted it, and a run that
     diverges returns to it, so that no longer run could be the same.
     """
-    every, last = evaluate_every(config, steps), checkpoint.rows[-1]["step"] if checkpoint.rows else 0
-    if every and last and (last - 1) % every and last < config.epochs * steps:
+    last = checkpoint.rows[-1]["step"] if checkpoint.rows else 0
+    if last and not evaluate_after(config, steps)(last) and last < updates_of(config, steps):
         raise ConfigError(
-            f"{folder.path}: with evaluate.per_epoch, the evaluation after its last update would not be one of the "
-            "longer run: train a new run instead"
+            f"{folder.path}: the evaluation after its last update would not be one of the longer run: "
+            "train a new run instead"
         )
 
 

@@ -11,6 +11,7 @@ from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import Group, blas_threads
 from cifar_linear.experiments.final_evaluation import judge
+from cifar_linear.nn.memory import keep_freed_memory
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
 from cifar_linear.runs.provenance import data_record, environment_record
@@ -65,6 +66,8 @@ def _train(
 ) -> list[Record]:
     """All but the test images."""
     group = Group.of(configs, dataset)
+    if configs[0].model.kind == "network":
+        keep_freed_memory()
     nothing = [()] * len(configs)
     history = History(
         [checkpoint.rows for checkpoint in checkpoints] or nothing,

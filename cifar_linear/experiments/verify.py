@@ -122,7 +122,7 @@ def _parts(folder: RunFolder, checkpoint: Checkpoint | None, whole: bool) -> dic
     state = {name: array for name, array in checkpoint.arrays.items() if name not in of_pass}
     parts: dict[str, Mapping[str, Any]] = {
         "state of the training": state,
-        "figures of all evaluations": _columns(checkpoint.rows),
+        "metrics of all evaluations": _columns(checkpoint.rows),
         "losses of all batches": {"loss": checkpoint.steps},
     }
     if whole:
@@ -132,7 +132,7 @@ def _parts(folder: RunFolder, checkpoint: Checkpoint | None, whole: bool) -> dic
             parts["best_model.npz" if best else "model.npz"] = model.arrays()
         parts["metrics.csv"] = _columns(folder.read_metrics())
         parts["where it ended"] = {"epoch": record.epoch, "step": record.step}
-        parts |= {f"final figures, {split}": figures.model_dump() for split, figures in record.metrics.items()}
+        parts |= {f"final metrics, {split}": figures.model_dump() for split, figures in record.metrics.items()}
         if predictions := folder.read_predictions(model):
             parts["predictions.npz"] = predictions._asdict()
     return parts

@@ -13,6 +13,7 @@ import numpy as np
 
 from cifar_linear.arrays import Doubles, Floats
 from cifar_linear.nn.layers import He, Layer, Scheme, Shape
+from cifar_linear.nn.standardization import Standardization
 
 _IMAGES_AT_ONCE = 32  # the fastest when measured, for one run and for four, and a few megabytes at a time
 
@@ -50,6 +51,7 @@ class Network:
         shape: of an image, (C, H, W).
         init: how first weights are drawn, for layers that do not say it themselves.
         penalise: whether the penalty covers the weights, or the biases too ("all").
+        standardization: from raw pixels to what the first layer sees; None if the pixels are that already.
 
     Raises:
         ValueError: a layer does not fit the one before it. Says which, its input shape and what is wrong.
@@ -59,6 +61,7 @@ class Network:
     shape: Shape
     init: Scheme = field(default_factory=He)
     penalise: Literal["weights", "all"] = "weights"
+    standardization: Standardization | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.parameter_shapes:
@@ -185,8 +188,9 @@ class Network:
         return x
 
     def _images_last(self, pixels: Floats) -> Floats:
-        """A view (1, C, H, W, n) of images in rows, (n, C H W)."""
-        return pixels.T.reshape(1, *self.shape, len(pixels))
+        """Standardised images (1, C, H, W, n) from raw ones in rows, (n, C H W)."""
+        columns = self.standardization.columns(pixels) if self.standardization else pixels.T
+        return columns.reshape(1, *self.shape, len(pixels))
 
 
 def _of(name: str, parameters: Mapping[str, Floats]) -> dict[str, Floats]:

@@ -57,6 +57,17 @@ class Standardization:
         """One mean and one standard deviation, on the [0, 1] scale of pixels, for each of ``features`` dimensions."""
         return cls(np.full(features, mean), np.full(features, std))
 
+    def centred(self, groups: int, std: float = 1.0) -> Standardization:
+        """The same mean for all dimensions of a group, and no standard deviation of their own.
+
+        Args:
+            groups: of neighbouring dimensions: 1 for all of them, or the number of channels of an image.
+            std: what the centred numbers are divided by, in units of ``unit``.
+        """
+        means = self.mean.reshape(groups, -1).mean(axis=1)
+        mean = np.repeat(means, len(self.mean) // groups)
+        return Standardization(mean, np.full_like(self.std, std), self.unit)
+
     @cached_property
     def shift(self) -> Doubles:
         """The mean as the raw numbers have it, for pixels 0 to 255, (d,)."""
@@ -70,6 +81,13 @@ class Standardization:
     def apply(self, examples: Examples) -> Doubles:
         """Standardised examples (n, d) from raw ones (n, d)."""
         return (examples - self.shift) * self.scale
+
+    def columns(self, examples: Floats) -> Floats:
+        """Standardised examples in columns, (d, n), in their own precision, from raw ones in rows, (n, d)."""
+        shift, scale = self._in(examples.dtype)
+        columns: Floats = np.subtract(examples.T, shift[:, None], order="C")
+        columns *= scale[:, None]
+        return columns
 
     def fold(self, W: Floats, b: Floats, out: Floats | None = None) -> tuple[Floats, Floats]:
         """Weights (R, K, d) and biases (R, K) that give raw examples the scores of standardised ones.

@@ -113,7 +113,9 @@ class Run:
     @cached_property
     def weight_norm(self) -> float:
         """|W|, the root of the sum of all squared weights; b counts where the penalty covers it."""
-        names = [name for name in self.model.parameters if name != "b" or self.record.config.bias == "column"]
+        config = self.record.config
+        everything = config.bias == "column" or config.penalise == "all"
+        names = [name for name in self.model.parameters if everything or name.rpartition(".")[2] != "b"]
         return float(np.sqrt(sum(np.sum(np.square(self.model.parameters[name], dtype=np.float64)) for name in names)))
 
 

@@ -191,7 +191,8 @@ def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     """Yield the weights as images, on two scales; runs on another kind of images have figures of their own."""
     kinds: dict[tuple[object, ...], dict[str, Run]] = defaultdict(dict)
     for label, run in runs.items():
-        kinds[run.model.class_names, run.model.W.shape, run.model.image_shape][label] = run
+        if run.model.is_linear:
+            kinds[run.model.class_names, run.model.W.shape, run.model.image_shape][label] = run
     for number, kind in enumerate(kinds.values(), start=1):
         model, dataset = (first := next(iter(kind.values()))).model, first.record.config.data.dataset
         of = f" ({dataset}: {', '.join(model.class_names)})" if len(kinds) > 1 else ""

@@ -33,9 +33,14 @@ def early_stops(runs: Mapping[str, Run]) -> Iterator[str]:
     for label, run in runs.items():
         if run.record.stopped_early and run.record.best:
             yield (
-                f"{label}: stopped early after epoch {run.record.epoch} of {run.record.config.epochs}; "
+                f"{label}: stopped early after epoch {run.record.epoch}{_of(run)}; "
                 f"the validation loss was lowest after epoch {run.record.best.epoch}"
             )
+
+
+def _of(run: Run) -> str:
+    epochs = run.record.config.epochs
+    return f" of {epochs}" if epochs is not None else ""
 
 
 def synthetic(runs: Mapping[str, Run]) -> str | None:

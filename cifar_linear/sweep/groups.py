@@ -12,7 +12,14 @@ from cifar_linear.config.models import Config, HeldOut
 from cifar_linear.config.sweeps import Cell
 from cifar_linear.data.dataset import Dataset, Split
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import Group, blas_threads, load_dataset, read_checkpoint, shared_part
+from cifar_linear.experiments.assembly import (
+    Group,
+    blas_threads,
+    load_dataset,
+    read_checkpoint,
+    shared_part,
+    updates_of,
+)
 from cifar_linear.experiments.run import Watch, run_group
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
@@ -88,7 +95,7 @@ def _checkpoints(folders: Sequence[RunFolder], configs: Sequence[Config], datase
 
 def estimate(cells: Cells, dataset: Dataset) -> float:
     """Seconds that a group will take, from an epoch on a part of its images."""
-    configs = [cell.config.model_copy(update={"epochs": 1}) for cell in cells]
+    configs = [cell.config.model_copy(update={"epochs": 1, "steps": None}) for cell in cells]
     share = min(1.0, max(_TIMED_IMAGES, configs[0].n_batch) / len(dataset.train))
 
     def part(split: Split) -> Split:
@@ -103,4 +110,7 @@ def estimate(cells: Cells, dataset: Dataset) -> float:
         started = perf_counter()
         for _ in evaluations:
             pass
-        return (perf_counter() - started) / share * cells[0].config.epochs
+        an_epoch = (perf_counter() - started) / share
+    config = cells[0].config
+    steps = -(-len(dataset.train) // config.n_batch)
+    return an_epoch * updates_of(config, steps) / steps

@@ -29,7 +29,11 @@ class Plan:
     def to_tree(self) -> dict[str, Any]:
         """As plain values for JSON."""
         groups = [
-            {"cells": [dict(cell.settings) for cell in group], "epochs": group[0].config.epochs, "seconds": seconds}
+            {
+                "cells": [dict(cell.settings) for cell in group],
+                f"{group[0].config.unit}s": group[0].config.length,
+                "seconds": seconds,
+            }
             for group, seconds in self.groups
         ]
         return {"folder": str(self.folder), "cells_there": self.there, "groups": groups}

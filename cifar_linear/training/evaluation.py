@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -73,6 +73,10 @@ class Evaluation(NamedTuple):
     def step(self) -> int:
         """The number of updates made before."""
         return self.state.step
+
+    def reached(self, unit: Literal["epoch", "step"]) -> int:
+        """How far training has come, in epochs or steps."""
+        return self.epoch if unit == "epoch" else self.step
 
     def columns(self) -> dict[str, ArrayLike]:
         """The columns of ``metrics.csv`` at this point, by name: one number for all runs, or (R,)."""
