@@ -174,7 +174,8 @@ def make_model(config: Config, classes: int, image_shape: tuple[int, ...], seen:
         raise ValueError(f"{len(seen.mean)} features do not make images {image_shape}")
     outputs = LOSSES[config.loss].scores_for(classes)
     if isinstance(config.model, NetworkModel):
-        return replace(config.model.network(outputs, image_shape, config.penalise), standardization=seen)
+        network = config.model.network(outputs, image_shape, config.penalise)
+        return replace(network, standardization=seen, threads=1 if config.repro == "strict" else cores())
     return Linear(outputs, seen, config.init_std, bias_is_weight=config.penalise == "all" or config.bias == "column")
 
 
@@ -222,9 +223,11 @@ def blas_threads(config: Config) -> AbstractContextManager[object]:
     """As many threads for matrix products as a config asks for, until the end of the block.
 
     One core is left to the evaluation that goes on beside the training; a smaller limit that is set already stays.
+    A network has threads of its own, which multiply with one each.
     """
     threads = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
-    most = 1 if config.repro == "strict" else max(1, min([cores() - 1, *threads]))
+    alone = config.repro == "strict" or isinstance(config.model, NetworkModel)
+    most = 1 if alone else max(1, min([cores() - 1, *threads]))
     limits: AbstractContextManager[object] = threadpool_limits(most, user_api="blas")
     return limits
 

@@ -4,7 +4,8 @@ R networks of the same layers are computed side by side, each with parameters of
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -15,7 +16,8 @@ from cifar_linear.arrays import Doubles, Floats
 from cifar_linear.nn.layers import He, Layer, Scheme, Shape
 from cifar_linear.nn.standardization import Standardization
 
-_IMAGES_AT_ONCE = 32  # the fastest when measured, for one run and for four, and a few megabytes at a time
+_IMAGES_AT_ONCE = 32  # in evaluation: the fastest when measured, for one run and for four
+_FEWEST_IN_A_CHUNK, _MOST_IN_A_CHUNK = 8, 16  # in training, likewise
 
 
 class Row(NamedTuple):
@@ -52,6 +54,8 @@ class Network:
         init: how first weights are drawn, for layers that do not say it themselves.
         penalise: whether the penalty covers the weights, or the biases too ("all").
         standardization: from raw pixels to what the first layer sees; None if the pixels are that already.
+        threads: how many share the chunks of a batch. It changes no bit: the chunks are always the same, and their
+            gradients are added in their order.
 
     Raises:
         ValueError: a layer does not fit the one before it. Says which, its input shape and what is wrong.
@@ -62,6 +66,7 @@ class Network:
     init: Scheme = field(default_factory=He)
     penalise: Literal["weights", "all"] = "weights"
     standardization: Standardization | None = field(default=None, compare=False, repr=False)
+    threads: int = field(default=1, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.parameter_shapes:
@@ -118,15 +123,18 @@ class Network:
 
     def scores(self, pixels: Iterable[Floats], parameters: Mapping[str, Floats]) -> Floats:
         """Scores (n, R, K) of images that come in parts (n_i, C H W); few images are under way at a time."""
-        blocks = [
-            self._scores(part[start : start + _IMAGES_AT_ONCE], parameters)
-            for part in pixels
-            for start in range(0, len(part), _IMAGES_AT_ONCE)
-        ]
+        blocks: list[Floats] = []
+        for part in pixels:  # which the next one overwrites
+            blocks += self._side_by_side(lambda some: self._scores(some, parameters), _cut(part, _IMAGES_AT_ONCE))
         return np.concatenate(blocks, axis=-1).transpose(2, 0, 1)
 
     def forward(self, pixels: Floats, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
         """Scores (n, R, K) of a batch (n, C H W), and the trace for `backward`."""
+        chunks = self._side_by_side(lambda some: self._forward(some, parameters), _chunks(pixels))
+        return np.concatenate([scores for scores, _ in chunks]), [trace for _, trace in chunks]
+
+    def _forward(self, pixels: Floats, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
+        """The same for one chunk of a batch."""
         x, traces = self._images_last(pixels), []
         for name, layer in zip(self.names, self.layers, strict=True):
             x, trace = layer.forward(x, _of(name, parameters))
@@ -141,6 +149,16 @@ class Network:
             trace: of the `forward` that gave these scores.
             parameters: the same as there.
         """
+        parts = list(zip(_chunks(G), trace, strict=True))
+        first, *others = self._side_by_side(lambda part: self._backward(part[0], part[1], parameters), parts)
+        for gradients in others:
+            for name, total in first.items():
+                np.add(total, gradients[name], out=total)
+        for run in range(G.shape[1]):
+            yield {name: first[name][run] for name in self.parameter_shapes}
+
+    def _backward(self, G: Floats, trace: list[Any], parameters: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Gradients of all runs from one chunk of a batch."""
         gradients: dict[str, Floats] = {}
         dy = G.transpose(1, 2, 0)
         for index in reversed(range(self._first_with_weights, len(self.layers))):
@@ -149,8 +167,7 @@ class Network:
             dx, own = layer.backward(dy, trace[index], _of(name, parameters), want_dx)
             dy = dy if dx is None else dx
             gradients |= {f"{name}.{key}": value for key, value in own.items()}
-        for run in range(G.shape[1]):
-            yield {name: gradients[name][run] for name in self.parameter_shapes}
+        return gradients
 
     def table(self) -> list[Row]:
         """A row for each layer."""
@@ -180,6 +197,16 @@ class Network:
         """The layers before it need no gradient."""
         return next(index for index, (_, layer, shape) in enumerate(self._named()) if layer.parameter_shapes(shape))
 
+    def _side_by_side(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
+        """The results for all parts in their order, from several threads where there are several parts."""
+        if self.threads == 1 or len(parts) == 1:
+            return [work(part) for part in parts]
+        return list(self._pool.map(_overflow_allowed(work), parts))
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.threads, "network")
+
     def _scores(self, pixels: Floats, parameters: Mapping[str, Floats]) -> Floats:
         """Scores of a few images, (R, K, n), without keeping any trace."""
         x = self._images_last(pixels)
@@ -191,6 +218,22 @@ class Network:
         """Standardised images (1, C, H, W, n) from raw ones in rows, (n, C H W)."""
         columns = self.standardization.columns(pixels) if self.standardization else pixels.T
         return columns.reshape(1, *self.shape, len(pixels))
+
+
+def _cut(images: Floats, size: int) -> list[Floats]:
+    """Images (n, ...) in parts of equal size, as near as may be, of at most ``size``."""
+    return np.array_split(images, -(-len(images) // size))
+
+
+def _chunks(batch: Floats) -> list[Floats]:
+    """A batch (n, ...) in parts that several threads can share; they depend on n alone."""
+    half = -(-len(batch) // 2)
+    return _cut(batch, min(_MOST_IN_A_CHUNK, max(_FEWEST_IN_A_CHUNK, half)))
+
+
+def _overflow_allowed(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Training looks for overflow itself; a thread does not know that from the one that started it."""
+    return np.errstate(over="ignore", invalid="ignore")(work)
 
 
 def _of(name: str, parameters: Mapping[str, Floats]) -> dict[str, Floats]:
