@@ -90,6 +90,51 @@ def test_planted_mistake_is_caught_exactly_where_it_shows(make_config, dataset, 
         assert case.passed != where(case), case
 
 
+NETWORK = {
+    "kind": "network",
+    "layers": [
+        {"maxpool": 2}, {"conv": {"filters": 3, "kernel": 3, "padding": 1}}, "relu", {"maxpool": 2},
+        {"conv": {"filters": 4, "kernel": 5, "stride": 2}}, "relu", {"averagepool": 2},
+        "flatten", {"linear": 6}, "relu", "linear",
+    ],
+}  # fmt: skip
+
+
+def test_the_gradients_of_a_network_pass_every_case(make_config, dataset):
+    """Two losses, three penalties, 1 and 8 images, eight parameters; to the rounding of double precision."""
+    cases = list(check_gradients(make_config(model=NETWORK), dataset))
+    assert len(cases) == 2 * 3 * 2 * 8
+    assert {case.threshold for case in cases} == {1e-12}
+    assert all(case.passed for case in cases), [case for case in cases if not case.passed]
+
+
+def last_bias_of_one_image(objective, pixels, gradient, parameters):
+    return {**gradient, "linear2.b": gradient["linear2.b"] / len(pixels)}
+
+
+def filters_not_divided(objective, pixels, gradient, parameters):
+    return {**gradient, "conv1.W": gradient["conv1.W"] * (1 + 1e-9)}
+
+
+def penalty_of_the_biases(objective, pixels, gradient, parameters):
+    return {**gradient, "conv2.b": gradient["conv2.b"] + 2 * objective.lam[0] * np.ones(4)}
+
+
+@pytest.mark.parametrize(
+    ("mistake", "where"),
+    [
+        (last_bias_of_one_image, lambda case: case.parameter == "linear2.b" and case.images > 1),
+        (filters_not_divided, lambda case: case.parameter == "conv1.W"),
+        (penalty_of_the_biases, lambda case: case.parameter == "conv2.b" and case.lam > 0),
+        (wrong_sign, lambda case: True),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_planted_mistake_in_a_network_is_caught_exactly_where_it_shows(make_config, dataset, mistake, where):
+    for case in check_gradients(make_config(model=NETWORK), dataset, planted(mistake)):
+        assert case.passed != where(case), case
+
+
 def test_command_prints_every_case_and_succeeds(run):
     result = run("gradcheck", "--set", "data.images_per_batch=60")
     assert result.exit_code == 0

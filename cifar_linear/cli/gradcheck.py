@@ -22,7 +22,8 @@ def gradcheck(config_path: Path | None, overrides: tuple[str, ...], data_dir: Pa
     """Compare analytic with numeric gradients, on generated images or a config's own.
 
     The cases are every loss, lambda 0 and 0.1, a penalised bias, batches of 1 and 20 images, all in float64. The first
-    20 dimensions are compared entry by entry, all of them along random directions. The relative error is
+    20 dimensions are compared entry by entry, all of them along random directions. A network's parameters are compared
+    along random directions by a complex step, for batches of 1 and 8 images. The relative error is
     |ga - gn| / max(eps, |ga| + |gn|).
     """
     from cifar_linear.config.reading import config_or_default
@@ -63,5 +64,5 @@ def _case_row(case: Case) -> str:
 
 
 def _row(*cells: str) -> str:
-    widths = (12, 7, 10, 7, 6, 12, 3, 9, 9, 9, 7)
+    widths = (12, 7, 10, 7, 7, 13, 10, 9, 9, 9, 7)
     return "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
