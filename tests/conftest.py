@@ -3,6 +3,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import faults
 import numpy as np
 import pytest
 import yaml
@@ -188,3 +189,13 @@ def fetch(run, tmp_path, mirrors):
         return run("data", "download", dataset, "--data-dir", tmp_path / "data", *addresses)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The run that nobody has disturbed, and how many file operations it took."""
+    runs_dir = tmp_path_factory.mktemp("whole")
+    with faults.Faults().installed() as counting:
+        faults.train(runs_dir)
+    (path,) = runs_dir.iterdir()
+    return RunFolder(path), counting.count

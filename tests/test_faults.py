@@ -1,8 +1,6 @@
 """Disks that fail, processes that are killed, many that start at once: nothing is lost that was saved."""
 
-import random
 import shutil
-import time
 from datetime import datetime
 from pathlib import Path
 
@@ -14,16 +12,6 @@ from folders import same
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """The run that nobody has disturbed, and how many file operations it took."""
-    runs_dir = tmp_path_factory.mktemp("whole")
-    with Faults().installed() as counting:
-        faults.train(runs_dir)
-    (path,) = runs_dir.iterdir()
-    return RunFolder(path), counting.count
 
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["one failure", "a full disk"])
@@ -46,47 +34,6 @@ def test_whichever_file_operation_fails_the_run_can_go_on(whole, tmp_path, lasti
             same(folder, unbroken)
         shutil.rmtree(runs_dir)
     assert told > {"config.yaml", "run.json", "checkpoint.npz", "metrics.csv", "model.npz", "predictions.npz"}
-
-
-def test_whatever_file_operation_a_kill_comes_before_the_run_can_go_on(whole, tmp_path):
-    """SIGKILL in place of every single one."""
-    unbroken, operations = whole
-    context, unbegun = faults.children(), 0
-    for operation in range(1, operations + 1):
-        runs_dir = tmp_path / str(operation)
-        child = context.Process(target=faults.train_and_die, args=(runs_dir, operation))
-        child.start()
-        child.join()
-        assert child.exitcode == -9
-        folder = brought_to_its_end(runs_dir)
-        if folder is None:
-            unbegun += 1
-        else:
-            same(folder, unbroken)
-            assert not list(runs_dir.rglob("*.new"))
-        shutil.rmtree(runs_dir, ignore_errors=True)
-    assert unbegun < 20  # Those of making the folder, its config and its first record.
-
-
-def test_whenever_a_kill_comes_the_run_can_go_on(whole, tmp_path):
-    """SIGKILL at fifty random moments."""
-    unbroken, _ = whole
-    context, rng = faults.children(), random.Random(6)
-    child = context.Process(target=faults.train, args=(tmp_path / "timed",))
-    started = time.monotonic()
-    child.start()
-    child.join()
-    seconds = time.monotonic() - started
-    for kill in range(50):
-        runs_dir = tmp_path / str(kill)
-        child = context.Process(target=faults.train, args=(runs_dir,))
-        child.start()
-        time.sleep(rng.uniform(0, seconds))
-        child.kill()
-        child.join()
-        folder = brought_to_its_end(runs_dir)
-        if folder is not None:
-            same(folder, unbroken)
 
 
 class OneSecond(datetime):

@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,7 +147,7 @@ def test_seeds_give_means_with_their_interval(sweep, sweep_file, runs_dir):
     assert selected["selected"]
     assert not other["selected"]
     assert other["test_accuracy"] is None
-    records = [RunFolder(path).read_record() for path in map(type(runs_dir), selected["folders"])]
+    records = [RunFolder(path).read_record() for path in map(Path, selected["folders"])]
     assert [record.config.seed for record in records] == [400, 401, 402]
     for split, key in (("validation", "validation_accuracy"), ("test", "test_accuracy")):
         accuracies = [record.metrics[split].accuracy for record in records]
