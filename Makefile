@@ -6,7 +6,7 @@ TRAIN := $(BIN)/cifar-linear train
 REQUIRED := lambda-0_eta-0.1 lambda-0_eta-0.001 lambda-0.1_eta-0.001 lambda-1_eta-0.001
 
 .DEFAULT_GOAL := help
-.PHONY: help run required $(REQUIRED) mnist gradcheck fuzz bench test check environment format-check lint types format schema lock clean
+.PHONY: help run required $(REQUIRED) mnist networks gradcheck fuzz bench test check environment format-check lint types format schema lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,12 @@ mnist: $(VENV)/run.stamp  ## run the experiments on MNIST and write the report t
 	$(TRAIN) --config configs/mnist/softmax.yaml --no-figures
 	$(BIN)/cifar-linear sweep --config configs/mnist/lambdas.yaml --no-figures
 	$(BIN)/cifar-linear report --questions configs/mnist/questions.yaml -o report/mnist
+
+networks: $(VENV)/run.stamp  ## the networks of configs/networks with several seeds, on MNIST and CIFAR-10: about an hour
+	for name in mnist-course mnist-cosine mnist-mlp; do \
+		$(TRAIN) configs/networks/$$name.yaml --seeds 5 --name $$name --no-figures $(ARGS) || exit; done
+	for name in cifar10-mlp cifar10-course cifar10-course-two-pools cifar10-improved cifar10-improved-three cifar10-best; do \
+		$(TRAIN) configs/networks/$$name.yaml --seeds 3 --name $$name --no-figures $(ARGS) || exit; done
 
 gradcheck: $(VENV)/run.stamp  ## compare analytic with numeric gradients
 	$(BIN)/cifar-linear gradcheck
