@@ -18,7 +18,7 @@ Word = Literal["relu", "flatten", "globalaveragepool", "linear"]
 class HeInit(Section):
     """Weights from N(0, factor^2 * 2 / fan-in), biases 0."""
 
-    kind: Literal["he"]
+    kind: Literal["he"] = Field(description="how first weights are drawn: he, by the number of inputs, or normal")
     factor: float = Field(1.0, gt=0, le=1e3, description="on the standard deviation sqrt(2 / fan-in)")
 
     def scheme(self) -> Scheme:
@@ -29,7 +29,7 @@ class HeInit(Section):
 class NormalInit(Section):
     """Weights from N(0, std^2), biases 0."""
 
-    kind: Literal["normal"]
+    kind: Literal["normal"] = Field(description="how first weights are drawn: he, by the number of inputs, or normal")
     std: float = Field(ge=0, le=1e3, examples=[0.01], description="standard deviation of the first weights")
 
     def scheme(self) -> Scheme:
@@ -139,7 +139,7 @@ class LinearModel(Section):
 class NetworkModel(Section):
     """Layers one after another, from the images to the scores."""
 
-    kind: Literal["network"]
+    kind: Literal["network"] = Field(description="linear: W x + b; network: layers of its own")
     layers: Annotated[tuple[LayerEntry, ...], Field(strict=False, min_length=1)] = Field(
         description="from the images to the scores", examples=[["flatten", "linear"]]
     )

@@ -21,6 +21,20 @@ def notes(runs: Mapping[str, Run]) -> Iterator[str]:
     if len(runs) > MOST_DRAWN:
         yield f"curves, templates and histograms show the {MOST_DRAWN} runs with the highest validation accuracy"
     yield from early_stops(runs)
+    yield from unsettled(runs)
+
+
+def unsettled(runs: Mapping[str, Run]) -> Iterator[str]:
+    """Yield the runs whose training cost still exceeds that of their first weights in the second half of training."""
+    for label, run in runs.items():
+        costs = [row["train_cost"] for row in run.rows]
+        late = max(costs[len(costs) // 2 :])
+        if len(costs) > 1 and late > costs[0]:
+            yield (
+                f"{label}: in the second half of training its cost is as high as {late:.3f}, against {costs[0]:.3f} "
+                "before the first update. At such a learning rate rounding alone changes the result (BLAS kernel, "
+                "threads, runs in the pass): compare means over seeds, not single runs"
+            )
 
 
 def early_stops(runs: Mapping[str, Run]) -> Iterator[str]:
