@@ -17,7 +17,8 @@ from folders import only_run
 from cifar_linear import __version__
 from cifar_linear.cli import cli
 from cifar_linear.cli.terminal import accept_all_text
-from cifar_linear.config.models import Averaging, EarlyStopping, EvaluationConfig, HeldOut
+from cifar_linear.config.datasets import HeldOut
+from cifar_linear.config.models import Averaging, EarlyStopping, EvaluationConfig
 from cifar_linear.config.reading import parse_config, read_config
 from cifar_linear.config.starter import starter, starter_config
 

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cifar_linear.config.models import Cifar10Data, Config, SyntheticData, schema
+from cifar_linear.config.datasets import Cifar10Data, SyntheticData
+from cifar_linear.config.models import Config, schema
 from cifar_linear.config.questions import read_questions
 from cifar_linear.config.reading import parse_config, read_config
 from cifar_linear.config.sweeps import read_sweep

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cifar_linear.config.models import BatchName, Cifar10Data
+from cifar_linear.config.datasets import BatchName, Cifar10Data
 from cifar_linear.data import cifar10, synthetic
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches, parts, pixel_chunks

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mnist_files import idx, write_mnist
 
-from cifar_linear.config.models import MnistData, PartName
+from cifar_linear.config.datasets import MnistData, PartName
 from cifar_linear.data import mnist
 from cifar_linear.errors import DataError
 from cifar_linear.runs.folder import RunFolder

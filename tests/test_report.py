@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from cifar_linear.config.models import Cifar10Data
+from cifar_linear.config.datasets import Cifar10Data
 from cifar_linear.errors import RunError
 from cifar_linear.report.collecting import collect
 from cifar_linear.report.pages import markdown

@@ -10,7 +10,7 @@ import pytest
 from hostile import png
 from PIL import Image
 
-from cifar_linear.config.models import Cifar10Data
+from cifar_linear.config.datasets import Cifar10Data
 from cifar_linear.data.image_files import read_picture
 from cifar_linear.errors import DataError
 from cifar_linear.experiments.assembly import load_dataset

@@ -13,16 +13,8 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from cifar_linear.arrays import Doubles
-from cifar_linear.config.models import (
-    Centering,
-    Config,
-    CosineDecay,
-    HeldOut,
-    NoDecay,
-    PlateauDecay,
-    StepDecay,
-    SyntheticData,
-)
+from cifar_linear.config.datasets import Centering, HeldOut, SyntheticData
+from cifar_linear.config.models import Config, CosineDecay, NoDecay, PlateauDecay, StepDecay
 from cifar_linear.config.networks import NetworkModel
 from cifar_linear.data import synthetic
 from cifar_linear.data.augment import Augmentation

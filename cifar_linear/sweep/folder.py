@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cifar_linear.config.models import Config, SyntheticData
+from cifar_linear.config.datasets import SyntheticData
+from cifar_linear.config.models import Config
 from cifar_linear.config.sweeps import Cell, Sweep
 from cifar_linear.errors import RunError
 from cifar_linear.runs.folder import SWEEP_FILE, RunFolder

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
-from cifar_linear.config.models import Config, HeldOut
+from cifar_linear.config.datasets import HeldOut
+from cifar_linear.config.models import Config
 from cifar_linear.config.sweeps import Cell
 from cifar_linear.data.dataset import Dataset, Split
 from cifar_linear.errors import RunError
