@@ -36,7 +36,7 @@ class EpochLines:
         done = evaluation.reached(unit)
         if not self._progress.show(done, text) and not self._quiet and done not in self._printed:
             self._printed.add(done)
-            self._progress.say(f"{unit} {done:{max(3, len(str(length)))}d}/{length}: {text}")
+            self._progress.say(f"{unit} {done:3d}/{length}: {text}")
 
 
 def out_of_memory(error: MemoryError, folder: RunFolder, again: str) -> str:
