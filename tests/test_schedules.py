@@ -92,5 +92,5 @@ def test_runs_with_other_decays_share_a_pass_and_learn_what_they_would_alone(mak
 
 def test_runs_that_see_other_batches_cannot_share_a_pass(make_config, dataset, tmp_path):
     folders = [RunFolder.create(tmp_path, "group") for _ in range(2)]
-    with pytest.raises(ValueError, match="may differ in lambda, eta and decay only"):
+    with pytest.raises(ValueError, match="may differ in lambda, eta, decay and momentum only"):
         run_group([make_config(seed=1), make_config(seed=2)], folders, dataset, lambda _: None)
