@@ -208,7 +208,7 @@ def test_text_that_the_locale_cannot_read_is_utf_8(four_runs):
 def test_a_name_that_the_locale_cannot_read_is_told_in_ascii(tmp_path):
     result = start("evaluate", "ü", "--runs-dir", tmp_path, **ASCII)
     assert result.returncode == 1
-    assert b"no run and no sweep of that name" in result.stderr
+    assert b"no run or sweep has this name" in result.stderr
     assert result.stderr.isascii()
 
 
