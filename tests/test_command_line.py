@@ -263,7 +263,7 @@ def test_memory_that_runs_out_is_a_line(run, small_config, runs_dir, monkeypatch
 
 def test_memory_that_runs_out_at_the_test_set_is_told_with_what_is_left(run, small_config, runs_dir, monkeypatch):
     """And the command that is printed does the rest."""
-    monkeypatch.setattr("cifar_linear.experiments.run.judge", raising(MemoryError()))
+    monkeypatch.setattr("cifar_linear.experiments.run.evaluate_on_test", raising(MemoryError()))
     result = run("train", small_config, "-q", "--no-figures", "--runs-dir", runs_dir)
     assert result.exit_code == 1
     assert "the run is trained, but not evaluated on the test set: not enough memory; free some" in result.stderr

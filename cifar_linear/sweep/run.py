@@ -11,7 +11,7 @@ from cifar_linear.errors import not_enough_memory
 from cifar_linear.experiments.run import Watch
 from cifar_linear.sweep.folder import Runs, SweepFolder, existing_folders, missing
 from cifar_linear.sweep.groups import Cells, DatasetCache, groups_of, run_cells
-from cifar_linear.sweep.table import Row, judge_rows, table_of
+from cifar_linear.sweep.table import Row, evaluate_rows_on_test, table_of
 from cifar_linear.sweep.workers import run_in_workers
 
 
@@ -74,7 +74,7 @@ def run_sweep(
         runs = folder.runs()
         ended = not missing(sweep.cells, runs, retry_failed=True)
         rows = [row for row in table_of(sweep, runs) if with_test or (row.selected and ended)]
-        judge_rows(rows, images.data_dir)
+        evaluate_rows_on_test(rows, images.data_dir)
         return table_of(sweep, folder.runs())
 
 
