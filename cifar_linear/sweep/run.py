@@ -1,4 +1,4 @@
-"""A whole sweep: train what is missing, make the table, evaluate the selected setting on the test set."""
+"""Run a sweep: train the missing cells, select a setting, evaluate it on the test set."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def run_sweep(
     set.
 
     Args:
-        sweep: its cells.
-        folder: what there is of them, and where the others are made.
-        images: where the images come from.
-        listener: is called on the way.
-        workers: processes that train groups at once.
-        retry_failed: train cells again that failed.
-        with_test: evaluate all settings on the test set.
+        sweep: the sweep.
+        folder: its folder.
+        images: loads the images.
+        listener: called during the sweep.
+        workers: number of processes that train groups at once.
+        retry_failed: whether to train failed cells again.
+        with_test: whether to evaluate all settings on the test set.
 
     Raises:
         RunError: if the folder cannot be used.
