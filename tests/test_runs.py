@@ -148,12 +148,12 @@ def test_damaged_record_is_refused_with_the_key(folder, record, path, value, sai
 def test_config_key_of_a_later_version_is_named(folder, record):
     """Such a record is not damaged; what it says cannot be relied on all the same."""
     tree = record.to_tree()
-    tree["config"]["momentum"] = 0.9
+    tree["config"]["nesterov"] = True
     tree["config"]["data"]["weights"] = "none"
     (folder.path / "run.json").write_text(json.dumps(tree))
     with pytest.raises(RunError) as caught:
         folder.read_record()
-    said = "written by a later version: config has the unknown keys data.weights, momentum"
+    said = "written by a later version: config has the unknown keys data.weights, nesterov"
     assert str(caught.value) == f"{folder.path / 'run.json'}: {said}"
 
 
