@@ -1,7 +1,7 @@
-"""Names for the arrays that pass through the package.
+"""Types of the arrays that the package passes around.
 
-Shapes are written with n images, d features (channel-major, as CIFAR-10 stores them), K classes and R runs of a
-group. Images are rows: X is (n, d). The course notes write the transpose, (d, n).
+Shapes use n images, d features (channel-major, as CIFAR-10 stores them), K classes and R runs of a group. Images are
+rows: X is (n, d). The course notes use the transpose, (d, n).
 """
 
 from typing import Any
@@ -17,4 +17,4 @@ Integers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 Examples = NDArray[Any]
-"""Rows (n, d) that are pixels of 0 to 255 if they are uint8, else features, taken as they are."""
+"""Rows (n, d): pixels from 0 to 255 if the dtype is uint8, otherwise features, which are used without scaling."""

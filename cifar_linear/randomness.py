@@ -1,4 +1,4 @@
-"""Every random number of a run comes from its seed, a purpose and an epoch; no generator state is ever stored."""
+"""Random numbers that depend on a seed, a purpose and an epoch only, so that no generator state is ever stored."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What the numbers are for. The values are part of every result: never renumber them."""
+    """What the numbers are used for. Every result depends on the values: never renumber them."""
 
     WEIGHTS = 1
     ORDER = 2
@@ -18,19 +18,21 @@ class Purpose(IntEnum):
 
 
 def rng_for(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:
-    """The generator of one purpose in one epoch: streams of different seeds, purposes or epochs are independent.
+    """Return the generator for one purpose in one epoch.
+
+    Generators that differ in seed, purpose or epoch give independent streams.
 
     Args:
-        seed: of the experiment, from 0.
-        purpose: what the numbers are for.
-        epoch: from 0, below 2**32.
+        seed: seed of the experiment, 0 or more.
+        purpose: what the numbers are used for.
+        epoch: from 0 to 2**32 - 1.
 
     >>> rng_for(400, Purpose.ORDER, 3).permutation(4).tolist() == rng_for(400, Purpose.ORDER, 3).permutation(4).tolist()
     True
     """
     address = [seed, purpose, epoch]
     if seed >= 2**32:
-        # NumPy cuts a seed like this into words of 32 bits, the second of which would be read as a purpose: a fifth
-        # word keeps its streams apart from those of small seeds, which have three.
+        # NumPy splits such a seed into words of 32 bits, and would read the second one as a purpose. Small seeds use
+        # three words in all; with a fifth word the streams stay different from theirs.
         address.append(1)
     return np.random.default_rng(address)

@@ -1,4 +1,4 @@
-"""Ctrl-C and its like while a run folder is being written: stop at a safe point, once."""
+"""Ctrl-C and termination signals: stop at a safe point, so that a run folder is complete."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import signal
 from types import FrameType, TracebackType
 
 ENDING = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
-"""Signals that ask a process to end, besides Ctrl-C."""
+"""Signals other than Ctrl-C that ask a process to end."""
 
 
 def handled() -> tuple[int, ...]:
-    """The signals that stop this process: Ctrl-C and `ENDING`, but for those that its caller ignores.
+    """Return the signals that stop this process: SIGINT and `ENDING`, except those that are ignored already.
 
-    nohup ignores SIGHUP for what it starts, and a shell SIGINT for jobs in the background of a script.
+    A process inherits ignored signals: nohup ignores SIGHUP, a shell script ignores SIGINT for its background jobs.
     """
     return tuple(number for number in (signal.SIGINT, *ENDING) if signal.getsignal(number) is not signal.SIG_IGN)
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asked to stop; the exit code follows from its number."""
+    """A signal asked the process to stop; ``exit_code`` is 128 plus its number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"interrupted by {signal.Signals(number).name}")
@@ -26,14 +26,14 @@ class Interrupted(KeyboardInterrupt):
 
 
 def terminate(number: int, _frame: FrameType | None) -> None:
-    """Handle a signal at once, for where nothing needs to be finished first."""
+    """Raise `Interrupted` at once: the handler for code that has nothing to save."""
     raise Interrupted(number)
 
 
 class SafeStop:
-    """While it is open, a first signal stops the work when it calls `check`, a second one at once.
+    """Context manager that delays the first signal to the next call of `check`; a second signal stops at once.
 
-    After that, whatever is saved is saved undisturbed: further signals are ignored until the end.
+    Once stopping has begun, further signals are ignored until the block ends, so that results are saved completely.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class SafeStop:
             self.check()  # A signal after the last safe point must not be lost.
 
     def check(self) -> None:
-        """A safe point: raises `Interrupted` if a signal has come."""
+        """Raise `Interrupted` if a signal has arrived; call this where stopping is safe."""
         if self._asked is not None and not self._stopping:
             self._stop(self._asked)
 

@@ -209,7 +209,7 @@ def test_text_that_the_locale_cannot_read_is_utf_8(four_runs):
 def test_a_name_that_the_locale_cannot_read_is_told_in_ascii(tmp_path):
     result = start("evaluate", "ü", "--runs-dir", tmp_path, **ASCII)
     assert result.returncode == 1
-    assert b"no run and no sweep of that name" in result.stderr
+    assert b"no run or sweep has this name" in result.stderr
     assert result.stderr.isascii()
 
 
@@ -264,7 +264,7 @@ def test_memory_that_runs_out_is_a_line(run, small_config, runs_dir, monkeypatch
 
 def test_memory_that_runs_out_at_the_test_set_is_told_with_what_is_left(run, small_config, runs_dir, monkeypatch):
     """And the command that is printed does the rest."""
-    monkeypatch.setattr("cifar_linear.experiments.run.judge", raising(MemoryError()))
+    monkeypatch.setattr("cifar_linear.experiments.run.evaluate_on_test", raising(MemoryError()))
     result = run("train", small_config, "-q", "--no-figures", "--runs-dir", runs_dir)
     assert result.exit_code == 1
     assert "the run is trained, but not evaluated on the test set: not enough memory; free some" in result.stderr

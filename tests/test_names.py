@@ -96,7 +96,7 @@ def test_a_name_that_is_not_there_is_told_with_those_near_it(run, runs):
     result = run("evaluate", "run-7", "--runs-dir", runs)
     assert result.exit_code == 1
     assert result.stderr == (
-        f"error: {runs / 'run-7'}: no run and no sweep of that name; there are: run-3, run-2, run-1, run-0; "
+        f"error: {runs / 'run-7'}: no run or sweep has this name; there are: run-3, run-2, run-1, run-0; "
         "train it first, or choose another --runs-dir\n"
     )
     result = run("evaluate", "grid", "--runs-dir", runs)
@@ -104,7 +104,10 @@ def test_a_name_that_is_not_there_is_told_with_those_near_it(run, runs):
     assert result.stderr == f"error: {runs / 'grid'}: {expected}\n"
     assert "grid/lambda-1: no run" in run("evaluate", "grid/lambda-1", "--runs-dir", runs).stderr
     result = run("train", "--resume", "last", "--runs-dir", runs / "none")
-    assert result.stderr == f"error: {runs / 'none'}: no run in there; train one first, or choose another --runs-dir\n"
+    assert (
+        result.stderr
+        == f"error: {runs / 'none'}: no runs in this folder; train one first, or choose another --runs-dir\n"
+    )
 
 
 def test_a_name_that_two_have_is_told_with_both(runs):
@@ -117,7 +120,7 @@ def test_a_name_that_two_have_is_told_with_both(runs):
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "/etc", "../runs", "grid/..", "a/b/c", "a//x", "a\0b", "a/"])
 def test_what_is_no_name_does_not_lead_out_of_the_runs_folder(runs, name):
     """As in a file of questions, where no path can stand."""
-    with pytest.raises(RunError, match="not the name of a run; a name is like mine, or sweep/cell"):
+    with pytest.raises(RunError, match="not the name of a run; use a name, or sweep/cell"):
         newest_runs(runs, name)
 
 

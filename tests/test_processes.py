@@ -124,7 +124,10 @@ def test_a_run_whose_folder_is_removed_ends(make_config, tmp_path):
         if evaluation.epoch == 2:
             shutil.rmtree(folder.path)
 
-    with faults.saving_always(), pytest.raises(RunError, match="the run folder is gone; somebody has removed it"):
+    with (
+        faults.saving_always(),
+        pytest.raises(RunError, match="the run folder no longer exists; it was removed during training"),
+    ):
         run_group([config], [folder], load_dataset(config), watch)
     assert not folder.path.exists()
 

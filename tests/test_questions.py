@@ -67,9 +67,9 @@ def test_all_missing_runs_of_all_questions_are_told(run, tmp_path):
     )
     result = run("report", "--questions", tmp_path / "q.yaml", "--runs-dir", tmp_path)
     assert result.exit_code == 1
-    assert len(re.findall(r"questions\.(0|1)\.runs: \S+: no run and no sweep of that name", result.stderr)) == 3
+    assert len(re.findall(r"questions\.(0|1)\.runs: \S+: no run or sweep has this name", result.stderr)) == 3
 
 
 def test_a_question_about_runs_that_are_not_there_is_told(tmp_path):
-    with pytest.raises(RunError, match="no run and no sweep of that name; train it first"):
+    with pytest.raises(RunError, match="no run or sweep has this name; train it first"):
         newest_runs(tmp_path, "nobody")

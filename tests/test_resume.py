@@ -103,7 +103,7 @@ def test_of_many_that_would_go_on_one_does(run, small_config, runs_dir):
     told = [process.communicate()[1] for process in processes]
     assert sorted(process.returncode for process in processes) == [0, 1, 1, 1]
     refused = [text for text, process in zip(told, processes, strict=True) if process.returncode]
-    assert all("already finished" in text or "still under way" in text for text in refused)
+    assert all("already finished" in text or "still running" in text for text in refused)
     assert RunFolder(path).read_record().epoch == 30
 
 
@@ -186,7 +186,7 @@ def test_a_run_under_way_is_left_alone_and_a_killed_one_is_told(run, small_confi
         assert status() == "running"
         result = run("train", "--resume", path, "--no-figures")
         assert result.exit_code == 1
-        assert f"still under way (process {os.getppid()} on {environment.host})" in result.stderr
+        assert f"still running (process {os.getppid()} on {environment.host})" in result.stderr
     assert status() == "killed"
     assert run("train", "--resume", path, "--no-figures").exit_code == 0
 

@@ -1,4 +1,4 @@
-"""The one door where a config is taken apart: into images, a model and the numbers of the training loop."""
+"""Build images, model and arguments of the training loop from a config. Modules below this one know no config."""
 
 from __future__ import annotations
 
@@ -50,10 +50,15 @@ from cifar_linear.training.state import State
 
 
 def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
-    """The images that a config asks for.
+    """Load the images of a config.
 
-    Published images are looked for in ``data_dir``, else in the config's ``data.folder``, else in the platform's cache
-    folder. Raises `DataError`, and `ConfigError` if the config leaves too few of them.
+    Args:
+        config: config of a run.
+        data_dir: folder of published images; None for the config's ``data.folder``, or else the platform's cache.
+
+    Raises:
+        DataError: if the images are missing or damaged.
+        ConfigError: if the config leaves too few images.
     """
     source = _source(config, data_dir)
     training, validation = _train_and_validation(config, source)
@@ -68,7 +73,7 @@ def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
 
 
 def load_split(config: Config, name: SplitName, data_dir: Path | None = None) -> Split:
-    """One split of `load_dataset`, from no more files than it needs. Raises `ConfigError` if it has no images."""
+    """Load one split only, as in `load_dataset`. Raises `ConfigError` if it has no images."""
     source = _source(config, data_dir)
     if name == "test":
         if not config.data.test:
@@ -89,13 +94,13 @@ def _train_and_validation(config: Config, source: Source) -> tuple[Split, Split]
 
 
 def _split(config: Config, source: Source, batches: Sequence[str]) -> Split:
-    """The images of some batches that a config leaves."""
+    """Load batches, limited to the number of images and the classes of a config."""
     data = config.data
     return only_classes(first_images(join_batches(source, batches), data.limit), data.classes)
 
 
 def _source(config: Config, data_dir: Path | None) -> Source:
-    """Where batches come from."""
+    """Return the source of the batches."""
     data = config.data
     if isinstance(data, SyntheticData):
         return synthetic.source(data.images_per_batch, data.seed)
@@ -104,7 +109,7 @@ def _source(config: Config, data_dir: Path | None) -> Source:
 
 
 def make_standardization(config: Config, training: Split) -> Standardization:
-    """From pixels to what the weights see."""
+    """Return the standardisation of a config, computed from the training images."""
     match config.data.normalize:
         case "minus_one_one":
             return Standardization.same_for_all(training.images.shape[1], mean=0.5, std=0.5)
@@ -118,7 +123,7 @@ def make_standardization(config: Config, training: Split) -> Standardization:
 
 
 def make_augmentation(config: Config, dataset: Dataset) -> Augmentation | None:
-    """What happens to training images; None for nothing."""
+    """Return the augmentation of the training images; None if there is none."""
     wanted = config.augmentation
     if not (wanted.flip or wanted.shift):
         return None
@@ -126,7 +131,7 @@ def make_augmentation(config: Config, dataset: Dataset) -> Augmentation | None:
 
 
 def make_schedule(config: Config) -> Schedule:
-    """How eta changes over the epochs."""
+    """Return the schedule of the learning rate."""
     match config.decay:
         case StepDecay(every=every, factor=factor):
             return step(every, factor)
@@ -139,7 +144,7 @@ def make_schedule(config: Config) -> Schedule:
 
 
 def evaluate_after(config: Config, steps: int) -> Callable[[int], bool]:
-    """Whether to evaluate after so many updates, counted from 1, where an epoch has ``steps`` of them."""
+    """Return a function that decides whether to evaluate after an update, numbered from 1; an epoch has ``steps``."""
     wanted = config.evaluate
     if wanted is not None and wanted.per_epoch is not None:
         between = max(1, steps // wanted.per_epoch)
@@ -149,18 +154,18 @@ def evaluate_after(config: Config, steps: int) -> Callable[[int], bool]:
 
 
 def updates_of(config: Config, steps: int) -> int:
-    """How many updates a run makes that comes to its end, where an epoch has ``steps`` of them."""
+    """Return the number of updates of a complete run; an epoch has ``steps``."""
     return config.steps or (config.epochs or 0) * steps
 
 
 def make_model(config: Config, classes: int, image_shape: tuple[int, ...], seen: Standardization) -> Model:
-    """The model of a config.
+    """Return the model of a config.
 
     Args:
-        config: of a run.
-        classes: how many there are; the logistic loss needs one score for two of them.
+        config: config of a run.
+        classes: number of classes; the logistic loss needs a single score for two classes.
         image_shape: (channels, height, width).
-        seen: from raw pixels to what the model sees.
+        seen: standardisation of raw pixels.
     """
     if len(seen.mean) != prod(image_shape):
         raise ValueError(f"{len(seen.mean)} features do not make images {image_shape}")
@@ -172,12 +177,12 @@ def make_model(config: Config, classes: int, image_shape: tuple[int, ...], seen:
 
 
 def make_objective(configs: Sequence[Config], model: Model) -> Objective:
-    """The objective of runs that differ only in what may differ within a pass over the data."""
+    """Return the objective of runs that share a pass over the data."""
     return Objective(model, LOSSES[configs[0].loss], np.array([config.lam for config in configs]))
 
 
 def make_state(configs: Sequence[Config], model: Model) -> State:
-    """The group before its first update."""
+    """Return the state of a group before its first update."""
     shared = configs[0]
     return State.first(
         [model.initial(rng_for(config.seed, Purpose.WEIGHTS)) for config in configs],
@@ -189,9 +194,9 @@ def make_state(configs: Sequence[Config], model: Model) -> State:
 
 
 def read_checkpoint(folder: RunFolder, config: Config, dataset: Dataset) -> Checkpoint | None:
-    """From where a run can go on; None if nothing was ever saved.
+    """Return the checkpoint of a run; None if none was saved.
 
-    Raises `RunError` for a checkpoint that no run with this config on these images can have saved.
+    Raises `RunError` if the checkpoint does not fit the config and the images.
     """
     checkpoint = folder.read_checkpoint()
     if checkpoint is None:
@@ -202,20 +207,20 @@ def read_checkpoint(folder: RunFolder, config: Config, dataset: Dataset) -> Chec
     checkpoint = checkpoint._replace(arrays=with_what_had_not_begun(checkpoint.arrays, expected))
     columns = [*COLUMNS, *["averaged"] * bool(config.averaging), *["waited"] * bool(config.early_stopping)]
     if problem := checkpoint.problem(expected, columns):
-        raise RunError(f"{folder.path / 'checkpoint.npz'}: cannot be of this run: {problem}; train a new run")
+        raise RunError(f"{folder.path / 'checkpoint.npz'}: does not belong to this run: {problem}; train a new run")
     return checkpoint
 
 
 def cores() -> int:
-    """How many processors this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def blas_threads(config: Config) -> AbstractContextManager[object]:
-    """As many threads for matrix products as a config asks for, until the end of the block.
+    """Limit the BLAS threads during the block.
 
-    One core is left to the evaluation that goes on beside the training; a smaller limit that is set already stays.
-    A network has threads of its own, which multiply with one each.
+    One core is left to the evaluation in the second thread; a smaller existing limit is kept. A network uses its own
+    threads, with one BLAS thread each.
     """
     threads = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
     alone = config.repro == "strict" or isinstance(config.model, NetworkModel)
@@ -225,14 +230,14 @@ def blas_threads(config: Config) -> AbstractContextManager[object]:
 
 
 def shared_part(config: Config) -> Config:
-    """What must be equal for two configs to share a pass over the data: all but lambda, eta, decay and momentum."""
+    """Return the part that configs of a shared pass have in common: all but lambda, eta, decay and momentum."""
     momentum = None if config.momentum is None else 0.0
     return config.model_copy(update={"lam": 0.0, "eta": 1.0, "decay": NoDecay(), "momentum": momentum})
 
 
 @dataclass(frozen=True)
 class Group:
-    """R configs and a dataset, taken apart for the training loop."""
+    """R configs and a dataset, prepared for the training loop."""
 
     configs: Sequence[Config]
     dataset: Dataset
@@ -241,7 +246,7 @@ class Group:
 
     @classmethod
     def of(cls, configs: Sequence[Config], dataset: Dataset) -> Group:
-        """Raises ValueError if the configs cannot share a pass over the data."""
+        """Prepare a group. Raises ValueError if the configs cannot share a pass over the data."""
         if len({shared_part(config) for config in configs}) > 1:
             raise ValueError("runs that share a pass over the data may differ in lambda, eta, decay and momentum only")
         seen = make_standardization(configs[0], dataset.train)
@@ -250,15 +255,15 @@ class Group:
 
     @property
     def shared(self) -> Config:
-        """Stands for all configs in every key but lambda, eta, decay and momentum."""
+        """A config that equals all others except in lambda, eta, decay and momentum."""
         return self.configs[0]
 
     def first_state(self) -> State:
-        """The group before its first update."""
+        """Return the state of the group before its first update."""
         return make_state(self.configs, self.objective.model)
 
     def batches(self) -> Batches:
-        """The mini-batches that the runs see, epoch by epoch."""
+        """Return the mini-batches of the group."""
         shared = self.shared
         return Batches(
             self.dataset.train,
@@ -271,7 +276,7 @@ class Group:
         )
 
     def updates(self, batches: Batches) -> int:
-        """How many updates a run makes that comes to its end."""
+        """Return the number of updates of a complete run."""
         return updates_of(self.shared, batches.steps)
 
     def evaluations(
@@ -284,10 +289,10 @@ class Group:
         """Train ``state``, yielding each evaluation point.
 
         Args:
-            state: updated in place.
-            batches: those of `batches`.
-            check: is called before every update and may raise to stop there.
-            past: all evaluations of a training that goes on.
+            state: state of the group, which is updated in place.
+            batches: the result of `Group.batches`.
+            check: called before every update; may raise to stop training.
+            past: all earlier evaluations of a resumed training.
         """
         shared = self.shared
         return train(
@@ -311,9 +316,9 @@ class Group:
         )
 
     def _rates(self, epoch: int, past: Sequence[EvaluatedPoint]) -> Doubles:
-        """The learning rate of each run in an epoch, (R,); that of epoch 0 is the first that will be used."""
+        """Return the learning rate of each run in an epoch, (R,); epoch 0 has the rate of epoch 1."""
         factors = [
-            # Not a list: only a plateau looks at the losses, and long trainings have many.
+            # Not a list: only plateau decay reads the losses, and long trainings have many.
             make_schedule(config)(max(epoch, 1), (float(evaluation.loss[run]) for evaluation in past))
             for run, config in enumerate(self.configs)
         ]
@@ -324,7 +329,7 @@ class Group:
         return any(isinstance(config.decay, CosineDecay) for config in self.configs)
 
     def _factor(self, step: int) -> Doubles:
-        """The factor on each run's rate at the update numbered from 0, (R,): a cosine over steps falls with each."""
+        """Return the factor on each run's rate at an update, numbered from 0, (R,): a cosine over steps."""
         factors = [
             cosine(config.steps)(step + 1, ()) if config.steps and isinstance(config.decay, CosineDecay) else 1.0
             for config in self.configs
@@ -332,6 +337,6 @@ class Group:
         return np.array(factors)
 
     def model(self, parameters: Parameters, run: int) -> StoredModel:
-        """One run's parameters with what is needed to use them."""
+        """Return one run's model for storage."""
         seen, dataset = self.standardization, self.dataset
         return StoredModel(of_run(parameters, run), seen.mean, seen.std, dataset.class_names, dataset.image_shape)

@@ -1,4 +1,4 @@
-"""A trained classifier, back from its run folder and ready for use."""
+"""A trained classifier, loaded from its run folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROUNDING = 1e-6
 
 
 class Predicted(NamedTuple):
-    """Class probabilities (n, K), and the class with the largest score (n,): probabilities may be equal by rounding."""
+    """Class probabilities (n, K), and the class with the largest score (n,); probabilities may tie after rounding."""
 
     probabilities: Floats
     predicted: Labels
@@ -31,7 +31,7 @@ class Predicted(NamedTuple):
 
 @dataclass(frozen=True)
 class Classifier:
-    """The parameters of one run, with a run axis, and what is needed to use them."""
+    """The parameters of one run, with a run axis, and everything that is needed to use them."""
 
     config: Config
     parameters: Parameters
@@ -41,7 +41,7 @@ class Classifier:
 
     @classmethod
     def of(cls, folder: RunFolder, best: bool = False) -> Classifier:
-        """The run's last weights, or its best. Raises `RunError` or `ConfigError` if what is needed is not there."""
+        """Load the last or the best weights of a run. Raises `RunError` or `ConfigError` if files are invalid."""
         config = folder.config()
         stored = folder.read_model(best)
         seen = Standardization(stored.mean, stored.std)
@@ -52,18 +52,18 @@ class Classifier:
         return cls(config, stacked([stored.parameters]), objective, stored.class_names, stored.image_shape)
 
     def evaluate(self, split: Split) -> SplitMetrics:
-        """Loss, cost and accuracy on images with labels."""
+        """Return loss, cost and accuracy on a split."""
         return SplitMetrics.of(evaluate(self.parameters, split, self.objective), run=0)
 
     def predict(self, images: Images) -> Predicted:
-        """Probabilities and predicted classes of images (n, d) of 0 to 255."""
+        """Return class probabilities and predicted classes of images (n, d) with pixels from 0 to 255."""
         unlabelled = Split(images, np.zeros(len(images), np.intp))
         probabilities, predicted = predict(self.parameters, unlabelled, self.objective)
         return Predicted(probabilities[:, 0], predicted[:, 0])
 
 
 def disagreements(found: SplitMetrics, recorded: SplitMetrics) -> dict[str, float]:
-    """The recorded figures that a new evaluation does not confirm, to what rounding on another machine may change."""
+    """Return the recorded metrics that a new evaluation does not reproduce within rounding, by name."""
     return {
         name: value
         for name, value in recorded.model_dump().items()

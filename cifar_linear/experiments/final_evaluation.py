@@ -15,7 +15,7 @@ _MISTAKES = 25
 """How many of a run's most confident mistakes are kept as images."""
 
 
-def judge(folder: RunFolder, test: Split) -> Record:
+def evaluate_on_test(folder: RunFolder, test: Split) -> Record:
     """Evaluate a finished run on the test set, and store predictions and metrics in its folder.
 
     A run that did not finish stays as it is. With early stopping the predictions are those of the best weights; there
@@ -26,7 +26,7 @@ def judge(folder: RunFolder, test: Split) -> Record:
         return record
     try:
         with blas_threads(record.config):
-            return _judge(folder, record, test)
+            return _evaluate_on_test(folder, record, test)
     except Exception as error:
         why = ": ".join(filter(None, (type(error).__name__, str(error))))
         message = f"not evaluated on the test set: {why}; train --resume does it"
@@ -35,7 +35,7 @@ def judge(folder: RunFolder, test: Split) -> Record:
         raise
 
 
-def _judge(folder: RunFolder, record: Record, test: Split) -> Record:
+def _evaluate_on_test(folder: RunFolder, record: Record, test: Split) -> Record:
     chosen = Classifier.of(folder, best=record.best is not None)
     probabilities, predicted = chosen.predict(test.images)
     mistakes = most_confident_mistakes(probabilities, predicted, test.labels, _MISTAKES)

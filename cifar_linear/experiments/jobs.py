@@ -1,4 +1,4 @@
-"""A single training, prepared up to its start: a new run, or one that goes on."""
+"""A single training that is ready to start: a new run or a resumed one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from cifar_linear.runs.record import Record
 
 @dataclass(frozen=True)
 class Job:
-    """A training that can start.
+    """A training that is ready to start.
 
     Attributes:
-        config: what is trained.
-        dataset: the images that it asks for.
-        open_folder: makes the folder of a new run, or returns that of an earlier one.
-        is_new: whether the run begins here.
+        config: config of the run.
+        dataset: images of the config.
+        open_folder: creates the folder of a new run, or returns that of a resumed one.
+        is_new: whether the run is new.
     """
 
     config: Config
@@ -34,7 +34,13 @@ class Job:
     is_new: bool
 
     def train(self, folder: RunFolder, watch: Watch, check: Callable[[], None]) -> Record:
-        """Train and evaluate the run; the arguments are those of `run_group`."""
+        """Train the run and evaluate it on the test set.
+
+        Args:
+            folder: folder from `open_folder`.
+            watch: called with each evaluation point.
+            check: called before every update; may raise to stop training.
+        """
         if not self.is_new:
             return resume_run(folder, self.config, self.dataset, watch, check)
         (record,) = run_group([self.config], [folder], self.dataset, watch, check)
@@ -42,21 +48,21 @@ class Job:
 
 
 def chosen_name(name: str | None, config_path: Path) -> str:
-    """The name of a run or sweep, by default from the name of its file. Raises `ConfigError` for a bad one."""
+    """Return the name of a run or sweep, by default from its config file. Raises `ConfigError` if it is invalid."""
     return checked_name(name) if name is not None else name_from(config_path)
 
 
 def new_run(
     config_path: Path, overrides: Sequence[str], data_dir: Path | None, runs_dir: Path, name: str | None
 ) -> Job:
-    """A run that begins. Nothing is written before its folder is opened.
+    """Prepare a new run. Nothing is written before its folder is opened.
 
     Args:
         config_path: a YAML file, or ``-`` for standard input.
         overrides: ``key=value``.
-        data_dir: the folder of the images, if it is given.
-        runs_dir: where the run folder will be made.
-        name: part of the folder's name; None for that of the config file.
+        data_dir: folder of the images; None for that of the config.
+        runs_dir: where the run folder will be created.
+        name: name of the run; None for that of the config file.
 
     Raises:
         ConfigError: for a bad config or name.
@@ -68,19 +74,19 @@ def new_run(
 
 @contextmanager
 def continued_run(folder: RunFolder, overrides: Sequence[str], data_dir: Path | None) -> Iterator[Job]:
-    """A run that was stopped, and goes on; its folder is locked until the block ends.
+    """Prepare a run to resume; its folder is locked until the block ends.
 
     Args:
-        folder: of the run.
-        overrides: ``epochs=N``, to lengthen it.
-        data_dir: the folder of the images, if it is given.
+        folder: folder of the run.
+        overrides: ``epochs=N`` or ``steps=N``, to train longer.
+        data_dir: folder of the images; None for that of the config.
 
     Raises:
-        ConfigError: for an override that would change the run.
-        RunError: if the folder holds no run, or one that cannot go on.
+        ConfigError: if an override would change the run.
+        RunError: if the folder contains no run, or one that cannot be resumed.
         DataError: if the images are missing or damaged.
     """
-    folder.read_record()  # What is no run is refused before anything is written there.
+    folder.read_record()  # Raises for other folders, before a lock file is written there.
     with folder.locked():
         config = resumed_config(folder, overrides)
         yield Job(config, load_dataset(config, data_dir), lambda: folder, is_new=False)

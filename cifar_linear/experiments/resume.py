@@ -1,4 +1,4 @@
-"""A run that was stopped or killed goes on from its last evaluation point."""
+"""Resume a run that was stopped or killed from its last evaluation point."""
 
 from __future__ import annotations
 
@@ -17,14 +17,21 @@ from cifar_linear.runs.record import Record
 
 
 def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
-    """The config with which a run goes on: its own, with more epochs or steps if ``overrides`` say so.
+    """Return the config of a run to resume.
 
-    The folder is to be locked from before this until the run has ended: another process may bring it further. Raises
-    `ConfigError` for any other change, `RunError` if the run cannot go on.
+    Hold the lock of the folder from before this call until the run has ended: another process may resume it as well.
+
+    Args:
+        folder: folder of the run.
+        overrides: ``epochs=N`` or ``steps=N``, to train longer.
+
+    Raises:
+        ConfigError: if the overrides change anything else.
+        RunError: if the run cannot be resumed.
     """
     record = folder.read_record()
     config = folder.config(overrides)
-    # What the run began with is in run.json as well, where nobody edits it.
+    # Users may edit config.yaml; the original config is in run.json as well.
     changed = [key for key, _, _ in differing(record.config, config)]
     unit = f"{record.config.unit}s"
     if others := ", ".join(sorted({*changed} - {unit})):
@@ -39,18 +46,18 @@ def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
         trained = f"has already trained {done} {unit}; {unit} must be at least {done}"
         raise ConfigError(f"{folder.path}: {trained}, found {config.length}")
     if record.status == "diverged":
-        raise RunError(f"{folder.path}: the run diverged; from there it cannot go on")
-    unjudged = config.data.test and "test" not in record.metrics  # It was stopped between training and test.
-    if record.status == "finished" and (record.stopped_early or config.length == done) and not unjudged:
+        raise RunError(f"{folder.path}: the run diverged and cannot be resumed")
+    needs_test = config.data.test and "test" not in record.metrics  # It was stopped between training and test.
+    if record.status == "finished" and (record.stopped_early or config.length == done) and not needs_test:
         raise RunError(f"{folder.path}: already finished; to train longer, add --set {unit}=N")
     return config
 
 
 def _check_last_evaluation(folder: RunFolder, config: Config, checkpoint: Checkpoint, steps: int) -> None:
-    """Raise `ConfigError` if a run that had evaluated after its last update would now have more of them.
+    """Raise `ConfigError` if the evaluation after a run's last update would not exist in the longer run.
 
-    With ``evaluate.per_epoch`` that evaluation is an additional one. Early stopping has counted it, and a run that
-    diverges returns to it, so that no longer run could be the same.
+    With ``evaluate.per_epoch`` it is an additional evaluation. Early stopping has counted it, and a run that diverges
+    returns to it, so the longer run would differ from one that was trained without a break.
     """
     last = checkpoint.rows[-1]["step"] if checkpoint.rows else 0
     if last and not evaluate_after(config, steps)(last) and last < updates_of(config, steps):
@@ -61,10 +68,21 @@ def _check_last_evaluation(folder: RunFolder, config: Config, checkpoint: Checkp
 
 
 def resume_run(folder: RunFolder, config: Config, dataset: Dataset, watch: Watch, check: Callable[[], None]) -> Record:
-    """Train the rest of a run.
+    """Train the rest of a run and return its record.
 
-    On the same machine with as many BLAS threads the weights are, to the last bit, those of a run that nobody has
-    stopped. Raises `DataError` if the images are not those that the run began with.
+    On the same machine with the same number of BLAS threads, the weights are bit-identical to those of a run that was
+    never stopped.
+
+    Args:
+        folder: folder of the run, which must be locked.
+        config: config from `resumed_config`.
+        dataset: images of the config.
+        watch: called with each evaluation point.
+        check: called before every update; may raise to stop training.
+
+    Raises:
+        DataError: if the images differ from those that the run started with.
+        RunError: if the checkpoint is damaged or does not belong to the run.
     """
     if other := other_images(folder.read_record().data, dataset):
         raise DataError(f"{folder.path}: began with other {' and '.join(other)} images; name their folder, --data-dir")

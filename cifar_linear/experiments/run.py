@@ -10,7 +10,7 @@ from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import Group, blas_threads
-from cifar_linear.experiments.final_evaluation import judge
+from cifar_linear.experiments.final_evaluation import evaluate_on_test
 from cifar_linear.nn.memory import keep_freed_memory
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
@@ -22,7 +22,7 @@ from cifar_linear.training.history import History
 from cifar_linear.training.state import State
 
 Watch = Callable[[Evaluation], None]
-"""Is told of each evaluation point as it is reached."""
+"""Called with each evaluation point."""
 
 
 def run_group(
@@ -34,26 +34,26 @@ def run_group(
     checkpoints: Sequence[Checkpoint] = (),
     test: bool = True,
 ) -> list[Record]:
-    """Train runs that may differ in lambda, eta and decay only, in one pass over the data; returns their records.
+    """Train runs in one pass over the data and return their records.
+
+    The folders are locked meanwhile. However training ends, each contains its status - finished, diverged, interrupted
+    or failed - and the weights and metrics of the last evaluation point. Interrupts and failures are raised again.
 
     Args:
-        configs: one for each run.
-        folders: one for each run; what they hold already is replaced.
-        dataset: what the configs ask for.
-        watch: is told of each evaluation point.
-        check: is called before every update and may raise to stop there.
-        checkpoints: one for each run, all of the same moment, to go on from there; none to begin.
-        test: whether the runs meet the test images, if there are any, when they have finished.
-
-    The folders are locked meanwhile. However training ends, each gets its status - finished, diverged, interrupted or
-    failed - and weights and figures of the last evaluation point. Interrupts and failures are raised again.
+        configs: config of each run; they may differ in lambda, eta, decay and momentum only.
+        folders: folder of each run; existing contents are replaced.
+        dataset: images of the configs.
+        watch: called with each evaluation point.
+        check: called before every update; may raise to stop training.
+        checkpoints: checkpoint of each run, all at the same step, to resume training; empty to start it.
+        test: whether to evaluate finished runs on the test set, if there is one.
     """
     with all_locked(folders), blas_threads(configs[0]):
         records = _train(configs, folders, dataset, watch, check, checkpoints)
         if not (dataset.test and test):
             return records
         check()
-        return [judge(folder, dataset.test) for folder in folders]
+        return [evaluate_on_test(folder, dataset.test) for folder in folders]
 
 
 def _train(
@@ -64,7 +64,7 @@ def _train(
     check: Callable[[], None],
     checkpoints: Sequence[Checkpoint],
 ) -> list[Record]:
-    """All but the test images."""
+    """Train without the evaluation on the test set."""
     group = Group.of(configs, dataset)
     if configs[0].model.kind == "network":
         keep_freed_memory()
@@ -89,20 +89,20 @@ def _train(
         recorder.stopped("interrupted")
         raise
     except BaseException as error:
-        with suppress(RunError):  # A disk that is full for this as well: the first failure tells more.
+        with suppress(RunError):  # If the disk is full, the original error is the more useful one.
             recorder.stopped("failed", f"{type(error).__name__}: {error}")
         raise
 
 
 def _facts(configs: Sequence[Config], dataset: Dataset) -> list[dict[str, Any]]:
-    """What is known of each run before it starts."""
+    """Return the fields of each run's record that are known before training."""
     data, environment = data_record(dataset, configs[0].data.dataset), environment_record()
     shared = {"data": data, "environment": environment, "runs_in_pass": len(configs)}
     return [{"config": config, **shared, "place_in_pass": place} for place, config in enumerate(configs)]
 
 
 def _advice(configs: Sequence[Config], state: State) -> dict[int, str]:
-    """For each run that diverged: where, and what to try."""
+    """Return a message for each run that diverged, by its index: at which step, and what to try."""
     advice = {}
     for run in np.flatnonzero(~state.finite).tolist():
         eta, lam, step = configs[run].eta, configs[run].lam, int(state.end.diverged[run])

@@ -1,4 +1,4 @@
-"""A run again, from its folder alone, and what differs from the first time."""
+"""Repeat a run from its folder and compare the results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import CheckError, RunError
 from cifar_linear.experiments.assembly import read_checkpoint
-from cifar_linear.experiments.final_evaluation import judge
+from cifar_linear.experiments.final_evaluation import evaluate_on_test
 from cifar_linear.experiments.run import Watch, run_group
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder
@@ -25,14 +25,20 @@ from cifar_linear.training.evaluation import Evaluation
 
 
 class Comparison(NamedTuple):
-    """One part of a run, then and now: ``difference`` is None where both are the same to the last bit."""
+    """The comparison of one part of a run; ``difference`` is None if both are bit-identical."""
 
     part: str
     difference: str | None
 
 
 class Verification(NamedTuple):
-    """What was compared, and where anything differs, what of data, versions, BLAS and code is not as it was."""
+    """The result of a verification.
+
+    Attributes:
+        epoch: epoch of the last compared evaluation.
+        comparisons: comparison of each part of the run.
+        changes: changes of versions, BLAS, code and config since the run, which may explain differences.
+    """
 
     epoch: float
     comparisons: list[Comparison]
@@ -40,12 +46,12 @@ class Verification(NamedTuple):
 
     @property
     def confirmed(self) -> bool:
-        """Whether everything is the same."""
+        """Whether there is no difference."""
         return all(comparison.difference is None for comparison in self.comparisons)
 
 
 class Recorded(NamedTuple):
-    """What a run folder says of itself."""
+    """The recorded run that is verified."""
 
     folder: RunFolder
     config: Config
@@ -54,10 +60,10 @@ class Recorded(NamedTuple):
 
 
 def recorded_run(folder: RunFolder) -> Recorded:
-    """What there is to verify. Raises `RunError` for a run under way, or one that has not come to an evaluation."""
+    """Read a run to verify. Raises `RunError` if it is still running or has no saved evaluation."""
     record = folder.read_record()
     if folder.is_at_work():
-        raise RunError(f"{folder.path}: still under way; what it gives is compared when it has ended")
+        raise RunError(f"{folder.path}: still running; verify it when it has ended")
     checkpoint = folder.read_checkpoint()
     if checkpoint is None or not checkpoint.rows:
         raise RunError(f"{folder.path}: ended before its first evaluation was saved; there is nothing to compare")
@@ -65,12 +71,20 @@ def recorded_run(folder: RunFolder) -> Recorded:
 
 
 def verify_run(recorded: Recorded, dataset: Dataset, watch: Watch, check: Callable[[], None]) -> Verification:
-    """Train a run anew, up to the same evaluation, and compare weights and figures.
+    """Repeat a run up to the same evaluation and compare weights and metrics.
 
-    As many BLAS threads compute as the first time. For a run that was trained in one pass with others there are as many
-    copies of it: products of another shape may add in another order.
-    Raises `CheckError`, before anything is computed, if the images are others; `RunError` for a checkpoint that no such
-    run can have saved.
+    The number of BLAS threads is that of the original run. A run that shared a pass with others is trained together
+    with as many copies of itself, since matrix products of another shape may sum in another order.
+
+    Args:
+        recorded: the run to repeat.
+        dataset: images of its config.
+        watch: called with each evaluation point.
+        check: called before every update; may raise to stop.
+
+    Raises:
+        CheckError: before training, if the images differ from the original ones.
+        RunError: if the checkpoint does not belong to the run.
     """
     if other := other_images(recorded.record.data, dataset):
         raise CheckError(f"{recorded.folder.path}: was trained with other {' and '.join(other)} images than these")
@@ -82,10 +96,10 @@ def verify_run(recorded: Recorded, dataset: Dataset, watch: Watch, check: Callab
         try:
             run_group([recorded.config] * len(copies), copies, dataset, _until(recorded, watch), check, test=False)
             if "test" in recorded.record.metrics and dataset.test:
-                judge(again, dataset.test)
+                evaluate_on_test(again, dataset.test)
         except _FarEnoughError:
             pass
-        # Of a killed run only the checkpoint counts: its other files may be of other moments.
+        # Of a killed run only the checkpoint is compared: the other files may belong to other evaluations.
         whole = recorded.record.status != "running"
         then, now = _parts(recorded.folder, checkpoint, whole), _parts(again, again.read_checkpoint(), whole)
         comparisons = [Comparison(part, _difference(then.get(part, {}), now.get(part, {}))) for part in {**then, **now}]
@@ -98,26 +112,26 @@ def verify_run(recorded: Recorded, dataset: Dataset, watch: Watch, check: Callab
 
 
 class _FarEnoughError(Exception):
-    """The evaluation at which the run ended is reached."""
+    """Raised at the evaluation at which the original run ended."""
 
 
 def _until(recorded: Recorded, watch: Watch) -> Watch:
-    """Ends a training where the run has ended that did not come to an end of its own."""
+    """Return a watch that stops training where the original run was interrupted, if it was."""
     ended = recorded.record.status in ("finished", "diverged")
     last = recorded.checkpoint.rows[-1]["step"]
 
-    def told(evaluation: Evaluation) -> None:
+    def watch_until_end(evaluation: Evaluation) -> None:
         watch(evaluation)
         if not ended and evaluation.step >= last:
             raise _FarEnoughError
 
-    return told
+    return watch_until_end
 
 
 def _parts(folder: RunFolder, checkpoint: Checkpoint | None, whole: bool) -> dict[str, Mapping[str, Any]]:
-    """Numbers by part and name: what the checkpoint holds and, of the ``whole`` folder, what the other files hold."""
+    """Return all results by part and name: those of the checkpoint and, if ``whole``, those of the other files."""
     checkpoint = checkpoint or Checkpoint({}, [], [])
-    # Where the pass ended is not the run's: the others may have gone on. The figures tell where it ended itself.
+    # Other runs of the pass may have continued after this one; its own end is compared by its metrics.
     of_pass = ("step", "end.diverged", "end.stopped")
     state = {name: array for name, array in checkpoint.arrays.items() if name not in of_pass}
     parts: dict[str, Mapping[str, Any]] = {
@@ -132,28 +146,28 @@ def _parts(folder: RunFolder, checkpoint: Checkpoint | None, whole: bool) -> dic
             parts["best_model.npz" if best else "model.npz"] = model.arrays()
         parts["metrics.csv"] = _columns(folder.read_metrics())
         parts["where it ended"] = {"epoch": record.epoch, "step": record.step}
-        parts |= {f"final metrics, {split}": figures.model_dump() for split, figures in record.metrics.items()}
+        parts |= {f"final metrics, {split}": metrics.model_dump() for split, metrics in record.metrics.items()}
         if predictions := folder.read_predictions(model):
             parts["predictions.npz"] = predictions._asdict()
     return parts
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """A table by columns; the clock does not count."""
+    """Return rows as columns, without the time."""
     return {name: [row[name] for row in rows] for name in next(iter(rows), ()) if name != "seconds"}
 
 
 def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """In which arrays two collections differ, and by how much; None if in none."""
-    said = []
+    """Describe which arrays of two collections differ, and by how much; None if none does."""
+    differences = []
     for name in {**then, **now}:
         ours, theirs = (np.asarray(of.get(name, ())) for of in (then, now))
         if ours.shape != theirs.shape:
-            said.append(f"{name} has {ours.size} values then, {theirs.size} now")
+            differences.append(f"{name} has {ours.size} values then, {theirs.size} now")
         elif ours.dtype != theirs.dtype:
-            said.append(f"{name} has {ours.dtype} values then, {theirs.dtype} now")
+            differences.append(f"{name} has {ours.dtype} values then, {theirs.dtype} now")
         elif ours.dtype.kind not in "fiu":
-            said += [f"{name} differs"] * bool((ours != theirs).any())
+            differences += [f"{name} differs"] * bool((ours != theirs).any())
         elif not np.array_equal(ours, theirs, equal_nan=True):
-            said.append(f"{name} differs by up to {np.nanmax(np.abs(ours - theirs.astype(float))):.2g}")
-    return ", ".join(said) or None
+            differences.append(f"{name} differs by up to {np.nanmax(np.abs(ours - theirs.astype(float))):.2g}")
+    return ", ".join(differences) or None

@@ -1,7 +1,7 @@
-"""Numeric gradients by finite differences or a complex step, and how far analytic ones are from them.
+"""Numeric gradients by finite differences or a complex step, and their deviation from analytic gradients.
 
-Everything is a slope along a direction: a gradient entry is the slope along a unit vector, and a gradient too
-long to check entry by entry is checked along random directions.
+All functions compute slopes along directions: a gradient entry is the slope along a unit vector, and a gradient with
+too many entries is checked along random directions.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,13 +15,13 @@ from cifar_linear.arrays import Doubles
 Complexes = NDArray[np.complex128]
 
 StackedCost = Callable[[Mapping[str, Doubles]], Doubles]
-"""The cost of P settings of the parameters at once, each (P, ...) -> (P,). P is the run axis of a model."""
+"""Computes the cost at P points at once: parameters (P, ...) -> (P,). P takes the place of a model's run axis."""
 
 Directions = dict[str, Doubles]
-"""P directions in the space of all parameters: each parameter's part of them, (P, ...), by its name."""
+"""P directions in the space of all parameters, as an array (P, ...) for each parameter name."""
 
 ComplexCost = Callable[[dict[str, Complexes]], Complexes]
-"""As `StackedCost`, of complex parameters."""
+"""Like `StackedCost`, for complex parameters."""
 
 _IMAGINARY_STEP = 1e-30
 _SMALL = 1e-3
@@ -37,7 +37,12 @@ class Deviation(NamedTuple):
 
 
 def unit_vectors(shapes: Shapes, of: str) -> Directions:
-    """Every entry of the parameter called ``of`` as a direction of its own; ``shapes`` are those of all parameters."""
+    """Return one direction for each entry of one parameter.
+
+    Args:
+        shapes: shape of every parameter, by name, without a run axis.
+        of: name of the parameter.
+    """
     entries = int(np.prod(shapes[of]))
     directions = {name: np.zeros((entries, *shape)) for name, shape in shapes.items()}
     directions[of].reshape(entries, entries)[...] = np.eye(entries)
@@ -45,7 +50,14 @@ def unit_vectors(shapes: Shapes, of: str) -> Directions:
 
 
 def random_directions(rng: np.random.Generator, count: int, shapes: Shapes, of: str) -> Directions:
-    """``count`` random directions of length 1 in the parameter called ``of`` alone."""
+    """Return random directions of length 1 that change one parameter only.
+
+    Args:
+        rng: draws the directions.
+        count: number of directions.
+        shapes: shape of every parameter, by name, without a run axis.
+        of: name of the parameter.
+    """
     directions = {name: np.zeros((count, *shape)) for name, shape in shapes.items()}
     flat = directions[of].reshape(count, -1)
     flat[...] = rng.standard_normal(flat.shape)
@@ -56,16 +68,16 @@ def random_directions(rng: np.random.Generator, count: int, shapes: Shapes, of: 
 def numeric_slopes(
     cost: StackedCost, parameters: Mapping[str, Doubles], directions: Directions, step: float, centred: bool
 ) -> Doubles:
-    """Slopes of the cost along each direction, (P,).
+    """Return the slope of the cost along each direction, (P,).
 
     Centred: [f(+h) - f(-h)] / 2h, error of order h**2. One-sided: [f(+h) - f(0)] / h, error of order h.
 
     Args:
-        cost: of P settings of the parameters.
-        parameters: where the slopes are taken, without a run axis.
-        directions: P of them.
+        cost: computes the cost at P points.
+        parameters: the point at which the slopes are computed, without a run axis.
+        directions: P directions.
         step: h.
-        centred: which of the two formulas.
+        centred: whether to use the centred formula.
     """
 
     def at(distance: float) -> Doubles:
@@ -75,14 +87,14 @@ def numeric_slopes(
 
 
 def analytic_slopes(gradient: Mapping[str, Doubles], directions: Directions) -> Doubles:
-    """Slopes along each of P directions, (P,), that a gradient, without a run axis, predicts."""
+    """Return the slopes (P,) along P directions that follow from a gradient without a run axis."""
     parts = [part.reshape(len(part), -1) @ gradient[name].ravel() for name, part in directions.items()]
     slopes: Doubles = np.sum(parts, axis=0)
     return slopes
 
 
 def deviation(analytic: Doubles, numeric: Doubles, eps: float) -> Deviation:
-    """Largest |ga - gn|, and largest |ga - gn| / max(eps, |ga| + |gn|); NaN counts as infinite.
+    """Return the largest |ga - gn| and the largest |ga - gn| / max(eps, |ga| + |gn|); NaN counts as infinite.
 
     >>> deviation(np.array([1.0, 0.0]), np.array([1.0, 1e-9]), eps=1e-6)
     Deviation(absolute=1e-09, relative=0.001)
@@ -93,17 +105,17 @@ def deviation(analytic: Doubles, numeric: Doubles, eps: float) -> Deviation:
 
 
 def complex_slopes(cost: ComplexCost, parameters: Mapping[str, Doubles], directions: Mapping[str, Doubles]) -> Doubles:
-    """Slopes of the cost along P directions, (P,): Im f(p + i h D) / h with h = 1e-30.
+    """Return the slopes of the cost along P directions, (P,): Im f(p + i h D) / h with h = 1e-30.
 
-    No difference is taken, so nothing cancels, and the real parts, which decide about ReLU and pooling, stay as they
-    are: the slope is exact up to rounding, also where a step of 1e-8 would cross a kink.
+    There is no subtraction, so nothing cancels. The real parts, on which ReLU and pooling depend, do not change: the
+    slope is exact up to rounding, even where a step of 1e-8 would cross a kink.
     W. Squire and G. Trapp, SIAM Review 40, 1998.
 
     Args:
-        cost: of P settings, from complex parameters with P in front. It must be made of operations that have a complex
-            form. np.logaddexp has none: replace a sigmoid loss by sum(G * scores), with G its derivative at p.
+        cost: computes the cost at P points from complex parameters (P, ...). All its operations must accept complex
+            numbers. np.logaddexp does not: replace a sigmoid loss by sum(G * scores), with G its derivative at p.
         parameters: the point p, by name, without a run axis.
-        directions: P for each parameter that is to move, (P, ...).
+        directions: P directions, (P, ...), for each parameter that changes.
     """
     count = len(next(iter(directions.values())))
     moved = {name: np.repeat(values[None], count, axis=0).astype(complex) for name, values in parameters.items()}
@@ -120,17 +132,17 @@ def complex_step_deviations(
     rng: np.random.Generator,
     count: int,
 ) -> dict[str, Deviation]:
-    """How far the gradient of each parameter is from `complex_slopes` along random directions in it alone.
+    """Compare the gradient of each parameter with `complex_slopes` along random directions in that parameter.
 
     Args:
-        cost: see `complex_slopes`.
+        cost: computes the cost at P points; see `complex_slopes`.
         parameters: the point, by name, without a run axis.
-        gradients: with respect to those parameters that are to be checked, at this point.
+        gradients: gradients at this point, by name, for the parameters to check.
         rng: draws the directions.
-        count: how many for each parameter. All are computed at once.
+        count: number of directions for each parameter; all are computed at once.
 
     Returns:
-        By name. Relative errors are those of `deviation`; slopes below a thousandth of the largest count as that large.
+        The `deviation` of each parameter, by name, with eps a thousandth of its largest slope.
     """
     found = {}
     for name, gradient in gradients.items():

@@ -1,7 +1,7 @@
-"""R linear classifiers side by side: one matrix product serves them all.
+"""R linear classifiers that share one matrix product.
 
-Weights ``W`` are (R, K, d), biases ``b`` (R, K), images ``X`` (n, d) in rows, ``lam`` (R,). `Linear` is the model of
-raw pixels; the functions are the formulas on images that have been standardised already.
+Weights ``W`` are (R, K, d), biases ``b`` (R, K), images ``X`` (n, d) in rows, ``lam`` (R,). `Linear` takes raw pixels;
+the functions are the formulas for images that are standardised already.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from cifar_linear.nn.standardization import Standardization
 
 @dataclass(frozen=True)
 class Linear:
-    """The model W ((x - shift) * scale) + b of raw pixels x: standardisation is a part of it.
+    """The model W ((x - shift) * scale) + b of raw pixels x, with the standardisation as a part of it.
 
     Attributes:
-        outputs: scores per image, K.
-        standardization: from raw pixels to what the weights see; its length is the number of features, d.
-        init_std: W, then b, start from N(0, init_std**2).
-        bias_is_weight: whether the penalty covers b, as if it belonged to a column of ones among the images.
+        outputs: number of scores per image, K.
+        standardization: standardisation of the d dimensions of a raw image.
+        init_std: standard deviation of the normal distribution from which W and b are drawn, with mean 0.
+        bias_is_weight: whether the penalty includes b, as if b were the weights of a constant feature 1.
     """
 
     outputs: int
@@ -35,36 +35,41 @@ class Linear:
     init_std: float = 0.01
     bias_is_weight: bool = False
     _memory: dict[Any, Floats] = field(default_factory=dict, repr=False, compare=False)
-    """Used again from batch to batch; memory that is used again is faster than new."""
+    """Workspaces that are reused for every batch: that is faster than allocating new ones."""
 
     @property
     def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """``W`` (K, d) and ``b`` (K,)."""
+        """The shapes of ``W`` (K, d) and ``b`` (K,)."""
         return {"W": (self.outputs, len(self.standardization.mean)), "b": (self.outputs,)}
 
     @property
     def penalised(self) -> frozenset[str]:
-        """The weights, and perhaps the biases."""
+        """The names of the penalised parameters: ``W``, and ``b`` with `bias_is_weight`."""
         return frozenset(self.parameter_shapes if self.bias_is_weight else ("W",))
 
     def initial(self, rng: np.random.Generator) -> dict[str, Doubles]:
-        """Draw W (K, d), then b (K,), in float64."""
+        """Draw the initial W (K, d), then b (K,), in float64."""
         return {name: rng.normal(0, self.init_std, shape) for name, shape in self.parameter_shapes.items()}
 
     def scores(self, pixels: Iterable[Floats], parameters: Parameters) -> Floats:
-        """The scores of all images, (n, R, K), from parts of raw pixels (n_i, d)."""
+        """Return the scores of all images, (n, R, K), from chunks of raw pixels (n_i, d)."""
         return scores_of_parts(pixels, *self.standardization.fold(parameters["W"], parameters["b"]))
 
     def forward(self, pixels: Floats, parameters: Parameters) -> tuple[Floats, Floats]:
-        """The scores (n, R, K) of raw pixels (n, d), which are also all that `backward` needs."""
+        """Return the scores (n, R, K) of raw pixels (n, d), and the pixels as the trace for `backward`."""
         W, b = parameters["W"], parameters["b"]
         return scores_of_parts([pixels], *self.standardization.fold(W, b, self._workspace("folded", W))), pixels
 
     def backward(self, G: Floats, trace: Floats, parameters: Parameters) -> Iterator[dict[str, Floats]]:
         """Yield the gradients of ``W`` (K, d) and ``b`` (K,) run by run, so that each update finds them in the cache.
 
-        The gradient of the folded weights, G^T x, is one product for all runs; the chain rule turns each run's part of
-        it into the gradient of W, and db is the sum of G over the images.
+        The gradient of the folded weights is G^T x, one product for all runs. For each run the chain rule converts it
+        to the gradient of W; db is the sum of G over the images.
+
+        Args:
+            G: derivatives of the mean loss with respect to the scores, (n, R, K).
+            trace: raw pixels (n, d), as returned by `forward`.
+            parameters: the parameters that `forward` was called with.
         """
         W = parameters["W"]
         grad_W, grad_b = self._workspace("gradient", W), G.sum(axis=0)
@@ -81,20 +86,29 @@ class Linear:
 
 
 def scores(X: Floats, W: Floats, b: Floats) -> Floats:
-    """X W^T + b for every run, (n, R, K)."""
+    """Return X W^T + b for every run, (n, R, K)."""
     return scores_of_parts([X], W, b)
 
 
 def scores_of_parts(parts: Iterable[Floats], W: Floats, b: Floats) -> Floats:
-    """The `scores` of images that come one part after another, for all parts together."""
+    """Return the scores (n, R, K) of images that come in chunks (n_i, d)."""
     products = [rows_times_rows(X, W.reshape(-1, W.shape[2])) for X in parts]
     product = products[0] if len(products) == 1 else np.concatenate(products)
-    # In memory the images come last: what a loss does along ten classes is then done for many images at once.
+    # In memory the image axis is last: operations along the few classes are then vectorised over the images.
     return np.add(product.T, b.reshape(-1, 1), order="C").T.reshape(-1, *b.shape)
 
 
 def cost(X: Floats, labels: Labels, W: Floats, b: Floats, lam: Floats, loss: Loss) -> Doubles:
-    """Mean loss over the images plus lam * sum(W**2), (R,)."""
+    """Return the mean loss over the images plus lam * sum(W**2), (R,).
+
+    Args:
+        X: standardised images, (n, d).
+        labels: true classes, (n,).
+        W: weights, (R, K, d).
+        b: biases, (R, K).
+        lam: penalty strength of each run, (R,).
+        loss: loss of one image.
+    """
     data_loss: Doubles = loss.values(scores(X, W, b), labels).mean(axis=0, dtype=np.float64)
     squares: Doubles = np.array([np.vdot(run, run) for run in W], np.float64)
     return data_loss + lam * squares

@@ -1,9 +1,9 @@
-"""Matrix products in blocks that OpenBLAS multiplies where they lie.
+"""Matrix products in blocks that OpenBLAS multiplies without copying them.
 
-Before a product, a BLAS copies its factors into a shape that suits the processor. With ten classes that costs as much
-as the product. On processors with AVX-512, OpenBLAS leaves it out where a product is small: at most 100**3
-multiplications, and where both factors are read along their rows at most 1200 results (its source,
-kernel/x86_64/sgemm_small_kernel_permit_skylakex.c). With any other BLAS all is one block.
+Before a product, a BLAS packs its factors into a layout that suits the processor. With ten classes, packing takes as
+long as the product. On processors with AVX-512, OpenBLAS omits it for small products: at most 100**3 multiplications
+and, if both factors are read along their rows, at most 1200 results (kernel/x86_64/sgemm_small_kernel_permit_skylakex.c
+in its source). With any other BLAS the product is a single block.
 """
 
 from functools import cache, lru_cache
@@ -16,8 +16,8 @@ from cifar_linear.arrays import Floats
 _ARCHITECTURES = ("SkylakeX", "Cooperlake", "SapphireRapids")
 _MOST_MULTIPLICATIONS = 100**3
 _MOST_RESULTS = 1200
-# What else was fastest when measured: as many rows of images as may be for a few rows of weights, four for more of
-# them, of which then no more than half a mebibyte at once; blocks of features that are not too narrow.
+# These were the fastest when measured: for few rows of weights, as many images per block as allowed; for more rows of
+# weights, four images, and at most half a mebibyte of weights at once; and no block with very few features.
 _FEW_WEIGHTS = 24
 _FEW_IMAGES = 4
 _MOST_WEIGHTS = 2**17
@@ -25,7 +25,7 @@ _FEWEST_FEATURES = 64
 
 
 def rows_times_rows(X: Floats, V: Floats) -> Floats:
-    """X V^T, (n, k), from X (n, d) and V (k, d): blocks of rows of X, and of features, whose products are summed."""
+    """Return X V^T, (n, k), from X (n, d) and V (k, d), in blocks of rows of X and of features."""
     (n, d), k = X.shape, len(V)
     rows, features = _blocks_of_rows(n, k, d)
     of_X = X.reshape(n // rows, rows, d // features, features).transpose(2, 0, 1, 3)
@@ -36,7 +36,7 @@ def rows_times_rows(X: Floats, V: Floats) -> Floats:
 
 
 def columns_times_columns(G: Floats, X: Floats, out: Floats) -> None:
-    """G^T X into ``out`` (k, d), from G (n, k) and X (n, d), by blocks of features."""
+    """Compute G^T X into ``out`` (k, d), from G (n, k) and X (n, d), in blocks of features."""
     (n, k), d = G.shape, X.shape[1]
     features = _features_of_columns(n, k, d)
     of_X = X.reshape(n, d // features, features).transpose(1, 0, 2)
@@ -45,24 +45,24 @@ def columns_times_columns(G: Floats, X: Floats, out: Floats) -> None:
 
 @lru_cache
 def _blocks_of_rows(n: int, k: int, d: int) -> tuple[int, int]:
-    """How many images and features a block of `rows_times_rows` has."""
+    """Return the number of images and of features in a block of `rows_times_rows`."""
     rows = _part(n, _MOST_RESULTS // k if k <= _FEW_WEIGHTS else _FEW_IMAGES)
     if not multiplies_in_place() or rows < min(n, _FEW_IMAGES) or rows * k > _MOST_RESULTS:
         return n, d
     features = _part(d, min(_MOST_MULTIPLICATIONS // (rows * k), _MOST_WEIGHTS // k))
-    # A number of features without suitable divisors would end in a great many narrow blocks.
+    # A number of features without suitable divisors would give very many narrow blocks.
     return (rows, features) if features >= min(d, _FEWEST_FEATURES) else (n, d)
 
 
 @lru_cache
 def _features_of_columns(n: int, k: int, d: int) -> int:
-    """How many features a block of `columns_times_columns` has."""
+    """Return the number of features in a block of `columns_times_columns`."""
     features = _part(d, _MOST_MULTIPLICATIONS // (n * k))
     return features if multiplies_in_place() and features >= min(d, _FEWEST_FEATURES) else d
 
 
 def _part(length: int, most: int) -> int:
-    """The largest divisor of ``length`` that is not above ``most``, or 1.
+    """Return the largest divisor of ``length`` that is at most ``most``; at least 1.
 
     >>> _part(3072, 1000), _part(37, 120), _part(37, 30)
     (768, 37, 1)
@@ -72,5 +72,5 @@ def _part(length: int, most: int) -> int:
 
 @cache
 def multiplies_in_place() -> bool:
-    """Whether the BLAS that NumPy uses leaves small factors where they are."""
+    """Return whether NumPy's BLAS multiplies small factors without packing them."""
     return any(library.get("architecture") in _ARCHITECTURES for library in threadpool_info())

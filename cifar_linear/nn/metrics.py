@@ -16,26 +16,32 @@ class Metrics(NamedTuple):
 
 
 def count_correct(predicted: Labels, labels: Labels) -> Doubles:
-    """How many images each run classifies correctly, (R,), from its predictions (n, R)."""
+    """Return how many images each run classifies correctly, (R,), from predictions (n, R) and labels (n,)."""
     counts: Doubles = (predicted == labels[:, None]).sum(axis=0, dtype=np.float64)
     return counts
 
 
 def true_class_probability(probabilities: Floats, labels: Labels) -> Floats:
-    """The probability that each image's true class gets, (n,), from probabilities (n, K)."""
+    """Return the probability of each image's true class, (n,), from probabilities (n, K) and labels (n,)."""
     return probabilities[np.arange(len(labels)), labels]
 
 
 def confusion(predicted: Labels, labels: Labels, classes: int) -> Integers:
-    """How often each true class (row) is predicted as each class (column), (K, K), from two arrays (n,)."""
+    """Return the confusion matrix (K, K): how often each true class (row) is predicted as each class (column).
+
+    Args:
+        predicted: predicted classes, (n,).
+        labels: true classes, (n,).
+        classes: number of classes, K.
+    """
     pairs = labels * classes + predicted
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 def precision_and_recall(confusion: Integers) -> tuple[Doubles, Doubles]:
-    """Of each class, (K,): which part of its predictions is right, and which part of its images is found.
+    """Return precision and recall of each class, two arrays (K,), from a confusion matrix (K, K).
 
-    A class that is never predicted has precision NaN; one without images has recall NaN.
+    Precision is NaN for a class that is never predicted, recall is NaN for a class without images.
     """
     right = np.diag(confusion).astype(np.float64)
     predicted, present = confusion.sum(axis=0), confusion.sum(axis=1)
@@ -45,13 +51,13 @@ def precision_and_recall(confusion: Integers) -> tuple[Doubles, Doubles]:
 
 
 def most_confident_mistakes(probabilities: Floats, predicted: Labels, labels: Labels, count: int) -> Labels:
-    """Indices of up to ``count`` wrongly classified images, (m,), the most confident first, equal ones in their order.
+    """Return the indices (m,) of misclassified images, the most confident first; ties keep their order.
 
     Args:
-        probabilities: of the classes, (n, K).
-        predicted: the predicted classes, (n,).
-        labels: the true classes, (n,).
-        count: how many indices to return at most.
+        probabilities: class probabilities, (n, K).
+        predicted: predicted classes, (n,).
+        labels: true classes, (n,).
+        count: maximum number of indices.
     """
     wrong = np.flatnonzero(predicted != labels)
     confidence = probabilities[wrong, predicted[wrong]]

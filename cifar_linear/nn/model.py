@@ -1,4 +1,4 @@
-"""What training and evaluation need to know of a model: functions of parameters that hold no parameters themselves."""
+"""The interface of a model for training and evaluation. A model holds no parameters: they are passed to its methods."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
@@ -9,31 +9,39 @@ from cifar_linear.arrays import Doubles, Floats
 from cifar_linear.nn.parameters import Parameters
 
 Trace = Any
-"""What the backward pass needs of the forward pass; opaque to others."""
+"""What the forward pass keeps for the backward pass; opaque to callers."""
 
 
 class Model(Protocol):
-    """Maps raw pixels to scores, for R runs side by side. It may keep memory to use it again, never parameters."""
+    """Maps raw pixels to scores, for R runs at once. It may keep workspaces, never parameters."""
 
     @property
     def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """The shape of each parameter of one run, by name, in their order."""
+        """The shape of each parameter of one run, by name, in order."""
 
     @property
     def penalised(self) -> frozenset[str]:
-        """The names of the parameters whose squares the penalty sums."""
+        """The names of the parameters whose squares are summed in the penalty."""
 
     def initial(self, rng: np.random.Generator) -> dict[str, Doubles]:
-        """Draw the first parameters of one run, without a run axis."""
+        """Draw the initial parameters of one run, without a run axis."""
 
     def scores(self, pixels: Iterable[Floats], parameters: Parameters) -> Floats:
-        """The scores of all images, (n, R, K), from parts of raw pixels, (n_i, d) each. May run beside training."""
+        """Return the scores of all images, (n, R, K), from chunks of raw pixels (n_i, d).
+
+        Must be safe to call while another thread trains.
+        """
 
     def forward(self, pixels: Floats, parameters: Parameters) -> tuple[Floats, Trace]:
-        """The scores (n, R, K) of a batch of raw pixels (n, d), and what `backward` needs."""
+        """Return the scores (n, R, K) of a batch of raw pixels (n, d), and the trace for `backward`."""
 
     def backward(self, G: Floats, trace: Trace, parameters: Parameters) -> Iterator[dict[str, Floats]]:
-        """Yield the gradients of one run after another, from the derivatives ``G`` (n, R, K) by the scores.
+        """Yield the gradients of each run in turn, without a run axis.
 
-        They may be overwritten by the caller, and are by the next batch.
+        The caller may overwrite them; the next batch does.
+
+        Args:
+            G: derivatives of the mean loss with respect to the scores, (n, R, K).
+            trace: as returned by `forward` for this batch.
+            parameters: the parameters that `forward` was called with.
         """

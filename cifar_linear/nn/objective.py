@@ -1,4 +1,4 @@
-"""What R runs minimise: the mean loss of a model's scores, and a penalty on its parameters."""
+"""The objective of R runs: the mean loss of a model's scores plus a penalty on its parameters."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class Objective:
     """The cost of each run: the mean loss plus lam times the sum of squares of the penalised parameters.
 
     Attributes:
-        model: from raw pixels to scores.
-        loss: of one image, from its scores.
+        model: maps raw pixels to scores.
+        loss: loss of one image, from its scores.
         lam: penalty strength of each run, (R,).
     """
 
@@ -26,21 +26,26 @@ class Objective:
     lam: Doubles
 
     def gradients(self, pixels: Floats, labels: Labels, parameters: Parameters) -> Iterator[dict[str, Floats]]:
-        """Yield the gradient of the cost on one batch of each run, with the shapes of its parameters.
+        """Yield the gradient of each run's cost on one batch, with the shapes of that run's parameters.
 
         Args:
-            pixels: raw, 0 to 255, (n, d), in the dtype of the parameters.
-            labels: (n,).
-            parameters: of R runs.
+            pixels: raw pixels, 0 to 255, (n, d), in the dtype of the parameters.
+            labels: true classes, (n,).
+            parameters: parameters of R runs.
         """
         for run, gradient in enumerate(self.loss_gradients(pixels, labels, parameters)):
             self.add_penalty(gradient, of_run(parameters, run), run)
             yield gradient
 
     def loss_gradients(self, pixels: Floats, labels: Labels, parameters: Parameters) -> Iterator[dict[str, Floats]]:
-        """Yield the gradient of the mean loss alone; the arguments are as in `gradients`.
+        """Yield the gradient of each run's mean loss, without the penalty.
 
-        The parameters of a run may be changed as soon as its gradient is there: all of them are then in the cache.
+        A run's parameters may be updated as soon as its gradient has been yielded: they are in the cache then.
+
+        Args:
+            pixels: raw pixels, 0 to 255, (n, d), in the dtype of the parameters.
+            labels: true classes, (n,).
+            parameters: parameters of R runs.
         """
         scores, trace = self.model.forward(pixels, parameters)
         G = self.loss.score_gradient(scores, labels)
@@ -48,27 +53,33 @@ class Objective:
         return self.model.backward(G, trace, parameters)
 
     def add_penalty(self, gradient: Parameters, parameters: Parameters, run: int) -> None:
-        """Add 2 lam p to the gradient of each penalised parameter p of one run, in place."""
+        """Add 2 lam p to the gradient of each penalised parameter p of one run, in place.
+
+        Args:
+            gradient: gradient of one run, which is changed.
+            parameters: parameters of the same run.
+            run: index of the run, which selects its lam.
+        """
         double = 2 * self.lam[run]
         if double:
             for name in self.model.penalised:
                 gradient[name][...] += gradient[name].dtype.type(double) * parameters[name]
 
     def mean_loss(self, pixels: Floats, labels: Labels, parameters: Parameters) -> Doubles:
-        """The mean loss of a batch, without the penalty, (R,)."""
+        """Return the mean loss of each run on a batch, without the penalty, (R,); arguments as in `gradients`."""
         values = self.loss.values(self.model.scores([pixels], parameters), labels)
         mean: Doubles = values.mean(axis=0, dtype=np.float64)
         return mean
 
     def squares(self, parameters: Parameters) -> Doubles:
-        """The sum of squares that lam multiplies in each run's cost, (R,); not finite if a parameter is not."""
+        """Return the sum of squares of each run's penalised parameters, (R,); not finite if a parameter is not."""
         sums = [_squares(parameters[name]) for name in self.model.parameter_shapes if name in self.model.penalised]
         total: Doubles = np.sum(sums, axis=0)
         return total
 
 
 def _squares(array: Floats) -> Doubles:
-    """The sum of squares of each run's part of a parameter, (R,); in double precision of biases, which are few."""
+    """Return each run's sum of squares, (R,); for biases, which are few, in double precision."""
     if array.ndim == 2:  # runs and biases
         of_biases: Doubles = np.sum(array.astype(np.float64) ** 2, axis=1)
         return of_biases

@@ -1,7 +1,7 @@
-"""How the learning rate changes: a schedule gives the factor on eta for an epoch, counted from 1.
+"""Schedules of the learning rate: functions that return the factor on eta in an epoch, counted from 1.
 
-It sees the validation losses of all evaluations so far, the one before training included, and nothing else: whoever
-knows the history knows the rate, so that a schedule has no state to store.
+A schedule depends only on the epoch and the validation losses of all evaluations so far, including the one before
+training. It has no state, so a resumed run gets the same rates from its history.
 """
 
 import math
@@ -11,12 +11,12 @@ Schedule = Callable[[int, Iterable[float]], float]
 
 
 def constant(_epoch: int, _losses: Iterable[float]) -> float:
-    """Always 1."""
+    """Return 1: the learning rate does not change."""
     return 1.0
 
 
 def step(every: int, factor: float) -> Schedule:
-    """``factor`` once more after each ``every`` epochs: epochs 1 to ``every`` have the full rate.
+    """Return a schedule with ``factor`` once more after every ``every`` epochs; epochs 1 to ``every`` have factor 1.
 
     >>> [step(2, 0.1)(epoch, ()) for epoch in (1, 2, 3, 4)]
     [1.0, 1.0, 0.1, 0.1]
@@ -25,7 +25,7 @@ def step(every: int, factor: float) -> Schedule:
 
 
 def cosine(epochs: int) -> Schedule:
-    """Half a cosine from 1 in the first of ``epochs`` down towards 0 after the last.
+    """Return a schedule that follows half a cosine, from 1 in the first epoch to 0 after the last of ``epochs``.
 
     >>> [round(cosine(4)(epoch, ()), 3) for epoch in (1, 2, 3, 4)]
     [1.0, 0.854, 0.5, 0.146]
@@ -34,7 +34,7 @@ def cosine(epochs: int) -> Schedule:
 
 
 def plateau(patience: int, factor: float) -> Schedule:
-    """``factor`` once more each time the loss has not fallen below its minimum for ``patience`` evaluations.
+    """Return a schedule with ``factor`` once more after each ``patience`` evaluations without a new minimum.
 
     >>> plateau(2, 0.5)(5, [3.0, 2.0, 2.1, 2.0, 1.9])
     0.5

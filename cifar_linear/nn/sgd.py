@@ -8,31 +8,34 @@ from cifar_linear.nn.parameters import Parameters
 
 
 def smooth(velocity: Parameters, gradient: Parameters, momentum: float) -> None:
-    """One step of the moving average m <- mu m + (1 - mu) g, in place; both ``velocity`` and ``gradient`` become m.
+    """Update the moving average m <- mu m + (1 - mu) g of one run; both ``velocity`` and ``gradient`` become m.
 
-    In this form, that of the course, a steady gradient moves the parameters as far as without momentum. PyTorch's
+    This is the form of the course: a constant gradient moves the parameters as far as without momentum. PyTorch's
     v <- mu v + g takes the same steps with a rate of eta (1 - mu).
 
     Args:
-        velocity: of one run.
-        gradient: of the same names and shapes.
-        momentum: mu, from 0 to below 1.
+        velocity: m of one run, which is changed in place.
+        gradient: g, with the same names and shapes, which is changed in place.
+        momentum: mu, at least 0 and below 1.
     """
     for name, average in velocity.items():
-        kind, fresh = average.dtype.type, gradient[name]
-        np.multiply(fresh, kind(1 - momentum), out=fresh)
-        np.multiply(average, kind(momentum), out=average)
-        np.add(average, fresh, out=average)
-        np.copyto(fresh, average)
+        dtype, latest = average.dtype.type, gradient[name]
+        np.multiply(latest, dtype(1 - momentum), out=latest)
+        np.multiply(average, dtype(momentum), out=average)
+        np.add(average, latest, out=average)
+        np.copyto(latest, average)
 
 
 def descend(parameters: Parameters, gradient: Parameters, eta: float) -> bool:
-    """Subtract eta times the gradient from the parameters of one run, in place; whether all are finite then.
+    """Subtract eta times the gradient from the parameters of one run, in place.
 
     Args:
-        parameters: of one run.
-        gradient: of the same names and shapes; it is overwritten.
-        eta: the learning rate; with 0 everything stays as it is.
+        parameters: parameters of one run.
+        gradient: gradient with the same names and shapes; it is overwritten.
+        eta: learning rate.
+
+    Returns:
+        Whether all parameters are still finite.
     """
     for name, parameter in parameters.items():
         step = np.multiply(gradient[name], parameter.dtype.type(eta), out=gradient[name])

@@ -1,1 +1,1 @@
-"""What a run folder holds, and which run folders there are."""
+"""Run folders: reading, writing, finding and listing them."""

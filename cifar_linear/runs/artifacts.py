@@ -1,4 +1,4 @@
-"""What the files of a run hold, and what is wrong with contents that were read."""
+"""The contents of a run's files, and the checks of contents that were read."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from cifar_linear.arrays import Bools, Doubles, Floats, Images, Labels
 from cifar_linear.nn.parameters import Parameters
 
 MODEL_FACTS = ("mean", "std", "class_names", "image_shape")
-"""What a model's file holds besides its parameters."""
+"""The arrays of a model file other than the parameters."""
 
 
 class StoredModel(NamedTuple):
-    """A trained model and what is needed to use it.
+    """A trained model and everything that is needed to use it.
 
     Attributes:
-        parameters: of one run, by name; of a linear model W (K, d) and b (K,). Two classes may do with one score, that
-            of the first: then K is 1.
-        mean: of the training images, on the [0, 1] scale, (d,).
-        std: their standard deviation, (d,).
-        class_names: one name for each class.
+        parameters: parameters of one run, by name; for a linear model W (K, d) and b (K,). K is the number of classes,
+            or 1 if two classes have a single score, that of the first.
+        mean: mean of the training images on the [0, 1] scale, (d,).
+        std: standard deviation of the training images on the [0, 1] scale, (d,).
+        class_names: name of each class.
         image_shape: (channels, height, width), whose product is d.
     """
 
@@ -50,11 +50,11 @@ class StoredModel(NamedTuple):
         return set(self.parameters) == {"W", "b"}
 
     def arrays(self) -> dict[str, Any]:
-        """Everything by the names in the file."""
+        """Return all arrays by their names in the file."""
         return {**self.parameters, **{name: getattr(self, name) for name in MODEL_FACTS}}
 
     def problem(self) -> str | None:
-        """What is wrong with a model that was read; None for a whole one."""
+        """Return what is wrong with a model that was read; None for a valid one."""
         numbers = (*self.parameters.values(), self.mean, self.std)
         if not all(part.dtype.kind == "f" and np.isfinite(part).all() for part in numbers):
             return "weights, mean and std must be finite numbers"
@@ -70,18 +70,18 @@ class StoredModel(NamedTuple):
         return None if fits else f"arrays do not fit {classes} classes of images {self.image_shape}"
 
     def misfit(self, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-        """What is wrong with the parameters of a model that should have these ``shapes``; None for nothing."""
+        """Return how the parameters differ from those of a model with these ``shapes``; None if they do not."""
         found = {name: array.shape for name, array in self.parameters.items()}
         return None if found == dict(shapes) else misfit(found, shapes)
 
 
 class Checkpoint(NamedTuple):
-    """Everything that a run needs to go on from an evaluation point.
+    """Everything that is needed to resume a run from an evaluation point.
 
     Attributes:
-        arrays: its part of the state, as `State.take` gives it.
-        rows: its evaluation points so far, by column.
-        steps: losses of single batches, if they are recorded.
+        arrays: state of the run, as returned by `State.take`.
+        rows: metrics of its evaluation points so far, by column.
+        steps: batch losses; empty if they are not recorded.
     """
 
     arrays: Mapping[str, Any]
@@ -89,11 +89,11 @@ class Checkpoint(NamedTuple):
     steps: Sequence[float] = ()
 
     def problem(self, arrays: Mapping[str, Any], columns: Sequence[str]) -> str | None:
-        """What is wrong with a checkpoint that was read; None for one that a run can go on from.
+        """Return what is wrong with a checkpoint that was read; None if a run can be resumed from it.
 
         Args:
-            arrays: what `State.take` gives for such a run before its first update: names, shapes and types.
-            columns: those of every row.
+            arrays: state of such a run before its first update, for names, shapes and dtypes.
+            columns: the columns that every row must have.
         """
         found, expected = ({name: np.shape(array) for name, array in of.items()} for of in (self.arrays, arrays))
         if found != expected:
@@ -102,7 +102,7 @@ class Checkpoint(NamedTuple):
             kind = np.asarray(arrays[name]).dtype
             if array.dtype != kind:
                 return f"{name} is {array.dtype}, expected {kind}"
-            # The loss of best parameters is infinite before there are any.
+            # The loss of the best parameters is infinite before the first evaluation.
             if kind.kind == "f" and not np.isfinite(array).all() and name != "best.loss":
                 return f"{name} must be finite"
         return self._problem_of_rows(columns)
@@ -121,7 +121,12 @@ class Checkpoint(NamedTuple):
 
 
 def misfit(found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> str:
-    """The first array that is missing, unknown or of another shape, in words."""
+    """Describe the first array that is missing, unknown or of another shape.
+
+    Args:
+        found: shapes of the arrays that were read, by name.
+        expected: shapes that they should have, by name.
+    """
     for name, shape in expected.items():
         if name not in found:
             return f"no array {name} {shape} in it"
@@ -135,11 +140,11 @@ class Predictions(NamedTuple):
     """The predictions of a classifier on the test set.
 
     Attributes:
-        probabilities: of the classes, (n, K).
-        predicted: the class with the largest score, (n,): by rounding, several classes may have the same probability.
-        labels: the true classes, (n,).
+        probabilities: class probabilities, (n, K).
+        predicted: the class with the largest score, (n,); probabilities may be equal after rounding.
+        labels: true classes, (n,).
         mistakes: indices of the most confident mistakes, the most confident first, (m,).
-        mistake_images: their images, (m, d) of 0 to 255, enough to show them without the data set.
+        mistake_images: pixels of these images, 0 to 255, (m, d), to show them without the data set.
     """
 
     probabilities: Floats
@@ -150,12 +155,12 @@ class Predictions(NamedTuple):
 
     @property
     def correct(self) -> Bools:
-        """Which images are classified correctly, (n,)."""
-        found: Bools = self.predicted == self.labels
-        return found
+        """Mask of the correctly classified images, (n,)."""
+        correct: Bools = self.predicted == self.labels
+        return correct
 
     def problem(self, model: StoredModel) -> str | None:
-        """What is wrong with predictions that were read; None for those that such a model could make."""
+        """Return what is wrong with predictions that were read; None if such a model can have made them."""
         images, classes, features = len(self.labels), len(model.class_names), len(model.mean)
         shapes = (images, classes), (images,), (images,), (len(self.mistakes),), (len(self.mistakes), features)
         if tuple(part.shape for part in self) != shapes:

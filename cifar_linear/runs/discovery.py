@@ -1,4 +1,4 @@
-"""Which runs there are in a folder, and which is meant by a name."""
+"""Find the runs in a folder, and the run that a name refers to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cifar_linear.errors import RunError
 from cifar_linear.runs.folder import SWEEP_FILE, RunFolder
 
 LAST = "last"
-"""Means the run that was begun last."""
+"""Name of the run that started last."""
 
 _MADE = re.compile(r"(\d{8}T\d{6}Z)_(.+)")
 _FILES = ("config.yaml", "metrics.csv", "checkpoint.npz", "model.npz")
@@ -19,7 +19,7 @@ _MOST_NAMES = 6
 
 
 def run_folders(path: Path) -> Iterator[Path]:
-    """The folder itself if it is a run, else the folders in it that are runs, or were to become one."""
+    """Yield the folder itself if it is a run, otherwise the run folders in it, including incomplete ones."""
     if not path.is_dir():
         raise RunError(f"{path}: not a folder; train first, or name a run folder or a folder of run folders")
     if RunFolder(path).is_run():
@@ -29,15 +29,21 @@ def run_folders(path: Path) -> Iterator[Path]:
 
 
 def sweeps(path: Path) -> list[Path]:
-    """The folders of sweeps in a folder."""
+    """Return the sweep folders in a folder."""
     return sorted(file.parent for file in path.glob(f"*/{SWEEP_FILE}"))
 
 
 def find(runs_dir: Path, text: str) -> Path:
-    """The folder that ``text`` means: a path, else a name in ``runs_dir`` as `named` knows it.
+    """Return the folder that a path or a name refers to.
 
-    A path that is neither a run nor a sweep is returned as it is: its reader says what it lacks. Raises `RunError` for
-    a name that is not there, or that two have.
+    A path that is neither a run nor a sweep is returned unchanged; reading it raises the appropriate error.
+
+    Args:
+        runs_dir: where names are looked up.
+        text: a path, or a name as in `named`.
+
+    Raises:
+        RunError: if a name is unknown or ambiguous.
     """
     path = Path(text)
     if _is_run_or_sweep(path):
@@ -52,7 +58,7 @@ def find(runs_dir: Path, text: str) -> Path:
 
 
 def find_run(runs_dir: Path, text: str) -> Path:
-    """`find` for a single run. Raises `RunError`, with the names of its runs, for a sweep."""
+    """Return the folder of a single run, as `find` does. Raises `RunError`, with the names of its runs, for a sweep."""
     path = find(runs_dir, text)
     if not RunFolder(path).is_run() and (path / SWEEP_FILE).is_file():
         cells = [f"{path.name}/{name}" for name in names(path)]
@@ -61,15 +67,20 @@ def find_run(runs_dir: Path, text: str) -> Path:
 
 
 def named(runs_dir: Path, name: str) -> Path:
-    """The folder of a name: ``last``, a run or the newest of that name, a sweep, or ``sweep/cell``.
+    """Return the folder of a name.
 
-    Raises `RunError` for a name that is not there, or that two have, with the names that are near.
+    Args:
+        runs_dir: where the name is looked up.
+        name: ``last``, the name of a run (the newest one of several), of a sweep, or ``sweep/cell``.
+
+    Raises:
+        RunError: if the name is unknown or ambiguous; the message contains similar names.
     """
     if name == LAST:
         return _last(runs_dir)
     parts = name.split("/")
     if len(parts) > 2 or not all(map(_is_file_name, parts)):
-        raise RunError(f"{name!r}: not the name of a run; a name is like mine, or sweep/cell for a run of a sweep")
+        raise RunError(f"{name!r}: not the name of a run; use a name, or sweep/cell for a run of a sweep")
     path = runs_dir
     for part in parts:
         path = _newest(path, part)
@@ -77,18 +88,18 @@ def named(runs_dir: Path, name: str) -> Path:
 
 
 def newest_runs(runs_dir: Path, name: str) -> list[Path]:
-    """The newest run of a name, or all runs of the sweep; see `named`."""
+    """Return the newest run of a name, or all runs of a sweep; see `named`."""
     return list(run_folders(named(runs_dir, name)))
 
 
 def names(folder: Path) -> list[str]:
-    """What the runs and sweeps in a folder are called: without the time at which they were made."""
+    """Return the names of the runs and sweeps in a folder, without the time of their start."""
     found = [path for path in _children(folder) if _is_run_or_sweep(path)]
     return sorted({match[2] if (match := _MADE.fullmatch(path.name)) else path.name for path in found})
 
 
 def _newest(folder: Path, name: str) -> Path:
-    """What is called just that, as sweeps are; else what `RunFolder.create` made last for the name."""
+    """Return the folder with exactly this name, such as a sweep, or the newest one that `RunFolder.create` made."""
     made = re.compile(rf"(\d{{8}}T\d{{6}}Z)_{re.escape(name)}(?:_(\d+))?")
     found = [
         (match[1], int(match[2] or 1), path)
@@ -105,27 +116,27 @@ def _newest(folder: Path, name: str) -> Path:
     known = names(folder)
     near = difflib.get_close_matches(name, known, n=_MOST_NAMES, cutoff=0.5) or known
     raise RunError(
-        f"{exact}: no run and no sweep of that name{_listed(near)}; train it first, or choose another --runs-dir"
+        f"{exact}: no run or sweep has this name{_listed(near)}; train it first, or choose another --runs-dir"
     )
 
 
 def _last(runs_dir: Path) -> Path:
-    """The run that was begun last, those of sweeps apart."""
+    """Return the run that started last; runs of sweeps do not count."""
     found = []
     for path in _children(runs_dir):
         try:
             found.append((RunFolder(path).read_record().created, path))
         except RunError:
-            continue  # A sweep, or damaged: what it says of its time cannot be relied on.
+            continue  # A sweep, or a damaged run, whose start is unknown.
     if not found:
-        raise RunError(f"{runs_dir}: no run in there; train one first, or choose another --runs-dir")
+        raise RunError(f"{runs_dir}: no runs in this folder; train one first, or choose another --runs-dir")
     return max(found)[1]
 
 
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # For one, a name longer than any file's.
+    except OSError:  # For example, a name that is too long for a file.
         return False
 
 
@@ -148,11 +159,11 @@ def _is_run_or_sweep(path: Path) -> bool:
 
 
 def _looks_like_a_run(path: Path) -> bool:
-    """Whether a folder is a run, or is left of one; sweeps have a list of their own."""
+    """Return whether a folder is a run or the remains of one, but not a sweep."""
     if RunFolder(path).is_run():
         return True
-    is_left = _MADE.fullmatch(path.name) is not None or any((path / name).is_file() for name in _FILES)
-    return is_left and not (path / SWEEP_FILE).is_file()
+    has_traces = _MADE.fullmatch(path.name) is not None or any((path / name).is_file() for name in _FILES)
+    return has_traces and not (path / SWEEP_FILE).is_file()
 
 
 def _listed(known: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The run folder: the only place that knows its file names. Every file is written whole or not at all."""
+"""Reading and writing run folders. No other module knows the names of their files. All writes are atomic."""
 
 from __future__ import annotations
 
@@ -29,25 +29,31 @@ from cifar_linear.storage.npz import packed, unpacked
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 _MODEL = {False: "model.npz", True: "best_model.npz"}
-"""The file of the last weights, and of the best."""
+"""The files of the last weights (False) and of the best weights (True)."""
 
 _LARGEST_TEXT = 2**20
 
 SWEEP_FILE = "sweep.yaml"
-"""What a folder of the runs of a sweep is known by."""
+"""The file that identifies a folder as that of a sweep."""
 
 
 class RunFolder:
-    """One run on disk: what was asked (config), what happened (record, metrics), what came out (model, predictions)."""
+    """The folder of one run, with its config, record, metrics, model, checkpoint and predictions."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
     def create(cls, runs_dir: Path, name: str) -> RunFolder:
-        """A new folder ``<UTC time>_<name>``; never one that exists, also when two start in the same second.
+        """Create a new folder ``<UTC time>_<name>``, with a number appended if that exists already.
 
-        Raises `ConfigError` for a name that is no file name, `RunError` if the folder cannot be made.
+        Args:
+            runs_dir: the parent folder, which is created if it is missing.
+            name: name of the run; see `checked_name`.
+
+        Raises:
+            ConfigError: if the name is invalid.
+            RunError: if the folder cannot be created.
         """
         stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{checked_name(name)}"
         try:
@@ -63,32 +69,32 @@ class RunFolder:
             raise RunError(
                 f"{runs_dir}: cannot create a run folder there: {error.strerror}; choose another with --runs-dir"
             ) from error
-        raise RunError(f"{runs_dir / stem}: ten thousand runs of that name in one second; choose another")
+        raise RunError(f"{runs_dir / stem}: ten thousand runs have this name; choose another with --name")
 
     def is_run(self) -> bool:
-        """Whether the folder looks like a run's, complete or not."""
+        """Return whether the folder has the record of a run."""
         return (self.path / "run.json").is_file()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training in the folder. Raises `RunError` if one does already."""
-        at_work = "another process trains here"
+        """Hold the lock of the folder during the block. Raises `RunError` if another process trains in it."""
+        busy = "another process is training in this folder"
         if self.is_run():
             environment = self.read_record().environment
-            at_work = f"still under way (process {environment.process} on {environment.host})"
-        with locked(self.path, f"{at_work}; wait for it or stop it first"):
+            busy = f"still running (process {environment.process} on {environment.host})"
+        with locked(self.path, f"{busy}; wait for it or stop it first"):
             yield
 
     def is_at_work(self) -> bool:
-        """Whether a process trains in the folder now; a record that says so may be that of a killed one."""
+        """Return whether a process is training in the folder, regardless of the recorded status."""
         return is_locked(self.path)
 
     def status(self, record: Record) -> str:
-        """What the record says, or killed, if it says that the run is under way and no process is."""
+        """Return the recorded status, or ``killed`` if that is ``running`` but no process is training."""
         return "killed" if record.status == "running" and not self.is_at_work() else record.status
 
     def remove_if_not_begun(self) -> None:
-        """Remove a folder that was made for a run of which nothing but its config came to be written."""
+        """Remove the folder if nothing but the config was written to it."""
         files = list(self.path.iterdir())
         if all(path.name in ("config.yaml", LOCK) or is_unfinished(path) for path in files):
             for path in files:
@@ -96,9 +102,9 @@ class RunFolder:
             self.path.rmdir()
 
     def remove_outdated(self) -> None:
-        """Remove what describes the run before it goes on: report, figures, predictions; and what killed writers left.
+        """Remove report, figures and predictions before the run is resumed, and temporary files of killed writers.
 
-        The folder must be locked. Raises `RunError` if something cannot be removed.
+        The folder must be locked. Raises `RunError` if a file cannot be removed.
         """
         figures = self.path / FIGURES
         try:
@@ -111,23 +117,23 @@ class RunFolder:
             raise RunError(f"{error.filename}: cannot be removed: {error.strerror}") from error
 
     def write_config(self, text: str) -> None:
-        """The complete resolved config; the file runs as it is."""
+        """Write the complete resolved config, which can be passed to ``train`` again."""
         self._write("config.yaml", text.encode())
 
     def read_config(self) -> bytes:
-        """The content of the config file."""
+        """Return the content of the config file."""
         return self._read("config.yaml", _LARGEST_TEXT)
 
     def config(self, overrides: Sequence[str] = ()) -> Config:
-        """The config in that file, with overrides. Raises `ConfigError`."""
+        """Return the config with ``key=value`` overrides. Raises `ConfigError` if it is invalid."""
         return parse_config(self.read_config(), str(self.path / "config.yaml"), overrides)
 
     def write_record(self, record: Record) -> None:
-        """Status, final metrics and provenance."""
+        """Write status, final metrics and provenance to run.json."""
         self._write("run.json", (json.dumps(record.to_tree(), indent=2, allow_nan=False) + "\n").encode())
 
     def read_record(self) -> Record:
-        """What `write_record` wrote. Raises `RunError` for any other content, or another version's."""
+        """Return the record. Raises `RunError` if it is missing, damaged or of an unsupported version."""
         if not self.is_run():
             raise RunError(f"{self.path}: {self._no_run('not a run folder: there is no run.json')}")
         content = self._read("run.json", _LARGEST_TEXT)
@@ -154,11 +160,11 @@ class RunFolder:
             raise RunError(f"{path}: damaged: {key}: {first['msg']}") from error
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """One row per evaluation point."""
+        """Write metrics.csv with a row for each evaluation point."""
         self._write("metrics.csv", evaluations_as_csv(rows).encode())
 
     def read_metrics(self) -> list[dict[str, float]]:
-        """What `write_metrics` wrote. Raises `RunError` if a row lacks a column or a finite number in it."""
+        """Return the rows of metrics.csv. Raises `RunError` if one lacks a column or has an infinite or NaN value."""
         text = self._read("metrics.csv").decode(errors="replace")
         try:
             return evaluations_of_csv(text)
@@ -166,11 +172,11 @@ class RunFolder:
             raise RunError(f"{self.path / 'metrics.csv'}: {error}") from error
 
     def write_steps(self, losses: Sequence[float]) -> None:
-        """The training loss of every batch, before its update."""
+        """Write steps.csv with the training loss of every batch, before its update."""
         self._write("steps.csv", losses_as_csv(losses).encode())
 
     def read_steps(self) -> list[float]:
-        """What `write_steps` wrote, in order; nothing if nothing was. Raises `RunError` for anything but that."""
+        """Return the batch losses in order; empty without steps.csv. Raises `RunError` if the file is damaged."""
         if not (self.path / "steps.csv").exists():
             return []
         try:
@@ -179,17 +185,21 @@ class RunFolder:
             raise RunError(f"{self.path / 'steps.csv'}: damaged: {error}") from error
 
     def write_model(self, model: StoredModel, best: bool = False) -> None:
-        """The last or the best weights with what is needed to use them. The same model gives the same bytes."""
+        """Write a model with the last weights, or the best ones. Equal models give equal bytes."""
         self._write_arrays(_MODEL[best], model.arrays())
 
     def read_model(self, best: bool = False) -> StoredModel:
-        """What `write_model` wrote. Pickled content is refused."""
+        """Return the model with the last weights, or the best ones.
+
+        Raises:
+            RunError: if the file is missing or damaged, or contains pickled objects.
+        """
         name = _MODEL[best]
         if best and self.is_run() and not (self.path / name).exists() and self.read_record().best is None:
             raise RunError(f"{self.path}: no best_model.npz: runs without early_stopping have none; leave out --best")
         arrays = self._read_arrays(name)
         if missing := next((fact for fact in MODEL_FACTS if fact not in arrays), None):
-            raise RunError(f"{self.path / name}: damaged, or not a file of this program: no array {missing} in it")
+            raise RunError(f"{self.path / name}: damaged, or not a file of this program: it has no array {missing}")
         mean, std, class_names, image_shape = (arrays.pop(fact) for fact in MODEL_FACTS)
         if class_names.dtype.kind != "U" or image_shape.dtype.kind != "i":
             raise RunError(f"{self.path / name}: damaged: class names must be text, the image's shape integers")
@@ -199,16 +209,16 @@ class RunFolder:
         return model
 
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """From where the run can go on: one file, so that weights and history are always of the same moment."""
+        """Write a checkpoint as a single file, so that weights and history always belong together."""
         columns = {name: np.array([row[name] for row in checkpoint.rows]) for name in next(iter(checkpoint.rows), ())}
         stored = {"state": checkpoint.arrays, "row": columns, "step": {"train_loss": np.array(checkpoint.steps)}}
         parts = {f"{part}.{name}": array for part, arrays in stored.items() for name, array in arrays.items()}
         self._write_arrays("checkpoint.npz", parts)
 
     def read_checkpoint(self) -> Checkpoint | None:
-        """What `write_checkpoint` wrote; None if nothing was ever saved. Raises `RunError` if it has gone since."""
+        """Return the checkpoint; None if none was saved yet. Raises `RunError` if it is damaged or has been removed."""
         if not (self.path / "checkpoint.npz").exists():
-            if (self.path / "metrics.csv").exists():  # which is written after it
+            if (self.path / "metrics.csv").exists():  # It is written after the checkpoint.
                 what = "missing: the run can neither be resumed nor verified; train a new one"
                 raise RunError(f"{self.path / 'checkpoint.npz'}: {what}")
             return None
@@ -219,16 +229,23 @@ class RunFolder:
         if is_format_1(stored["state"]):
             stored["state"] = from_format_1(stored["state"])
         columns = {name: array.tolist() for name, array in stored["row"].items()}
-        rows = [dict(zip(columns, figures, strict=True)) for figures in zip(*columns.values(), strict=True)]
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         steps = stored.get("step", {}).get("train_loss", np.empty(0))
         return Checkpoint(stored["state"], rows, steps.tolist())
 
     def write_predictions(self, predictions: Predictions) -> None:
-        """What the finished classifier makes of the test images."""
+        """Write the predictions on the test set."""
         self._write_arrays("predictions.npz", predictions._asdict())
 
     def read_predictions(self, model: StoredModel) -> Predictions | None:
-        """What `write_predictions` wrote for the run with this model; None for a run that did not finish."""
+        """Return the predictions on the test set; None if there are none.
+
+        Args:
+            model: the model of the run, whose classes and images the predictions must fit.
+
+        Raises:
+            RunError: if the file is damaged.
+        """
         if not (self.path / "predictions.npz").exists():
             return None
         arrays = self._read_arrays("predictions.npz")
@@ -237,7 +254,7 @@ class RunFolder:
         try:
             predictions = Predictions(**arrays)
         except TypeError as error:
-            raise RunError(f"{self.path / 'predictions.npz'}: damaged: wrong arrays in it") from error
+            raise RunError(f"{self.path / 'predictions.npz'}: damaged: it has other arrays than expected") from error
         if problem := predictions.problem(model):
             raise RunError(f"{self.path / 'predictions.npz'}: damaged: {problem}")
         return predictions
@@ -246,7 +263,7 @@ class RunFolder:
         self._write(name, packed(arrays))
 
     def _read_arrays(self, name: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
-        """The arrays of a file, those called ``keys``, else all."""
+        """Return the arrays of a file that are named ``keys``, or all."""
         content = self._read(name)
         try:
             return unpacked(content, keys)
@@ -254,7 +271,7 @@ class RunFolder:
             raise RunError(f"{self.path / name}: damaged, or not a file of this program: {error}") from error
 
     def _read(self, name: str, limit: int = 256 * 2**20) -> bytes:
-        """The content of a file of at most ``limit`` bytes, more than the longest run writes."""
+        """Return the content of a file of at most ``limit`` bytes; no run writes larger ones."""
         path = self.path / name
         try:
             with path.open("rb") as file:
@@ -262,23 +279,23 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"{path}: {self._no_run(f'cannot be read: {error.strerror}')}") from error
         if len(content) > limit:
-            raise RunError(f"{path}: larger than the {limit} bytes that are read; not a file of this program")
+            raise RunError(f"{path}: larger than {limit} bytes; not a file of this program")
         return content
 
     def _no_run(self, otherwise: str) -> str:
-        """What to say of a folder that lacks a run's file."""
+        """Return the message for a folder that lacks a run's file: a hint for sweeps, else ``otherwise``."""
         is_sweep = (self.path / SWEEP_FILE).is_file()
         return "the folder of a sweep; name one of its runs" if is_sweep else otherwise
 
     def _write(self, name: str, content: bytes) -> None:
         if not self.path.is_dir():
-            raise RunError(f"{self.path}: the run folder is gone; somebody has removed it")
+            raise RunError(f"{self.path}: the run folder no longer exists; it was removed during training")
         write_whole(self.path / name, content)
 
 
 @contextmanager
 def all_locked(folders: Sequence[RunFolder]) -> Iterator[None]:
-    """Keep other processes from training in any of the folders. Raises `RunError` if one does already."""
+    """Hold the locks of all folders during the block. Raises `RunError` if another process trains in one of them."""
     with ExitStack() as held:
         for folder in folders:
             held.enter_context(folder.locked())
@@ -286,21 +303,21 @@ def all_locked(folders: Sequence[RunFolder]) -> Iterator[None]:
 
 
 def checked_name(name: str) -> str:
-    """The name, if it can be part of a folder's name everywhere. Raises `ConfigError`."""
+    """Return the name if it is a valid part of a folder name on every system. Raises `ConfigError` otherwise."""
     if _NAME.fullmatch(name) and not _is_reserved(name):
         return name
     raise ConfigError(
         f"run name {name!r}: must be 1 to 100 letters, digits, dots, dashes and underscores, "
-        "the first a letter or digit, the last no dot, and no name that Windows reserves; choose one with --name"
+        "start with a letter or digit, not end with a dot and not be reserved by Windows; choose one with --name"
     )
 
 
 def _is_reserved(name: str) -> bool:
-    """Whether Windows would take the name for a device, or drop its last character."""
+    """Return whether Windows would treat the name as a device, or drop its last character."""
     return _DEVICE.fullmatch(name.partition(".")[0]) is not None or name.endswith(".")
 
 
 def name_from(path: Path) -> str:
-    """A run name from a config's file name, with what a name may not hold replaced."""
+    """Return a run name from the file name of a config, with invalid characters replaced."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")[:100].rstrip(".") or "run"
     return f"run-{name}"[:100].rstrip(".") if _is_reserved(name) else name

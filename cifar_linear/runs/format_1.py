@@ -1,4 +1,4 @@
-"""Checkpoints of format 1, from before parameters had names of their own, in today's names."""
+"""Conversion of checkpoints of format 1, which had fixed names for the parameters of linear models."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,15 +21,15 @@ _NAMES = {
 
 
 def is_format_1(arrays: Mapping[str, Any]) -> bool:
-    """Whether the arrays of a state have the names of format 1."""
+    """Return whether the arrays of a state have the names of format 1."""
     return "weights_W" in arrays
 
 
 def from_format_1(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """The arrays by today's names.
+    """Return the arrays of a state of format 1 by their current names.
 
-    A mean had no weights: each update counted once. Before it began there was none in the file, which
-    `with_what_had_not_begun` makes up for.
+    A mean of format 1 has no weights, since each update counted once. If averaging had not begun, the file has no mean;
+    `with_what_had_not_begun` adds an empty one.
     """
     found = {_NAMES.get(name, name): array for name, array in arrays.items()}
     if "mean.summed" in found:
@@ -38,6 +38,6 @@ def from_format_1(arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_what_had_not_begun(arrays: Mapping[str, Any], expected: Mapping[str, Any]) -> dict[str, Any]:
-    """The arrays of a state, completed by the empty mean of an ``expected`` one, if only that is missing."""
+    """Return the arrays of a state, with the empty mean of an ``expected`` state added if they have no mean."""
     mean = {name: array for name, array in expected.items() if name.startswith("mean.")}
     return {**arrays, **({} if any(name.startswith("mean.") for name in arrays) else mean)}

@@ -1,4 +1,4 @@
-"""The runs of a folder, a line each."""
+"""List the runs of a folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,17 +13,17 @@ _FROM_THE_HIGHEST = ("created", "validation", "test", "seconds")
 
 
 class Summary(NamedTuple):
-    """One line of a list: a run, or a sweep, which has no settings of its own.
+    """One line of a list: a run or a sweep.
 
     Attributes:
-        kind: what the line is about.
-        name: of the folder.
-        status: of a run; of a sweep, how many of its cells have finished.
-        created: when it was begun, in ISO 8601 and UTC; of a sweep, its first run.
-        loss, lam, eta: settings.
-        validation, test: accuracies, as fractions, of the weights that a run is judged by; None if it did not get that
-            far.
-        seconds: of training; of a sweep, of all its runs.
+        kind: whether the line is a run or a sweep.
+        name: name of the folder.
+        status: status of a run; for a sweep, how many of its cells have finished.
+        created: start of the run, or of the first run of a sweep, in ISO 8601 and UTC.
+        loss, lam, eta: settings of a run; None for a sweep.
+        validation, test: accuracies of a run's best weights if it kept them, otherwise of its last weights, as
+            fractions; None if they were not evaluated.
+        seconds: duration of the training, for a sweep of all its runs.
     """
 
     kind: Literal["run", "sweep"]
@@ -38,12 +38,12 @@ class Summary(NamedTuple):
     seconds: float
 
     def by_column(self) -> dict[str, Any]:
-        """The values by the names of the columns."""
+        """Return the values by column name."""
         return {"lambda" if name == "lam" else name: value for name, value in self._asdict().items()}
 
 
 def list_runs(runs_dir: Path) -> tuple[list[Summary], list[str]]:
-    """The runs of a folder, and a note on each that cannot be read. Raises `RunError` if there is no folder."""
+    """Return the runs of a folder, and a note on each that cannot be read. Raises `RunError` if there is no folder."""
     rows, notes = [], []
     for path in run_folders(runs_dir):
         try:
@@ -56,13 +56,14 @@ def list_runs(runs_dir: Path) -> tuple[list[Summary], list[str]]:
 def arranged(
     rows: Sequence[Summary], sort: str, statuses: Sequence[str] = (), limit: int | None = None
 ) -> list[Summary]:
-    """The lines in order.
+    """Return the lines sorted and filtered.
 
     Args:
-        rows: in any order.
-        sort: the column; accuracies, times and dates from the highest, all else from the lowest, unknown values last.
-        statuses: of runs that are kept; sweeps are left out then. All lines, if there are none.
-        limit: keep only so many lines from the beginning.
+        rows: lines in any order.
+        sort: column to sort by: accuracies, durations and dates in descending order, others in ascending order, unknown
+            values last.
+        statuses: keep only runs with one of these statuses, and no sweeps; empty to keep all lines.
+        limit: maximum number of lines; None for all.
     """
     kept = [row for row in rows if not statuses or (row.kind == "run" and row.status in statuses)]
     known = [row for row in kept if row.by_column()[sort] is not None]

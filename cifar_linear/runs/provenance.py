@@ -1,4 +1,4 @@
-"""What a number depends on besides the config: data, versions, BLAS, threads, code, machine."""
+"""Provenance of results: everything that they depend on besides the config, from data and versions to the machine."""
 
 import hashlib
 import os
@@ -20,7 +20,12 @@ _LIBRARIES = ("numpy", "pydantic", "PyYAML", "matplotlib", "pillow")
 
 
 def data_record(dataset: Dataset, name: str) -> DataRecord:
-    """Which images a run sees."""
+    """Return the record of the images that a run uses.
+
+    Args:
+        dataset: the images.
+        name: name of the data set.
+    """
     return DataRecord(
         dataset=name,
         synthetic=name == "synthetic",
@@ -30,20 +35,20 @@ def data_record(dataset: Dataset, name: str) -> DataRecord:
 
 
 def other_images(recorded: DataRecord, dataset: Dataset) -> list[str]:
-    """The splits of a dataset that are not those of a record, by name."""
+    """Return the names of the splits of ``dataset`` that differ from the recorded ones."""
     found = data_record(dataset, recorded.dataset).sha256
     return [split for split, digest in found.items() if recorded.sha256.get(split) != digest]
 
 
 def fingerprint(split: Split) -> str:
-    """SHA-256 over all pixels (row by row, uint8) and then all labels (uint8)."""
+    """Return the SHA-256 of all pixels (row by row, uint8) followed by all labels (uint8), in hexadecimal."""
     digest = hashlib.sha256(np.ascontiguousarray(split.images).data)
     digest.update(split.labels.astype(np.uint8).data)
     return digest.hexdigest()
 
 
 def environment_record() -> EnvironmentRecord:
-    """Where a run happens."""
+    """Return the record of versions, BLAS, commit, machine and process."""
     return EnvironmentRecord(
         versions=_versions(),
         blas=[
@@ -60,12 +65,12 @@ def environment_record() -> EnvironmentRecord:
 
 
 def changes_since(then: EnvironmentRecord, now: EnvironmentRecord) -> list[str]:
-    """What numbers may depend on and is not as it was: versions, BLAS kernel and threads, code, system."""
-    before, after = _told(then), _told(now)
+    """Describe the differences between two environments that may change results: versions, BLAS, code, system."""
+    before, after = _described(then), _described(now)
     return [f"{name} {before[name]} then, {after[name]} now" for name in before if before[name] != after[name]]
 
 
-def _told(environment: EnvironmentRecord) -> dict[str, str | None]:
+def _described(environment: EnvironmentRecord) -> dict[str, str | None]:
     return {
         **{name: environment.versions.get(name) for name in ("cifar_linear", "numpy", "python")},
         "commit": environment.commit,
@@ -85,7 +90,7 @@ def _versions() -> dict[str, str]:
 
 @cache
 def _commit(checkout: Path) -> str | None:
-    """The commit of a source checkout, with "-dirty" if files differ from it; None for an installed package."""
+    """Return the commit of a source checkout, with "-dirty" if files were changed; None for an installed package."""
     if not (checkout / ".git").exists():
         return None
     describe = ["git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]

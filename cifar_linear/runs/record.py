@@ -1,4 +1,4 @@
-"""What run.json holds: one definition for writing and for reading, so that what was read can be relied on."""
+"""The content of run.json, validated on writing and on reading."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from cifar_linear.data.dataset import SplitName
 from cifar_linear.nn.metrics import Metrics
 
 FORMAT: Literal[2] = 2
-"""Version of the run folder's layout, noted in every record."""
+"""Version of the run folder's layout, stored in every record."""
 FORMATS = (1, 2)
-"""The versions that can be read. In format 1 a checkpoint had the weights and biases of linear models alone."""
+"""The versions that can be read. Checkpoints of format 1 contain linear models only."""
 
 Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
 
 
 class _Entry(BaseModel):
-    """Keys of later versions are passed over; what is known must be as it says."""
+    """Base of all parts of the record: unknown keys, which a later version may add, are ignored; types are strict."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class SplitMetrics(_Entry):
-    """Final metrics of one split: nats, nats, a fraction."""
+    """Final metrics of one split: loss and cost in nats, accuracy as a fraction."""
 
     loss: float
     cost: float
@@ -33,12 +33,12 @@ class SplitMetrics(_Entry):
 
     @classmethod
     def of(cls, metrics: Metrics, run: int) -> SplitMetrics:
-        """Those of one run of a group."""
+        """Return the metrics of one run of a group."""
         return cls(**{name: float(values[run]) for name, values in metrics._asdict().items()})
 
 
 class DataRecord(_Entry):
-    """Which images: the number in each split, and a fingerprint that is the same for every file layout."""
+    """The number of images in each split, and a fingerprint that does not depend on the file layout."""
 
     dataset: str
     synthetic: bool
@@ -47,7 +47,7 @@ class DataRecord(_Entry):
 
 
 class Blas(_Entry):
-    """A linear-algebra library and its threads."""
+    """A BLAS library and the number of its threads."""
 
     internal_api: str | None
     version: str | None
@@ -68,14 +68,14 @@ class EnvironmentRecord(_Entry):
 
 
 class BestEvaluation(_Entry):
-    """The evaluation with the lowest validation loss, of whose weights a run with early stopping keeps a copy."""
+    """The evaluation with the lowest validation loss, whose weights a run with early stopping keeps."""
 
     epoch: int
     metrics: dict[SplitName, SplitMetrics]
 
 
 class Record(_Entry):
-    """One run: how it ended, what it reached, and what that depends on."""
+    """The record of one run: status, metrics, config, data and environment."""
 
     format: Literal[1, 2] = FORMAT
     status: Status
@@ -95,17 +95,17 @@ class Record(_Entry):
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the run ended before its last update because it no longer got better."""
+        """Whether early stopping ended the run before its last update."""
         if self.early_stop is None:
             return self.status == "finished" and self.epoch != self.config.epochs
         return self.early_stop
 
     @property
     def outcome(self) -> dict[SplitName, SplitMetrics]:
-        """What the run is judged by: the figures of its best weights, if it kept them, else of its last."""
+        """The metrics to report: those of the best weights if the run kept them, otherwise of the last weights."""
         return self.best.metrics if self.best else self.metrics
 
     def to_tree(self) -> dict[str, Any]:
-        """As plain values for JSON."""
+        """Return the record as plain values for JSON."""
         tree = self.model_dump(mode="json", by_alias=True)
         return {**tree, "config": self.config.to_tree()}

@@ -1,4 +1,4 @@
-"""Writes the run folders of a group during training."""
+"""Write the run folders of a group during training."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from cifar_linear.training.history import History
 from cifar_linear.training.state import State
 
 _SAVE_EVERY = 1.0
-"""Seconds between two savings of a group under way: the most that a killed process loses..."""
+"""Minimum number of seconds between two saves during training: a killed process loses about that much."""
 _SAVE_SHARE = 20
-"""... unless saving takes longer than this part of the time."""
+"""The pause between two saves is at least this many times as long as a save takes."""
 
 ModelOf = Callable[[Parameters, int], StoredModel]
 
 
 class Recorder:
-    """Receives every evaluation point of R runs; writes weights, metrics and record of one and the same point."""
+    """Receives every evaluation point of R runs; the files of a run always belong to the same point."""
 
     def __init__(
         self,
@@ -34,14 +34,14 @@ class Recorder:
         model_of: ModelOf,
         facts: Sequence[Mapping[str, Any]],
     ) -> None:
-        """Write the first records, with the status running.
+        """Write the initial records, with the status ``running``.
 
         Args:
-            folders: one for each run.
-            state: of the group, before training begins or goes on.
-            history: the evaluation points so far; it grows with `evaluated`.
-            model_of: makes one run of a group's parameters a `StoredModel`.
-            facts: go into each run's record as they are.
+            folders: folder of each run.
+            state: state of the group before training starts or is resumed.
+            history: the evaluation points so far; `evaluated` appends to it.
+            model_of: returns the `StoredModel` of one run, from the parameters of the group and the run's index.
+            facts: additional fields of each run's record.
         """
         self._folders, self._facts, self._model_of = folders, facts, model_of
         self._kept, self._history = state.copy(), history
@@ -53,7 +53,7 @@ class Recorder:
         self._write_records("running")
 
     def evaluated(self, evaluation: Evaluation) -> None:
-        """Note an evaluation point with its weights; save them if the last saving is a while ago."""
+        """Add an evaluation point; save it if enough time has passed since the last save."""
         now = perf_counter()
         columns = {**evaluation.columns(), "seconds": now - self._started}
         self._history.append(columns, evaluation.step_losses, evaluation.valid)
@@ -65,19 +65,24 @@ class Recorder:
             self._pause = max(_SAVE_EVERY, _SAVE_SHARE * (self._saved - now))
 
     def stopped(self, status: Status, error: str | None = None) -> None:
-        """Save the last evaluation point of a group that ended before its time."""
+        """Save the last evaluation point of a group that was interrupted or failed.
+
+        Args:
+            status: status of all runs.
+            error: reason, for the record.
+        """
         try:
             self._save()
         finally:
-            # The smallest file last: on a disk too full for the others, the status may still be written.
+            # The smallest file last: the status may still fit on a full disk.
             self._write_records(status, error)
 
     def finished(self, diverged: Mapping[int, str], updates: int) -> list[Record]:
-        """Save the end of a group.
+        """Save the last evaluation point of a group that has finished, and return the records of its runs.
 
         Args:
-            diverged: why each run that diverged did so.
-            updates: how many updates a run makes that is not stopped early.
+            diverged: message for each run that diverged, by its index.
+            updates: number of updates of a run without early stopping.
         """
         self._save()
         stopped = self._kept.end.stopped
@@ -122,18 +127,18 @@ class Recorder:
 
 
 def _created(folder: RunFolder) -> str:
-    """When a run that goes on was begun."""
+    """Return when a resumed run started."""
     return folder.read_record().created
 
 
 def _best_of(rows: Sequence[Mapping[str, Any]]) -> BestEvaluation:
-    """The evaluation whose weights the state has kept as the best: the first with the lowest validation loss."""
+    """Return the evaluation whose weights the state keeps as the best: the first with the lowest validation loss."""
     best = min(rows, key=lambda row: row["validation_loss"])
     return BestEvaluation(epoch=best["epoch"], metrics=_metrics_of(best))
 
 
 def _metrics_of(row: Mapping[str, Any]) -> dict[Any, SplitMetrics]:
-    """The figures of the two splits that a row of the history has."""
+    """Return the metrics of both splits from a row of the history."""
     return {
         split: SplitMetrics(**{name: row[f"{split}_{name}"] for name in SplitMetrics.model_fields})
         for split in ("train", "validation")

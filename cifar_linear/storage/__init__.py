@@ -1,1 +1,1 @@
-"""Forms on disk: files written whole, locks, arrays and tables as bytes. Knows nothing of runs."""
+"""Storage: atomic writes, locks, arrays and tables as bytes. Independent of what a run is."""

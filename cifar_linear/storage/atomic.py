@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Atomic writes: a file is written completely or not at all."""
 
 import os
 import secrets
@@ -11,16 +11,19 @@ _UNFINISHED = ".new"
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write beside the file, sync, rename: a reader or a crash finds the old content or the new, never half.
+    """Write a file atomically: after a crash, and for every reader, it has either the old or the new content.
 
-    Several writers of one file do not disturb each other; the last to rename wins. Makes the folder if it is missing.
-    Raises `RunError` with path and cause.
+    The content is written to a temporary file, synced and renamed. Several processes may write the same file: the last
+    rename wins. A missing folder is created.
+
+    Raises:
+        RunError: if the file cannot be written; the message contains path and cause.
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
     try:
         _write(path, beside, content)
     except OSError as error:
-        kept = "; what was there before is unharmed" if path.exists() else ""
+        kept = "; its previous content is kept" if path.exists() else ""
         raise RunError(f"{path}: cannot be written: {error.strerror}{kept}") from error
     finally:
         with suppress(OSError):
@@ -28,12 +31,12 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def is_unfinished(path: Path) -> bool:
-    """Return whether a file was left behind by a writer that was killed, or belongs to one that still writes."""
+    """Return whether a file is the temporary file of a writer that was killed or is still writing."""
     return path.name.startswith(".") and path.name.endswith(_UNFINISHED)
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed writers left in a folder. Lock it first: the file of a live writer is removed as well."""
+    """Remove the temporary files of killed writers. Lock the folder first: those of live writers are removed too."""
     for path in folder.iterdir():
         if is_unfinished(path):
             path.unlink(missing_ok=True)
@@ -41,7 +44,7 @@ def remove_unfinished(folder: Path) -> None:
 
 def _write(path: Path, beside: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with beside.open("xb") as file:  # "x": not through a link that lies there
+    with beside.open("xb") as file:  # "x": never follow an existing link
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -50,7 +53,7 @@ def _write(path: Path, beside: Path, content: bytes) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    """Make a rename last through a power cut, where the system allows to open folders."""
+    """Make a rename survive a power failure; Windows cannot open folders."""
     if os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY)

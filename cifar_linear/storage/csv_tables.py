@@ -1,4 +1,4 @@
-"""Figures as CSV and back: a row for each evaluation, a line for each batch. Every number reads back exactly."""
+"""Metrics as CSV: a row for each evaluation, and a row for each batch. Every number is read back exactly."""
 
 import csv
 import io
@@ -18,13 +18,13 @@ COLUMNS = (
     "validation_accuracy",
     "seconds",
 )
-"""What every row of an evaluation has; later columns come after."""
+"""The columns of every evaluation; optional columns follow them."""
 
 _STEPS = "step,train_loss"
 
 
 def evaluations_as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A header and a line for each row; a figure that is None is left empty."""
+    """Return a header and a line for each row; None becomes an empty cell."""
     text = io.StringIO(newline="")
     if rows:
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
@@ -34,14 +34,19 @@ def evaluations_as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def evaluations_of_csv(text: str) -> list[dict[str, float]]:
-    """The rows. Raises ValueError, with the line, if one lacks a column or a finite number in it."""
+    """Return the rows of `evaluations_as_csv`.
+
+    Raises:
+        ValueError: if a row lacks a column, has a number that is not finite, or a step that does not increase; the
+            message contains the line number.
+    """
     rows: list[dict[str, float]] = []
     lines = csv.DictReader(io.StringIO(text), strict=True)
     try:
         for line in lines:
-            rows.append({name: float(figure) for name, figure in line.items() if figure})
+            rows.append({name: float(metric) for name, metric in line.items() if metric})
             if not all(math.isfinite(rows[-1][name]) for name in COLUMNS):
-                raise ValueError("figures must be finite")
+                raise ValueError("metrics must be finite")
             if len(rows) > 1 and rows[-1]["step"] <= rows[-2]["step"]:
                 raise ValueError("steps must increase")
     except KeyError as error:
@@ -52,13 +57,13 @@ def evaluations_of_csv(text: str) -> list[dict[str, float]]:
 
 
 def losses_as_csv(losses: Sequence[float]) -> str:
-    """A header and a line for each batch, counted from 1."""
+    """Return a header and a line for each batch, counted from 1."""
     lines = (f"{step},{loss!r}\n" for step, loss in enumerate(losses, start=1))
     return f"{_STEPS}\n" + "".join(lines)
 
 
 def losses_of_csv(text: str) -> list[float]:
-    """The losses in order. Raises ValueError for anything but that."""
+    """Return the losses of `losses_as_csv` in order. Raises ValueError for any other content."""
     lines = iter(io.StringIO(text))
     if next(lines, "").rstrip() != _STEPS:
         raise ValueError(f"the first line must be {_STEPS}")

@@ -1,4 +1,4 @@
-"""One process at a time in a folder. The lock goes with the process that holds it, however that ends."""
+"""Locks on folders. The system releases a lock when its process ends, for whatever reason."""
 
 from __future__ import annotations
 
@@ -15,17 +15,23 @@ if sys.platform != "win32":
     import fcntl
 
 LOCK = ".lock"
-"""The file that is locked; it is empty and stays."""
+"""The file that is locked; it is empty and never removed."""
 
 _PATIENCE = 1.0
-"""Seconds: longer than it takes others to look whether a folder is locked."""
+"""Seconds to wait for a lock: longer than another process holds it in `is_locked`."""
 
 
 @contextmanager
 def locked(folder: Path, busy: str, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Keep other processes out of a folder; in this one, a block may stand within another.
+    """Hold the lock of a folder during the block; blocks of the same process may be nested.
 
-    If one has it already, ``waiting`` is told ``busy`` and the end of the other awaited; without it `RunError` says so.
+    Args:
+        folder: an existing folder.
+        busy: message for the case that another process holds the lock.
+        waiting: called with that message before waiting for the lock; None to raise an error instead.
+
+    Raises:
+        RunError: if another process holds the lock and ``waiting`` is None, or the folder cannot be locked.
     """
     lock = FileLock(folder / LOCK, is_singleton=True)
     try:
@@ -37,7 +43,7 @@ def locked(folder: Path, busy: str, waiting: Callable[[str], None] | None = None
             waiting(f"{folder}: {busy}")
             lock.acquire()
     except OSError as error:
-        raise RunError(f"{folder / LOCK}: cannot be locked: {error.strerror}; is the folder yours to write?") from error
+        raise RunError(f"{folder / LOCK}: cannot be locked: {error.strerror}; is the folder writable?") from error
     try:
         yield
     finally:
@@ -45,10 +51,10 @@ def locked(folder: Path, busy: str, waiting: Callable[[str], None] | None = None
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process has the folder, this one included; it need not be ours to write."""
+    """Return whether a process, possibly this one, holds the lock; the folder need not be writable."""
     try:
         with (folder / LOCK).open("rb") as file:
-            if sys.platform == "win32":  # where a locked file cannot be opened for writing
+            if sys.platform == "win32":  # a locked file cannot be opened for writing there
                 (folder / LOCK).open("ab").close()
             else:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Arrays as the bytes of an .npz file and back: nothing pickled, nothing compressed, so that no bomb hides in them."""
+"""Arrays as the bytes of an .npz file: never pickled, and never compressed, which rules out decompression bombs."""
 
 import io
 import zipfile
@@ -8,25 +8,25 @@ from typing import Any
 import numpy as np
 
 _ENTRY = b"PK\x01\x02"
-"""What each file in a zip archive, which .npz is, has in its table of contents."""
+"""The signature of a file's entry in the directory of a zip archive; an .npz file is one."""
 _MOST_ARRAYS = 100
 
 
 def packed(arrays: Mapping[str, Any]) -> bytes:
-    """The same arrays give the same bytes."""
+    """Return arrays as the bytes of an .npz file; equal arrays give equal bytes."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **{key: np.asarray(value) for key, value in arrays.items()})
     return buffer.getvalue()
 
 
 def unpacked(content: bytes, keys: Sequence[str] | None = None) -> dict[str, Any]:
-    """The arrays called ``keys``, else all. Raises ValueError, with the reason, for what `packed` cannot have made."""
+    """Return the arrays named ``keys``, or all. Raises ValueError, with the reason, if the content is invalid."""
     try:
         if content.count(_ENTRY) > _MOST_ARRAYS:
-            raise ValueError(f"more than {_MOST_ARRAYS} arrays in it")
+            raise ValueError(f"it has more than {_MOST_ARRAYS} arrays")
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             if sum(part.file_size for part in parts.infolist()) > len(content):
-                raise ValueError("it unpacks to more than it holds")
+                raise ValueError("it claims to unpack to more bytes than it has")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return {key: arrays[key] for key in (arrays.files if keys is None else keys)}
     except Exception as error:  # NumPy and zipfile document no common exception for a damaged archive

@@ -1,4 +1,4 @@
-"""The folder of a sweep. The run folders in it are its only book: a cell is known by its resolved config."""
+"""The folder of a sweep. Its run folders are the only record of progress: a cell is identified by its config."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SweepFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from working in the folder, which is made. Raises `RunError` if one does already."""
+        """Create the folder and hold its lock during the block. Raises `RunError` if another process holds it."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -36,9 +36,9 @@ class SweepFolder:
             yield
 
     def prepare(self, sweep: Sweep) -> None:
-        """Write the sweep's file, which gives the sweep again, and clear away runs that a kill has kept from beginning.
+        """Write the sweep's file, and remove folders of runs that were killed before they started.
 
-        Raises `RunError` for a folder that holds anything but a sweep.
+        Raises `RunError` if the folder contains anything other than a sweep.
         """
         ours = (self.path / SWEEP_FILE).is_file()
         if not ours and any(path.name != LOCK and not is_unfinished(path) for path in self.path.iterdir()):
@@ -64,18 +64,18 @@ class SweepFolder:
 
 
 def missing(cells: Sequence[Cell], runs: Runs, retry_failed: bool) -> list[Cell]:
-    """The cells that have not come to an end; those that failed only if they are to be tried again."""
+    """Return the cells without a finished or diverged run; failed ones are included if ``retry_failed``."""
     done = {"finished", "diverged"} if retry_failed else {"finished", "diverged", "failed"}
     return [cell for cell in cells if not (run := runs.get(key_of(cell.config))) or run[1].status not in done]
 
 
 def existing_folders(cells: Sequence[Cell], runs: Runs) -> list[RunFolder | None]:
-    """The folder of each cell, whatever has become of it; None where there is none."""
+    """Return the folder of each cell, whatever its status; None if it has none."""
     return [run[0] if (run := runs.get(key_of(cell.config))) else None for cell in cells]
 
 
 def key_of(config: Config) -> Config:
-    """Two configs with the same key give the same run: where the images lie makes no difference."""
+    """Return a key that is equal for configs of the same run: the folder of the images does not matter."""
     if isinstance(config.data, SyntheticData):
         return config
     return config.model_copy(update={"data": config.data.model_copy(update={"folder": None})})

@@ -1,4 +1,4 @@
-"""The cells of a sweep, in groups that share a pass over the data."""
+"""Groups of the cells of a sweep that share a pass over the data."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from cifar_linear.runs.folder import RunFolder, all_locked
 from cifar_linear.runs.record import Record
 
 _MOST_RUNS = 32
-"""Runs that share a pass; more of them do not make it cheaper."""
+"""Maximum number of runs that share a pass; more of them do not save time."""
 _TIMED_IMAGES = 2000
 
 Cells = Sequence[Cell]
 
 
 def groups_of(cells: Cells) -> list[Cells]:
-    """The cells that can share a pass over the data, together; in their order."""
+    """Return the cells in groups that can share a pass over the data, in their order."""
     alike: dict[Config, list[Cell]] = defaultdict(list)
     for cell in cells:
         alike[shared_part(cell.config)].append(cell)
@@ -42,14 +42,14 @@ def groups_of(cells: Cells) -> list[Cells]:
 
 
 class DatasetCache:
-    """The images of one config after another; those of the last are kept, since the next may want them too."""
+    """Loads the images of configs; the last ones are kept, since the next config may use them too."""
 
     def __init__(self, data_dir: Path | None) -> None:
         self.data_dir = data_dir
         self._last: tuple[object, Dataset] | None = None
 
     def of(self, config: Config) -> Dataset:
-        """What the config asks for. Raises `DataError`."""
+        """Return the images of a config. Raises `DataError` if they are missing or damaged."""
         wanted = config.data, config.seed if isinstance(config.data.validation, HeldOut) else None
         if self._last is None or self._last[0] != wanted:
             self._last = None
@@ -65,23 +65,28 @@ def run_cells(
     watch: Watch,
     check: Callable[[], None],
 ) -> list[Record]:
-    """Train cells that share a pass; none meets the test images.
+    """Train cells that share a pass, without evaluating them on the test set.
 
-    ``folders_before`` are the folders that an earlier call has left of each, to go on from there; others are made in
-    ``path``.
+    Args:
+        cells: cells of a group.
+        folders_before: folder of each cell to resume; None where a new one is created.
+        path: where new folders are created.
+        dataset: images of the cells.
+        watch: called with each evaluation point.
+        check: called before every update; may raise to stop training.
     """
     folders = [folder or RunFolder.create(path, cell.name) for folder, cell in zip(folders_before, cells, strict=True)]
     configs = [cell.config for cell in cells]
-    with all_locked(folders):  # From before the checkpoints are read: nobody shall go on with a cell meanwhile.
+    with all_locked(folders):  # Before the checkpoints are read: no other process must resume a cell meanwhile.
         checkpoints = _checkpoints(folders, configs, dataset)
         return run_group(configs, folders, dataset, watch, check, checkpoints, test=False)
 
 
 def _checkpoints(folders: Sequence[RunFolder], configs: Sequence[Config], dataset: Dataset) -> list[Checkpoint]:
-    """From where a group goes on; nothing, for a start from the beginning, unless it is the same group at one moment.
+    """Return the checkpoints to resume a group from; empty, to start again, unless it is the same group at one step.
 
-    A run that came to its end before the others was still saved with them. Products of fewer runs add in another
-    order, so that a group which has lost a run is another group.
+    A run that ended before the others was still saved together with them. A group that has lost a run cannot be
+    resumed, since matrix products of fewer runs may sum in another order.
     """
     try:
         found = [read_checkpoint(folder, config, dataset) for folder, config in zip(folders, configs, strict=True)]
@@ -95,7 +100,7 @@ def _checkpoints(folders: Sequence[RunFolder], configs: Sequence[Config], datase
 
 
 def estimate(cells: Cells, dataset: Dataset) -> float:
-    """Seconds that a group will take, from an epoch on a part of its images."""
+    """Estimate the seconds that a group takes from one epoch on a part of its images."""
     configs = [cell.config.model_copy(update={"epochs": 1, "steps": None}) for cell in cells]
     share = min(1.0, max(_TIMED_IMAGES, configs[0].n_batch) / len(dataset.train))
 

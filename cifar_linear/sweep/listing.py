@@ -1,4 +1,4 @@
-"""Runs and sweeps of a folder, a line each."""
+"""List the runs and sweeps of a folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +14,13 @@ from cifar_linear.sweep.folder import SweepFolder, key_of
 def list_all(
     runs_dir: Path, sort: str, statuses: Sequence[str] = (), limit: int | None = None
 ) -> tuple[list[Summary], list[str]]:
-    """The runs and sweeps of a folder, and a note on each that cannot be read.
+    """Return the runs and sweeps of a folder, and a note on each that cannot be read.
 
     Args:
         runs_dir: the folder.
-        sort: the column to sort by; see `arranged`.
-        statuses: of the runs that are kept, without sweeps; all lines, if there are none.
-        limit: keep only so many lines from the beginning.
+        sort: column to sort by; see `arranged`.
+        statuses: keep only runs with one of these statuses, and no sweeps; empty to keep all lines.
+        limit: maximum number of lines; None for all.
 
     Raises:
         RunError: if there is no such folder.

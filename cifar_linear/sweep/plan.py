@@ -1,4 +1,4 @@
-"""What a sweep would train, and how long that takes."""
+"""Plan a sweep: the cells that are left to train, and the estimated time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cifar_linear.sweep.groups import Cells, DatasetCache, estimate, groups_of
 
 @dataclass(frozen=True)
 class Plan:
-    """What is left of a sweep.
+    """The cells of a sweep that are left to train.
 
     Attributes:
-        folder: of the sweep.
-        groups: cells that train in one pass, with the seconds that they will take.
-        there: how many cells are trained already.
+        folder: folder of the sweep.
+        groups: groups of cells that share a pass, each with its estimated seconds.
+        there: number of cells that are trained already.
     """
 
     folder: Path
@@ -40,12 +40,12 @@ class Plan:
 
 
 def plan_sweep(sweep: Sweep, folder: SweepFolder, images: DatasetCache, retry_failed: bool) -> Plan:
-    """What `run_sweep` would train; a part of each group is trained to estimate the time.
+    """Return the plan of a sweep; a part of each group is trained to estimate the time.
 
     Args:
-        sweep: its cells.
-        folder: what there is of them.
-        images: where the images come from.
+        sweep: the sweep.
+        folder: its folder.
+        images: loads the images.
         retry_failed: whether failed cells are trained again.
     """
     wanted = missing(sweep.cells, folder.runs(), retry_failed)

@@ -1,4 +1,4 @@
-"""A whole sweep: train what is missing, make the table, evaluate the selected setting on the test set."""
+"""Run a sweep: train the missing cells, select a setting, evaluate it on the test set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cifar_linear.errors import not_enough_memory
 from cifar_linear.experiments.run import Watch
 from cifar_linear.sweep.folder import Runs, SweepFolder, existing_folders, missing
 from cifar_linear.sweep.groups import Cells, DatasetCache, groups_of, run_cells
-from cifar_linear.sweep.table import Row, judge_rows, table_of
+from cifar_linear.sweep.table import Row, evaluate_rows_on_test, table_of
 from cifar_linear.sweep.workers import run_in_workers
 
 
@@ -48,13 +48,13 @@ def run_sweep(
     set.
 
     Args:
-        sweep: its cells.
-        folder: what there is of them, and where the others are made.
-        images: where the images come from.
-        listener: is called on the way.
-        workers: processes that train groups at once.
-        retry_failed: train cells again that failed.
-        with_test: evaluate all settings on the test set.
+        sweep: the sweep.
+        folder: its folder.
+        images: loads the images.
+        listener: called during the sweep.
+        workers: number of processes that train groups at once.
+        retry_failed: whether to train failed cells again.
+        with_test: whether to evaluate all settings on the test set.
 
     Raises:
         RunError: if the folder cannot be used.
@@ -74,7 +74,7 @@ def run_sweep(
         runs = folder.runs()
         ended = not missing(sweep.cells, runs, retry_failed=True)
         rows = [row for row in table_of(sweep, runs) if with_test or (row.selected and ended)]
-        judge_rows(rows, images.data_dir)
+        evaluate_rows_on_test(rows, images.data_dir)
         return table_of(sweep, folder.runs())
 
 

@@ -12,7 +12,7 @@ from cifar_linear.config.formatting import as_text
 from cifar_linear.config.sweeps import Cell, Sweep
 from cifar_linear.data.dataset import Split, SplitName
 from cifar_linear.experiments.assembly import load_split
-from cifar_linear.experiments.final_evaluation import judge
+from cifar_linear.experiments.final_evaluation import evaluate_on_test
 from cifar_linear.report.statistics import Interval
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Record
@@ -24,13 +24,13 @@ class Row:
     """One line of a sweep's table: a setting with all its seeds.
 
     Attributes:
-        settings: the grid's keys, except the seed.
-        status: that of all its runs; where they differ, how many have finished.
-        validation, test: accuracies, fractions; None if no run has finished, or not all that have were evaluated.
-        loss: on validation images, in nats.
-        folders: those of its finished runs.
-        failed: how many of its runs have failed.
-        complete: whether all of its runs have finished; only then it can be selected.
+        settings: values of the grid's keys, except the seed.
+        status: the status of all its runs; if they differ, how many have finished.
+        validation, test: accuracies as fractions; None if no run has finished, or not all finished runs were evaluated.
+        loss: validation loss, in nats.
+        folders: folders of its finished runs.
+        failed: number of failed runs.
+        complete: whether all of its runs have finished; only complete rows can be selected.
         selected: whether this is the selected setting.
     """
 
@@ -66,7 +66,7 @@ def table_of(sweep: Sweep, runs: Runs) -> list[Row]:
     def order(row: Row) -> tuple[bool, float]:
         if row.validation is None or row.loss is None:
             return True, float("inf")
-        # A mean over the seeds that went well would flatter a setting with which others failed.
+        # A mean over the successful seeds only would favour settings with which other seeds failed.
         return not row.complete, -row.validation.mean if sweep.select_by == "validation_accuracy" else row.loss.mean
 
     rows.sort(key=order)
@@ -94,12 +94,12 @@ def _row(cells: Sequence[Cell], runs: Sequence[tuple[RunFolder, Record] | None])
     )
 
 
-def judge_rows(rows: Sequence[Row], data_dir: Path | None) -> None:
+def evaluate_rows_on_test(rows: Sequence[Row], data_dir: Path | None) -> None:
     """Evaluate the finished runs of some rows on the test set, unless they have been already.
 
     Args:
-        rows: those whose runs are evaluated.
-        data_dir: where the images are, if it is not the config that says so.
+        rows: rows whose runs are evaluated.
+        data_dir: folder of the images; None for that of the config.
     """
     splits: dict[object, Split] = {}
     for folder in (folder for row in rows for folder in row.folders):
@@ -109,11 +109,11 @@ def judge_rows(rows: Sequence[Row], data_dir: Path | None) -> None:
             wanted = record.config.data.model_copy(update={"train": (), "validation": ()})
             if wanted not in splits:
                 splits[wanted] = load_split(record.config, "test", data_dir)
-            judge(folder, splits[wanted])
+            evaluate_on_test(folder, splits[wanted])
 
 
 def as_lines(rows: Sequence[Row], select_by: str) -> list[str]:
-    """The table as text: a head, then a line for each row with settings, metrics and status."""
+    """Return the table as text: a header, then a line for each row with settings, metrics and status."""
     keys = list(rows[0].settings)
     lines = [[*keys, "validation accuracy", "validation loss", "test accuracy", "status"]]
     for row in rows:

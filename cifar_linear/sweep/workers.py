@@ -1,4 +1,4 @@
-"""Several groups at once, each in a process of its own with its share of the BLAS threads."""
+"""Train several groups at once, each in its own process with its share of the BLAS threads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cifar_linear.sweep.folder import Runs, existing_folders
 from cifar_linear.sweep.groups import Cells, DatasetCache, run_cells
 
 _LOOK_UP = 0.1
-"""Seconds between two looks at whether the work shall stop."""
+"""Seconds between two calls of ``check``."""
 
 
 def run_in_workers(
@@ -33,10 +33,16 @@ def run_in_workers(
     ended: Callable[[Cells, str | None], None],
     check: Callable[[], None],
 ) -> None:
-    """Train groups in up to ``workers`` processes; their folders, in ``path``, tell what came of them.
+    """Train groups in worker processes; the results are in their run folders.
 
-    ``ended`` is told of each group, and what went wrong if anything did. ``check`` may raise to stop everything: the
-    processes are asked to save, and waited for.
+    Args:
+        groups: cells of each group.
+        runs: existing runs, which are resumed.
+        path: where new run folders are created.
+        data_dir: folder of the images; None for that of the config.
+        workers: maximum number of processes.
+        ended: called with each group, and the reason if it failed.
+        check: called regularly; may raise to stop everything. The processes then save their runs and end.
     """
     context = multiprocessing.get_context("spawn")
     threads = max(1, cores() // workers)
@@ -70,7 +76,7 @@ def _work(
     threads: int,
     parent: int,
 ) -> None:
-    """Train one group. Ctrl-C reaches all processes of a terminal: the parent alone decides what it means."""
+    """Train one group. Ctrl-C reaches all processes of a terminal, but only the parent handles it."""
 
     def check() -> None:
         stop.check()
@@ -85,5 +91,5 @@ def _work(
         except Interrupted as interrupted:
             sys.exit(interrupted.exit_code)
         except Exception as error:
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201  # nobody else is there to tell it
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201  # a worker has no other output
             sys.exit(1)

@@ -1,1 +1,1 @@
-"""A training as a library: the state of a group, the loop, evaluation and history. Knows no config and no disk."""
+"""Training as a library: the state of a group, the loop, evaluation and history, independent of configs and files."""

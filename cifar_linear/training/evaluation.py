@@ -19,12 +19,18 @@ from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.state import State
 
 overflow_is_looked_for = np.errstate(over="ignore", invalid="ignore")
-"""Overflow is what a diverging run does; training looks for it, so NumPy need not warn of it."""
+"""Suppresses NumPy's overflow warnings: training detects runs that diverge itself."""
 
 
 @overflow_is_looked_for
 def evaluate(parameters: Parameters, split: Split, objective: Objective) -> Metrics:
-    """Loss, cost and accuracy of each run on all images of a split, each (R,)."""
+    """Return loss, cost and accuracy of each run on all images of a split, each (R,).
+
+    Args:
+        parameters: parameters of R runs.
+        split: the images and their labels.
+        objective: the loss, the penalty and the model of the runs.
+    """
     total_loss, total_correct = np.zeros(len(objective.lam)), np.zeros(len(objective.lam))
     for scores, labels in _scored_parts(parameters, split, objective):
         total_loss += objective.loss.values(scores, labels).sum(axis=0, dtype=np.float64)
@@ -34,13 +40,19 @@ def evaluate(parameters: Parameters, split: Split, objective: Objective) -> Metr
 
 
 def predict(parameters: Parameters, split: Split, objective: Objective) -> tuple[Floats, Labels]:
-    """Class probabilities (n, R, K) and predicted classes (n, R) of every image of a split for every run."""
+    """Return the class probabilities (n, R, K) and the predicted classes (n, R) of all images of a split.
+
+    Args:
+        parameters: parameters of R runs.
+        split: the images; their labels are not used.
+        objective: the loss and the model of the runs.
+    """
     loss, scores = objective.loss, [scores for scores, _ in _scored_parts(parameters, split, objective)]
     return np.concatenate(list(map(loss.probabilities, scores))), np.concatenate(list(map(loss.predicted, scores)))
 
 
 def _scored_parts(parameters: Parameters, split: Split, objective: Objective) -> Iterator[tuple[Floats, Labels]]:
-    """Scores (m, R, K) and labels (m,) of a few thousand images at a time."""
+    """Yield scores (m, R, K) and labels (m,) of a few thousand images at a time."""
     dtype = dtype_of(parameters)
     for part in parts(split):
         yield objective.model.scores(pixel_chunks(part, dtype), parameters), part.labels
@@ -50,14 +62,14 @@ class Evaluation(NamedTuple):
     """An evaluation point of R runs.
 
     Attributes:
-        epoch: in which it is; 0 before the first update.
-        eta: the learning rates of the last update, or of the first at epoch 0, (R,).
+        epoch: the current epoch; 0 before the first update.
+        eta: learning rates of the last update, at epoch 0 those of the first update, (R,).
         train: metrics on the training images.
         validation: metrics on the validation images.
-        valid: the runs that the metrics are of, (R,): those that had neither diverged nor been stopped before.
-        extra: columns that belong to options of the training, by name, each (R,).
-        state: the state at this point, which does not change any more.
-        step_losses: losses of the batches since the last evaluation, (s, R), if they are recorded.
+        valid: mask of the runs that the metrics hold for, (R,): those that have neither diverged nor stopped earlier.
+        extra: additional columns of averaging and early stopping, by name, each (R,).
+        state: a snapshot of the state at this point.
+        step_losses: losses of the batches since the last evaluation, (s, R); None if they are not recorded.
     """
 
     epoch: int
@@ -71,18 +83,18 @@ class Evaluation(NamedTuple):
 
     @property
     def step(self) -> int:
-        """The number of updates made before."""
+        """The number of updates so far."""
         return self.state.step
 
     def reached(self, unit: Literal["epoch", "step"]) -> int:
-        """How far training has come, in epochs or steps."""
+        """Return the progress of the training, in epochs or steps."""
         return self.epoch if unit == "epoch" else self.step
 
     def columns(self) -> dict[str, ArrayLike]:
-        """The columns of ``metrics.csv`` at this point, by name: one number for all runs, or (R,)."""
+        """Return the columns of ``metrics.csv`` at this point, by name: one number for all runs, or (R,)."""
         columns: dict[str, ArrayLike] = {"epoch": self.epoch, "step": self.step, "eta": self.eta}
         for split, metrics in (("train", self.train), ("validation", self.validation)):
-            columns |= {f"{split}_{name}": figure for name, figure in metrics._asdict().items()}
+            columns |= {f"{split}_{name}": values for name, values in metrics._asdict().items()}
         return columns | self.extra
 
 
@@ -97,9 +109,9 @@ class _Pending(NamedTuple):
 
 
 class Evaluator:
-    """Evaluates a training, one point at a time, in a thread of its own, while the training goes on.
+    """Evaluates one point of a training at a time, in a second thread, while training continues.
 
-    Its matrix products and those of the training take a processor each, which is faster than each of them on two.
+    Evaluation and training use one core each, which is faster than each of them in turn on two cores.
     """
 
     def __init__(
@@ -115,18 +127,18 @@ class Evaluator:
         """Start with no evaluation pending.
 
         Args:
-            state: the training's, which goes on changing; runs whose metrics are not finite are restored in it.
-            objective: what the runs minimise.
-            training: the split that they train on.
-            validation: the other split to evaluate on.
-            past: the evaluation points before, where a training goes on.
-            patience: after how many evaluations without a new minimum of the validation loss a run stops; None for
-                never.
+            state: state of the training, which changes meanwhile; runs whose metrics are not finite are restored in it.
+            objective: objective of the runs.
+            training: training images to evaluate on.
+            validation: validation images to evaluate on.
+            past: earlier evaluation points of a resumed training.
+            patience: number of evaluations without a new minimum of the validation loss after which a run stops; None
+                for no early stopping.
             synchronous: whether `submit` waits for the metrics.
         """
         self.past = list(past)
         self.kept = state.copy()
-        """The runs at the last point, each with finite metrics."""
+        """The state at the last evaluated point, with finite metrics in all runs."""
         self._state, self._objective, self._splits = state, objective, (training, validation)
         self._patience, self._synchronous = patience, synchronous
         self._thread = ThreadPoolExecutor(1, "evaluation")
@@ -139,44 +151,51 @@ class Evaluator:
         self._thread.shutdown()
 
     def submit(self, epoch: int, eta: Doubles, step_losses: Sequence[Doubles] | None) -> Iterator[Evaluation]:
-        """Start evaluating a snapshot of the state; first yield the previous evaluation if it is still pending."""
+        """Start evaluating a snapshot of the state; first yield the previous evaluation if it is still pending.
+
+        Args:
+            epoch: the current epoch; 0 before the first update.
+            eta: learning rates of the last update, (R,).
+            step_losses: losses (R,) of each batch since the last evaluation; None if they are not recorded.
+        """
         yield from self.collect()
-        moment = self._state.copy()
-        self._pending = _Pending(epoch, eta, moment, step_losses, self._thread.submit(self._metrics, moment.outcome()))
+        snapshot = self._state.copy()
+        metrics = self._thread.submit(self._metrics, snapshot.outcome())
+        self._pending = _Pending(epoch, eta, snapshot, step_losses, metrics)
         if self._synchronous:
             yield from self.collect()
 
     def poll(self) -> Iterator[Evaluation]:
-        """Yield the pending evaluation if its metrics are there by now."""
+        """Yield the pending evaluation if its metrics are ready."""
         if self._pending is not None and self._pending.metrics.done():
             yield from self.collect()
 
     def collect(self) -> Iterator[Evaluation]:
         """Wait for the pending evaluation and yield it; yield nothing if none is pending or no run is left.
 
-        Runs whose metrics are not finite return to the point before. Training went on with them meanwhile; since
-        only the point before counts for them now, it makes no difference when that is found.
+        Runs whose metrics are not finite return to the previous point. They have been trained further meanwhile, but
+        that is discarded, so the result does not depend on when the metrics are ready.
         """
         if self._pending is None:
             return
-        (epoch, eta, moment, step_losses, metrics), self._pending = self._pending, None
+        (epoch, eta, snapshot, step_losses, metrics), self._pending = self._pending, None
         on_training, on_validation = metrics.result()
         diverged: Bools = ~(np.isfinite(on_training.cost) & np.isfinite(on_validation.cost))
-        moment.mark_diverged(diverged, self.kept)
-        valid = moment.active
+        snapshot.mark_diverged(diverged, self.kept)
+        valid = snapshot.active
         extra = {}
-        if moment.mean is not None:
-            extra["averaged"] = moment.mean.summed
+        if snapshot.mean is not None:
+            extra["averaged"] = snapshot.mean.summed
         if self._patience is not None and valid.any():
-            waited = moment.keep_best(on_validation.loss)
+            waited = snapshot.keep_best(on_validation.loss)
             extra["waited"] = waited.copy()
-            moment.stop(valid & (waited >= self._patience))
-        self._state.adopt(moment, diverged)
-        self.kept = moment
+            snapshot.stop(valid & (waited >= self._patience))
+        self._state.adopt(snapshot, diverged)
+        self.kept = snapshot
         if valid.any():
-            self.past.append(EvaluatedPoint(moment.step, on_validation.loss))
+            self.past.append(EvaluatedPoint(snapshot.step, on_validation.loss))
             steps = np.array(step_losses).reshape(-1, len(valid)) if step_losses is not None else None
-            yield Evaluation(epoch, eta, on_training, on_validation, valid, extra, moment, steps)
+            yield Evaluation(epoch, eta, on_training, on_validation, valid, extra, snapshot, steps)
 
     def _metrics(self, parameters: Parameters) -> tuple[Metrics, Metrics]:
         training, validation = (evaluate(parameters, split, self._objective) for split in self._splits)

@@ -1,4 +1,4 @@
-"""The figures of a group of runs by evaluation point, and the rows of one run."""
+"""The metrics of a group of runs at all evaluation points."""
 
 from __future__ import annotations
 
@@ -12,46 +12,54 @@ from cifar_linear.arrays import Bools, Doubles
 
 
 class EvaluatedPoint(NamedTuple):
-    """An evaluation point that was: after how many steps, and the validation losses (R,)."""
+    """A past evaluation point: the number of updates before it, and the validation losses (R,)."""
 
     step: int
     loss: Doubles
 
 
 class History:
-    """Grows by one evaluation point at a time. A run's history ends when the run does."""
+    """The evaluation points of each run of a group, to which new ones are appended until the run ends."""
 
     def __init__(self, rows: Sequence[Sequence[Mapping[str, Any]]], steps: Sequence[Sequence[float]]) -> None:
-        """``rows`` and ``steps`` are those that each run has behind it."""
+        """Start with the evaluation points so far.
+
+        Args:
+            rows: metrics of each run's evaluation points, by column; empty for new runs.
+            steps: batch losses of each run; empty for new runs.
+        """
         self._rows: list[list[Mapping[str, Any]]] = [list(of_run) for of_run in rows]
         self._steps: list[list[float]] = [list(of_run) for of_run in steps]
 
-    def append(self, figures: Mapping[str, ArrayLike], steps: Doubles | None, valid: Bools) -> None:
-        """Add the figures of one evaluation point, each one number for all runs or (R,), for the ``valid`` runs.
+    def append(self, metrics: Mapping[str, ArrayLike], steps: Doubles | None, valid: Bools) -> None:
+        """Append an evaluation point.
 
-        ``steps`` (s, R) are the losses of single batches since the last point, if they are recorded.
+        Args:
+            metrics: values by column, each one number for all runs or (R,).
+            steps: losses of the batches since the last point, (s, R); None if they are not recorded.
+            valid: mask of the runs that the point is appended to, (R,).
         """
         for run in np.flatnonzero(valid):
-            row = {name: np.broadcast_to(figure, len(valid))[run].item() for name, figure in figures.items()}
+            row = {name: np.broadcast_to(values, len(valid))[run].item() for name, values in metrics.items()}
             self._rows[run].append(row)
             if steps is not None:
                 self._steps[run] += steps[:, run].tolist()
 
     def rows(self, run: int) -> list[Mapping[str, Any]]:
-        """One run's evaluation points in order, as plain Python numbers by column."""
+        """Return the evaluation points of one run in order, as plain Python numbers by column."""
         return self._rows[run]
 
     def steps(self, run: int) -> list[float]:
-        """The losses of one run's batches in order; none if they are not recorded."""
+        """Return the batch losses of one run in order; empty if they are not recorded."""
         return self._steps[run]
 
     @property
     def seconds(self) -> float:
-        """The time of the last evaluation point; 0 before the first."""
+        """Seconds from the start to the last evaluation point; 0 before the first."""
         return max((rows[-1]["seconds"] for rows in self._rows if rows), default=0.0)
 
     def past(self) -> list[EvaluatedPoint]:
-        """All evaluation points; infinite losses for runs that had ended."""
+        """Return all evaluation points; runs that had ended before a point have infinite loss there."""
         longest = max(self._rows, key=len)
         return [
             EvaluatedPoint(

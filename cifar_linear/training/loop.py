@@ -1,4 +1,4 @@
-"""Mini-batch gradient descent as a generator that knows no disk, screen or config."""
+"""Mini-batch gradient descent as a generator, independent of configs, files and output."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
@@ -18,14 +18,14 @@ Rates = Callable[[int, Sequence[EvaluatedPoint]], Doubles]
 
 
 class BatchesOf(Protocol):
-    """The mini-batches of an epoch from the one numbered ``first`` on: raw pixels (n, d) and labels (n,)."""
+    """The mini-batches of each epoch."""
 
     @property
     def steps(self) -> int:
-        """Batches in an epoch."""
+        """The number of batches in an epoch."""
 
     def __call__(self, epoch: int, first: int = 0) -> Iterator[tuple[Floats, Labels]]:
-        """Yield them."""
+        """Yield the batches of an epoch, starting at batch ``first``: raw pixels (n, d) and labels (n,)."""
 
 
 def train(
@@ -48,38 +48,39 @@ def train(
     past: Sequence[EvaluatedPoint] = (),
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Evaluation]:
-    """Train R runs side by side, yielding each evaluation point: before the first update, then after each epoch's.
+    """Train R runs at once and yield each evaluation point, one before the first update and one after each epoch.
 
     Args:
-        state: updated in place.
-        objective: what is minimised.
-        batches: the batches of an epoch.
-        training: the split to train and to evaluate on.
-        validation: the other split to evaluate on.
-        eta: the learning rates (R,) of an epoch, from its number and all evaluations before it.
-        updates: how many updates to make in all, over as many epochs as that takes.
-        eta_follows: whether ``eta`` looks at the evaluations.
-        eta_factor: the factor on the rates, (R,), of the update with a number counted from 0; None for 1.
-        momentum: mu of each run, (R,); None for plain gradient descent. The state must have a velocity with it.
-        evaluate_after: whether to evaluate after so many updates, counted from 1; None for after each epoch. After the
-            last update there is always an evaluation.
-        average_from: the epoch from whose first update on the mean of the parameters after each update is what is
-            evaluated; None for the last parameters (B. Polyak and A. Juditsky, SIAM J. Control Optim. 30, 1992). The
-            state must have a mean with it.
-        average_decay: what the weight of all earlier parameters in the mean is multiplied with at each update; 1 for a
-            plain mean, less for an exponential one.
-        patience: after how many evaluations in a row without a new minimum of the validation loss a run stops; None
-            for never. The best parameters are kept in the state.
-        record_steps: whether evaluations hold the loss of every batch, before its update, since the last one.
-        past: the evaluations so far, where a training goes on.
-        check: is called before every update, and may raise to stop there.
+        state: state of the runs, which is updated in place.
+        objective: the objective to minimise.
+        batches: the mini-batches of each epoch.
+        training: training images to evaluate on.
+        validation: validation images to evaluate on.
+        eta: learning rates (R,) of an epoch, from its number, counted from 1, and all evaluations before it.
+        updates: total number of updates, including those that the state has already made.
+        eta_follows: whether ``eta`` depends on the evaluations.
+        eta_factor: additional factor (R,) on the rates, from the number of the update, counted from 0; None for 1.
+        momentum: mu of each run, (R,); None for plain gradient descent. Requires a state with a velocity.
+        evaluate_after: whether to evaluate after an update, from its number, counted from 1; None to evaluate after
+            each epoch. The last update is always followed by an evaluation.
+        average_from: the first epoch of averaging: from then on the running mean of the parameters is evaluated
+            (B. Polyak and A. Juditsky, SIAM J. Control Optim. 30, 1992); None to evaluate the last parameters. Requires
+            a state with a mean.
+        average_decay: factor on the weight of all earlier parameters in the mean at each update; 1 for a plain mean,
+            less for an exponential one.
+        patience: number of evaluations in a row without a new minimum of the validation loss after which a run stops;
+            None for no early stopping. Requires a state with best parameters.
+        record_steps: whether evaluations contain the loss of each batch since the last one, before its update.
+        past: the evaluations so far, for a resumed training.
+        check: called before every update; may raise to stop training. Points reached before are yielded first.
 
-    Training goes on while a point is evaluated, unless ``patience`` or ``eta_follows`` let it depend on the metrics:
-    the state of a point is in the evaluation, ``state`` is ahead of it. What ``check`` raises comes after the points
-    that were reached.
+    Yields:
+        The evaluation points in order. Training continues while a point is evaluated, unless ``patience`` or
+        ``eta_follows`` makes it depend on the metrics: the evaluation contains the state at its point, and ``state``
+        may be further.
 
-    A run whose parameters, loss or cost stop being finite returns to its parameters at the last evaluation and stays
-    there, without touching the others. Training ends early when no run is active any more.
+    A run whose parameters, loss or cost are no longer finite returns to its parameters at the last evaluation and
+    stops; the other runs are not affected. Training ends early when no run is active.
     """
     epochs = -(-updates // batches.steps)
     mean_loss = overflow_is_looked_for(objective.mean_loss)
@@ -91,7 +92,7 @@ def train(
             yield from evaluator.submit(0, first, [] if record_steps else None)
         for epoch in range(state.step // batches.steps + 1, epochs + 1):
             begin = (epoch - 1) * batches.steps
-            # Only a training that goes on within an epoch knows more than it did at the epoch's beginning.
+            # A training resumed within an epoch may know evaluations that followed the beginning of the epoch.
             past = evaluator.past
             of_epoch = eta(epoch, past if state.step == begin else [known for known in past if known.step <= begin])
             averaging = average_from is not None and epoch >= average_from
@@ -127,7 +128,7 @@ def train(
 def _update(
     state: State, objective: Objective, pixels: Floats, labels: Labels, eta: Doubles, momentum: Doubles | None
 ) -> Bools:
-    """Make one update; returns which runs are still finite, (R,). Runs with a rate of 0 stay as they are."""
+    """Make one update and return which runs are still finite, (R,). Runs with a rate of 0 do not change."""
     finite = np.ones(len(eta), np.bool_)
     for run, gradient in enumerate(objective.loss_gradients(pixels, labels, state.parameters)):
         if eta[run]:

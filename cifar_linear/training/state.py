@@ -1,6 +1,6 @@
-"""Everything that a group of runs needs to go on: parameters, velocity, mean, best parameters, which runs are active.
+"""The complete state of a group of runs in training: parameters, velocity, mean, best parameters, ended runs.
 
-The first axis of every array is that of the runs, so that runs can be taken out of a group and put together again.
+The first axis of every array is the run axis, so that a group can be split into its runs and assembled again.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import numpy as np
 from cifar_linear.arrays import Bools, Doubles, Floats, Integers
 from cifar_linear.nn.parameters import Parameters, copied, dtype_of, put, stacked
 
-_NOT_YET = -1
+_NOT_ENDED = -1
 
 
 class Mean(NamedTuple):
     """A weighted mean of the parameters after several updates, in double precision.
 
     Attributes:
-        sums: of the parameters, each with its weight.
-        weight: the sum of the weights, (R,).
-        summed: how many updates are in it, (R,).
+        sums: weighted sums of the parameters, by name.
+        weight: sum of the weights, (R,).
+        summed: number of updates in the sums, (R,).
     """
 
     sums: dict[str, Doubles]
@@ -32,14 +32,20 @@ class Mean(NamedTuple):
 
     @classmethod
     def none_yet(cls, parameters: Parameters) -> Mean:
-        """An empty mean of such parameters."""
+        """Return an empty mean of parameters with these shapes."""
         sums = {name: np.zeros(array.shape) for name, array in parameters.items()}
         runs = len(next(iter(sums.values())))
         return cls(sums, np.zeros(runs), np.zeros(runs, np.int64))
 
 
 class Best(NamedTuple):
-    """The parameters with each run's lowest validation ``loss`` (R,), and how many evaluations it ``waited`` since."""
+    """The parameters with the lowest validation loss of each run.
+
+    Attributes:
+        parameters: parameters of R runs.
+        loss: their validation loss, (R,).
+        waited: number of evaluations since then, (R,).
+    """
 
     parameters: dict[str, Floats]
     loss: Doubles
@@ -47,13 +53,13 @@ class Best(NamedTuple):
 
     @classmethod
     def none_yet(cls, parameters: Parameters) -> Best:
-        """What any evaluation improves on."""
+        """Return the value before the first evaluation, with infinite loss."""
         runs = len(next(iter(parameters.values())))
         return cls(copied(parameters), np.full(runs, np.inf), np.full(runs, 0, np.int64))
 
 
 class End(NamedTuple):
-    """The step at which each run diverged, and at which it was stopped since it no longer got better, (R,); -1: not."""
+    """The step at which each run diverged, and the step at which early stopping ended it, (R,); -1 for neither."""
 
     diverged: Integers
     stopped: Integers
@@ -61,15 +67,15 @@ class End(NamedTuple):
 
 @dataclass
 class State:
-    """R models under training. ``train`` is a group of one.
+    """The state of R runs.
 
     Attributes:
-        parameters: after the last update.
-        end: which runs have come to an end, and when.
-        step: updates made so far.
-        velocity: the moving average of the gradients; None without momentum.
-        mean: of the parameters; None without averaging.
-        best: None without early stopping.
+        parameters: parameters after the last update.
+        end: which runs have ended, and at which step.
+        step: number of updates so far.
+        velocity: moving average of the gradients; None without momentum.
+        mean: mean of the parameters; None without averaging.
+        best: best parameters; None without early stopping.
     """
 
     parameters: dict[str, Floats]
@@ -89,17 +95,17 @@ class State:
         averaging: bool = False,
         keep_best: bool = False,
     ) -> State:
-        """A group before its first update.
+        """Return the state of a group before its first update.
 
         Args:
-            parameters: those that each run starts from, without a run axis.
-            dtype: precision of the parameters.
-            momentum: whether there is a velocity.
-            averaging: whether there is a mean.
-            keep_best: whether the best parameters are kept.
+            parameters: initial parameters of each run, without a run axis.
+            dtype: dtype of the parameters in training.
+            momentum: whether the state has a velocity.
+            averaging: whether the state has a mean.
+            keep_best: whether the state has best parameters.
         """
         group = stacked(parameters, dtype)
-        not_ended = np.full(len(parameters), _NOT_YET, np.int64)
+        not_ended = np.full(len(parameters), _NOT_ENDED, np.int64)
         return cls(
             group,
             End(not_ended, not_ended.copy()),
@@ -110,18 +116,18 @@ class State:
 
     @property
     def finite(self) -> Bools:
-        """Which runs have not diverged, (R,)."""
-        finite: Bools = self.end.diverged == _NOT_YET
+        """Mask of the runs that have not diverged, (R,)."""
+        finite: Bools = self.end.diverged == _NOT_ENDED
         return finite
 
     @property
     def active(self) -> Bools:
-        """Which runs have neither diverged nor been stopped, (R,)."""
-        active: Bools = self.finite & (self.end.stopped == _NOT_YET)
+        """Mask of the runs that have neither diverged nor stopped, (R,)."""
+        active: Bools = self.finite & (self.end.stopped == _NOT_ENDED)
         return active
 
     def outcome(self) -> dict[str, Floats]:
-        """The models so far: the mean of the parameters where it has begun, else the last ones; not a copy."""
+        """Return the parameters to evaluate: their mean if it has begun, otherwise the last ones; not a copy."""
         if self.mean is None or not self.mean.summed.any():
             return self.parameters
         weight, dtype = np.where(self.mean.summed, self.mean.weight, 1.0), dtype_of(self.parameters)
@@ -129,15 +135,15 @@ class State:
             name: (sums / weight.reshape(-1, *(1,) * (sums.ndim - 1))).astype(dtype)
             for name, sums in self.mean.sums.items()
         }
-        # A run that came to its end before the mean began has none.
+        # A run that ended before averaging began has no mean.
         put(mean, self.mean.summed == 0, self.parameters)
         return mean
 
     def add_to_mean(self, decay: float = 1.0) -> None:
-        """Let the parameters of the active runs be part of the mean; what is in it keeps ``decay`` of its weight."""
+        """Add the parameters of the active runs to the mean, after multiplying its weight by ``decay``."""
         if self.mean is None:
             raise ValueError("this state was made without a mean")
-        # Indexing by a mask copies; a group of which all are active, nearly every one, does without.
+        # Indexing with a mask copies; usually all runs are active and a slice will do.
         runs = slice(None) if self.active.all() else self.active
         for name, sums in self.mean.sums.items():
             if decay != 1:
@@ -148,7 +154,11 @@ class State:
         self.mean.summed[runs] += 1
 
     def keep_best(self, loss: Doubles) -> Integers:
-        """Take note of the validation loss (R,) of the active runs; returns how long each has waited, (R,)."""
+        """Keep the parameters of active runs whose validation loss, ``loss`` (R,), is a new minimum.
+
+        Returns:
+            The number of evaluations since each run's minimum, (R,).
+        """
         if self.best is None:
             raise ValueError("this state was made without best parameters")
         better = self.active & (loss < self.best.loss)
@@ -159,52 +169,52 @@ class State:
         return self.best.waited
 
     def mark_diverged(self, runs: Bools, kept: State) -> None:
-        """Mark ``runs`` (R,) as diverged at this step, and restore what they were in ``kept``."""
+        """Mark the runs in the mask ``runs`` (R,) as diverged at this step and restore them from ``kept``."""
         self.end.diverged[runs & self.finite] = self.step
         self._restore(runs, kept)
 
     def adopt(self, other: State, runs: Bools) -> None:
-        """Adopt end and best from ``other``, an earlier snapshot; for ``runs`` (R,), restore its parameters as well."""
+        """Adopt `end` and `best` from ``other``, an earlier snapshot; for ``runs`` (R,), restore its parameters too."""
         self.end = End(*(steps.copy() for steps in other.end))
         if other.best is not None:
             self.best = Best(copied(other.best.parameters), other.best.loss.copy(), other.best.waited.copy())
         self._restore(runs, other)
 
     def stop(self, runs: Bools) -> None:
-        """Let ``runs`` (R,) stay as they are from now on."""
+        """Mark the active runs in the mask ``runs`` (R,) as stopped at this step."""
         self.end.stopped[runs & self.active] = self.step
 
     def copy(self) -> State:
-        """An independent copy."""
+        """Return an independent copy."""
         return _assembled({name: array.copy() for name, array in self.arrays()}, self.step)
 
     def take(self, run: int) -> dict[str, Any]:
-        """Everything about one run: arrays by name, to be stored."""
+        """Return the state of one run as arrays by name, for storage."""
         return {"step": np.int64(self.step)} | {name: array[run] for name, array in self.arrays()}
 
     @classmethod
     def restore(cls, runs: Sequence[Mapping[str, Any]]) -> State:
-        """The group whose runs `take` gave, all at the same step."""
+        """Return the state of a group from the results of `take` for its runs, all at the same step."""
         arrays = {name: np.stack([run[name] for run in runs]) for name in runs[0] if name != "step"}
         return _assembled(arrays, int(runs[0]["step"]))
 
     def arrays(self) -> Iterator[tuple[str, Any]]:
-        """Every array of the group by its dotted name, such as ``parameters.W`` and ``mean.sums.W``."""
+        """Yield every array of the group with its dotted name, such as ``parameters.W`` or ``mean.sums.W``."""
         for field in fields(self):
             part = getattr(self, field.name)
             if field.name != "step" and part is not None:
                 yield from _named(field.name, part)
 
     def _restore(self, runs: Bools, source: State) -> None:
-        """Give ``runs`` (R,) the parameters, the velocity and the mean that they have in another state."""
-        theirs = dict(source.arrays())
+        """Copy parameters, velocity and mean of the runs in the mask ``runs`` (R,) from another state."""
+        source_arrays = dict(source.arrays())
         for name, array in self.arrays():
             if name.partition(".")[0] in ("parameters", "velocity", "mean"):
-                array[runs] = theirs[name][runs]
+                array[runs] = source_arrays[name][runs]
 
 
 def _named(name: str, part: Any) -> Iterator[tuple[str, Any]]:
-    """The arrays of a part of a state by their dotted names."""
+    """Yield the arrays of a part of a state with their dotted names."""
     if isinstance(part, np.ndarray):
         yield name, part
     else:
@@ -214,7 +224,7 @@ def _named(name: str, part: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _assembled(arrays: Mapping[str, Any], step: int) -> State:
-    """The state whose `State.arrays` these are."""
+    """Return the state from the result of `State.arrays`."""
 
     def part(name: str) -> dict[str, Any]:
         return {key[len(name) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{name}.")}
