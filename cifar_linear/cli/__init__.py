@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from cifar_linear import __version__
+from cifar_linear.cli.certify import certify
 from cifar_linear.cli.config import config
 from cifar_linear.cli.data import data
 from cifar_linear.cli.evaluate import evaluate
@@ -128,7 +129,7 @@ def cli() -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
-for _command in (train, sweep, report, runs, evaluate, predict, verify, gradcheck, data, config):
+for _command in (train, sweep, report, runs, evaluate, predict, verify, certify, gradcheck, data, config):
     cli.add_command(_command)
 
 

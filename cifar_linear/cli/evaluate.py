@@ -9,21 +9,32 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import best_option, data_dir_option, debug_option, run_argument, split_option
+from cifar_linear.cli.options import (
+    best_option,
+    data_dir_option,
+    debug_option,
+    optimum_option,
+    refuse_both,
+    run_argument,
+    split_option,
+)
 from cifar_linear.cli.terminal import percent
 
 if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
+    from cifar_linear.runs.folder import RunFolder
+    from cifar_linear.runs.record import SplitMetrics
 
 
 @click.command(short_help="Recompute and check a run's metrics.")
 @run_argument
 @split_option(default="test")
 @best_option
+@optimum_option
 @data_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
 @debug_option
-def evaluate(run: Path, split: SplitName, best: bool, data_dir: Path | None, as_json: bool) -> None:
+def evaluate(run: Path, split: SplitName, best: bool, optimum: bool, data_dir: Path | None, as_json: bool) -> None:
     """Compute a run's metrics from its stored weights and compare them with those that it recorded.
 
     RUN is the path of a run folder, the name of a run in --runs-dir, sweep/cell, or last.
@@ -33,10 +44,10 @@ def evaluate(run: Path, split: SplitName, best: bool, data_dir: Path | None, as_
     from cifar_linear.experiments.classifier import Classifier, disagreements
     from cifar_linear.runs.folder import RunFolder
 
+    refuse_both(best, optimum)
     folder = RunFolder(run)
-    record = folder.read_record()
-    recorded = (record.outcome if best else record.metrics).get(split)
-    classifier = Classifier.of(folder, best)
+    classifier = Classifier.of(folder, best, optimum)
+    recorded = _recorded(folder, best, optimum).get(split)
     found = classifier.evaluate(load_split(classifier.config, split, data_dir))
     if as_json:
         before = recorded.model_dump() if recorded else None
@@ -48,7 +59,16 @@ def evaluate(run: Path, split: SplitName, best: bool, data_dir: Path | None, as_
     elif differing := disagreements(found, recorded):
         raise CheckError(f"{run}: recorded {_in_words(differing)}; are these the images it was trained with?")
     else:
-        click.echo("agrees with run.json", err=True)
+        click.echo(f"agrees with {'certificate.json' if optimum else 'run.json'}", err=True)
+
+
+def _recorded(folder: RunFolder, best: bool, optimum: bool) -> Mapping[SplitName, SplitMetrics]:
+    """The metrics of these weights that a run folder has."""
+    if optimum:
+        certificate = folder.read_certificate()
+        return certificate.optimum if certificate else {}
+    record = folder.read_record()
+    return record.outcome if best else record.metrics
 
 
 def _in_words(metrics: Mapping[str, float]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cifar_linear.cli.options import PATH, best_option, debug_option, run_argument
+from cifar_linear.cli.options import PATH, best_option, debug_option, optimum_option, refuse_both, run_argument
 from cifar_linear.cli.terminal import printable
 
 
@@ -15,8 +15,9 @@ from cifar_linear.cli.terminal import printable
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document with all probabilities.")
 @best_option
+@optimum_option
 @debug_option
-def predict(run: Path, images: tuple[Path, ...], best: bool, top: int, as_json: bool) -> None:
+def predict(run: Path, images: tuple[Path, ...], best: bool, optimum: bool, top: int, as_json: bool) -> None:
     """Name the most probable classes of PNG or JPEG pictures.
 
     Pictures are squeezed to the size that the run was trained on; transparent parts become white, and 16 bits per
@@ -27,7 +28,8 @@ def predict(run: Path, images: tuple[Path, ...], best: bool, top: int, as_json: 
     from cifar_linear.experiments.classifier import Classifier
     from cifar_linear.runs.folder import RunFolder
 
-    classifier = Classifier.of(RunFolder(run), best)
+    refuse_both(best, optimum)
+    classifier = Classifier.of(RunFolder(run), best, optimum)
     failed = 0
     document = []
     for path in images:

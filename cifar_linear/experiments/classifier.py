@@ -15,6 +15,7 @@ from cifar_linear.experiments.assembly import make_model, make_objective
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import Parameters, stacked
 from cifar_linear.nn.standardization import Standardization
+from cifar_linear.runs.artifacts import StoredModel
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import SplitMetrics
 from cifar_linear.training.evaluation import evaluate, predict
@@ -40,10 +41,17 @@ class Classifier:
     image_shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, folder: RunFolder, best: bool = False) -> Classifier:
-        """The run's last weights, or its best. Raises `RunError` or `ConfigError` if what is needed is not there."""
+    def of(cls, folder: RunFolder, best: bool = False, optimum: bool = False) -> Classifier:
+        """The run's last weights, its best, or those of the optimum that its certificate is about.
+
+        Raises `RunError` or `ConfigError` if what is needed is not there.
+        """
+        return cls.made(folder, folder.read_optimum() if optimum else folder.read_model(best))
+
+    @classmethod
+    def made(cls, folder: RunFolder, stored: StoredModel) -> Classifier:
+        """These weights, for the config of a run. Raises `RunError` if they do not fit, `ConfigError`."""
         config = folder.config()
-        stored = folder.read_model(best)
         seen = Standardization(stored.mean, stored.std)
         model = make_model(config, len(stored.class_names), stored.image_shape, seen)
         if misfit := stored.misfit(model.parameter_shapes):

@@ -19,7 +19,7 @@ from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.runs.artifacts import MODEL_FACTS, Checkpoint, Predictions, StoredModel
 from cifar_linear.runs.format_1 import from_format_1, is_format_1
-from cifar_linear.runs.record import FORMATS, Record
+from cifar_linear.runs.record import FORMATS, Certificate, Record
 from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
 from cifar_linear.storage.csv_tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
@@ -31,6 +31,9 @@ _DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 _MODEL = {False: "model.npz", True: "best_model.npz"}
 """The file of the last weights, and of the best."""
 
+_OPTIMUM = "optimum.npz"
+_CERTIFICATE = "certificate.json"
+_OF_THE_LAST_WEIGHTS = ("predictions.npz", _CERTIFICATE, _OPTIMUM)
 _LARGEST_TEXT = 2**20
 
 SWEEP_FILE = "sweep.yaml"
@@ -96,13 +99,14 @@ class RunFolder:
             self.path.rmdir()
 
     def remove_outdated(self) -> None:
-        """Remove what describes the run before it goes on: report, figures, predictions; and what killed writers left.
+        """Remove what describes the run before it goes on: report, figures, predictions, certificate.
 
+        What killed writers left goes as well.
         The folder must be locked. Raises `RunError` if something cannot be removed.
         """
         figures = self.path / FIGURES
         try:
-            for path in (*(self.path / name for name in (*PAGES, "predictions.npz")), *drawn_in(figures)):
+            for path in (*(self.path / name for name in (*PAGES, *_OF_THE_LAST_WEIGHTS)), *drawn_in(figures)):
                 path.unlink(missing_ok=True)
             remove_unfinished(self.path)
             if figures.is_dir() and not figures.is_symlink():
@@ -187,6 +191,35 @@ class RunFolder:
         name = _MODEL[best]
         if best and self.is_run() and not (self.path / name).exists() and self.read_record().best is None:
             raise RunError(f"{self.path}: no best_model.npz: runs without early_stopping have none; leave out --best")
+        return self._read_model(name)
+
+    def write_certificate(self, certificate: Certificate, optimum: StoredModel) -> None:
+        """Bounds of the lowest cost, and weights that have the upper one."""
+        self._write_arrays(_OPTIMUM, optimum.arrays())
+        text = json.dumps(certificate.model_dump(mode="json"), indent=2, allow_nan=False)
+        self._write(_CERTIFICATE, (text + "\n").encode())
+
+    def read_certificate(self) -> Certificate | None:
+        """What `write_certificate` wrote; None if nothing was. Raises `RunError` for any other content."""
+        path = self.path / _CERTIFICATE
+        if not path.exists():
+            return None
+        try:
+            return Certificate.model_validate_json(self._read(_CERTIFICATE, _LARGEST_TEXT))
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise RunError(f"{path}: damaged: {key}{': ' if key else ''}{first['msg']}; certify again") from error
+
+    def read_optimum(self) -> StoredModel:
+        """The weights of the certificate. Raises `RunError` if there are none."""
+        if not (self.path / _OPTIMUM).exists():
+            raise RunError(
+                f"{self.path}: no {_OPTIMUM}: certify makes it; leave out --optimum, or certify the run first"
+            )
+        return self._read_model(_OPTIMUM)
+
+    def _read_model(self, name: str) -> StoredModel:
         arrays = self._read_arrays(name)
         if missing := next((fact for fact in MODEL_FACTS if fact not in arrays), None):
             raise RunError(f"{self.path / name}: damaged, or not a file of this program: no array {missing} in it")
