@@ -14,6 +14,7 @@ from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.experiments.run import run_group
+from cifar_linear.figures.curves import cost_figure, distance_figure
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Certificate, SplitMetrics
 
@@ -211,3 +212,49 @@ def test_a_bracket_that_stays_wide_is_a_failed_check(run, own_run, options):
     assert "of the cost apart after" in result.stderr
     assert "--evaluations" in result.stderr
     assert content(own_run) == before
+
+
+def test_a_report_has_the_band_the_distance_and_the_part_above(run, certified, tmp_path):
+    assert run("report", certified.path).exit_code == 0
+    page, certificate = (certified.path / "report.md").read_text(), certified.read_certificate()
+    assert f"- above optimum: {100 * certificate.above:.2f} %" in page
+    assert f"The lowest cost is {certificate.lower:.5g} to {certificate.upper:.5g}." in page
+    last = certified.read_metrics()[-1]["train_cost"] - certificate.lower
+    assert f"{last:.2g}." in page
+    assert (certified.path / "figures" / "optimum.png").is_file()
+
+
+def test_a_report_without_certificates_says_nothing_of_an_optimum(run, own_run):
+    assert run("report", own_run.path).exit_code == 0
+    assert "optimum" not in (own_run.path / "report.md").read_text()
+    assert not (own_run.path / "figures" / "optimum.png").exists()
+
+
+def test_a_table_of_runs_has_a_column_above_the_optimum_if_one_has_a_certificate(run, certified, trained, tmp_path):
+    other = shutil.copytree(trained.path, tmp_path / "runs" / "20200101T000000Z_plain")
+    assert run("report", certified.path, other, "-o", tmp_path / "both").exit_code == 0
+    lines = (tmp_path / "both" / "report.md").read_text().splitlines()
+    head, _, *rows = lines[next(i for i, line in enumerate(lines) if "above optimum" in line) :]
+    column = [cell.strip() for cell in head.split("|")].index("above optimum")
+    assert [row.split("|")[column].strip() for row in rows[:2]] == [
+        f"{100 * certified.read_certificate().above:.2f} %",
+        "-",
+    ]
+    (certified.path / "certificate.json").unlink()
+    assert run("report", certified.path, other, "-o", tmp_path / "both").exit_code == 0
+    assert "above optimum" not in (tmp_path / "both" / "report.md").read_text()
+
+
+def test_the_distance_is_drawn_from_the_lower_bound_and_costs_below_it_are_left_out():
+    rows = [{"epoch": epoch, "step": epoch, "train_cost": cost} for epoch, cost in enumerate([2.0, 1.1, 0.9])]
+    (axes,) = distance_figure({"run": rows}, {"run": (1.0, 1.05)}).axes
+    np.testing.assert_allclose(axes.get_lines()[0].get_ydata(), [1.0, 0.1])
+    assert axes.get_yscale() == "log"
+
+
+def test_the_band_of_the_cost_lies_between_the_bounds():
+    names = [f"{split}_{of}" for split in ("train", "validation") for of in ("cost", "loss")]
+    rows = [{"epoch": 0, "step": 0} | dict.fromkeys(names, 2.0)]
+    (band,) = cost_figure(rows, 0.1, optimum=(1.0, 1.05)).axes[0].patches
+    assert (band.get_y(), band.get_y() + band.get_height()) == pytest.approx((1.0, 1.05))
+    assert not cost_figure(rows, 0.1).axes[0].patches

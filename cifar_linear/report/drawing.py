@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Bools, Floats
-from cifar_linear.figures.curves import accuracy_figure, cost_figure, norm_figure, overlaid_figure
+from cifar_linear.figures.curves import accuracy_figure, cost_figure, distance_figure, norm_figure, overlaid_figure
 from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.predictions import confusion_figure, histogram_figure
@@ -61,8 +61,12 @@ def draw(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]
 
 def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
     """Yield the figures of one run; those of test predictions only if it has any."""
-    cost = partial(cost_figure, run.rows, run.record.config.lam, run.steps, ylim.get("cost"))
-    yield Drawing("cost", "Loss and cost", _spans(run, "cost"), cost)
+    known = run.certificate
+    optimum = (known.lower, known.upper) if known else None
+    cost = partial(cost_figure, run.rows, run.record.config.lam, run.steps, ylim.get("cost"), optimum)
+    lowest = f" The lowest cost is {known.lower:.5g} to {known.upper:.5g}." if known else ""
+    yield Drawing("cost", "Loss and cost", _spans(run, "cost") + lowest, cost)
+    yield from _distances({run.name: run})
     accuracy = partial(accuracy_figure, run.rows, ylim.get("accuracy"))
     yield Drawing("accuracy", "Accuracy", _spans(run, "accuracy"), accuracy)
     yield from _templates({run.name: run})
@@ -71,6 +75,18 @@ def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
         yield _confusion(run.predictions, run.model.class_names)
         if run.predictions.mistakes.size:
             yield _mistakes(run.predictions, run.model)
+
+
+def _distances(runs: Mapping[str, Run]) -> Iterator[Drawing]:
+    """Yield how the training cost came near its optimum, of the runs with a certificate."""
+    bounds = {label: (run.certificate.lower, run.certificate.upper) for label, run in runs.items() if run.certificate}
+    if bounds:
+        rows = {label: runs[label].rows for label in bounds}
+        ends = "; ".join(
+            f"{label}: {runs[label].last['train_cost'] - lower:.2g}" for label, (lower, _) in bounds.items()
+        )
+        alt = f"Training cost minus the lowest possible, on a logarithmic axis; it ends at {ends}."
+        yield Drawing("optimum", "Training cost above its optimum", alt, partial(distance_figure, rows, bounds))
 
 
 def _confusion(predictions: Predictions, class_names: Sequence[str]) -> Drawing:
@@ -106,6 +122,7 @@ def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[
         )
         alt = f"{quantity.capitalize()} of each run during training; on validation images it ends at {ends}."
         yield Drawing(quantity, quantity.capitalize(), alt, figure)
+    yield from _distances(runs)
     yield from _templates(runs)
     yield from _norms(all_runs)
     predicted = {label: run for label, run in runs.items() if run.predictions is not None}

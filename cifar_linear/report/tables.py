@@ -34,13 +34,14 @@ _TEST = Column("test accuracy", percent, lambda run: run.outcome("test"))
 _VALIDATION = Column("validation accuracy", percent, lambda run: run.outcome("validation"))
 _TRAINING = Column("training accuracy", percent, lambda run: run.judged["train_accuracy"])
 _COST = Column("training cost", "{:.4f}".format, lambda run: run.judged["train_cost"])
+_ABOVE = Column("above optimum", percent, lambda run: run.certificate.above if run.certificate else None)
 _DETAILS = (
     Column("gap in points", "{:.2f}".format, lambda run: 100 * run.gap),
     Column("epoch of lowest validation loss", "{:.0f}".format, lambda run: run.lowest_loss["epoch"]),
     Column("|W|", "{:.3f}".format, lambda run: run.weight_norm),
     Column("seconds", "{:.1f}".format, lambda run: run.record.seconds),
 )
-RESULTS = (_TEST, _VALIDATION, _TRAINING, _COST, *_DETAILS)
+RESULTS = (_TEST, _VALIDATION, _TRAINING, _COST, _ABOVE, *_DETAILS)
 """Columns of a report of several runs."""
 ANSWERS = (
     _VALIDATION,
@@ -54,7 +55,12 @@ ANSWERS = (
 
 
 def results(runs: Mapping[str, Run], columns: Sequence[Column]) -> Table:
-    """Return a row for each run; the first column names the weights where not all runs are judged by their last."""
+    """Return a row for each run; the first column names the weights where not all runs are judged by their last.
+
+    How far above the optimum they are is left out where no run has a certificate.
+    """
+    if not any(run.certificate for run in runs.values()):
+        columns = [column for column in columns if column != _ABOVE]
     titles = [column.title for column in columns]
     rows = {label: [_cell(column, run) for column in columns] for label, run in runs.items()}
     if any(run.record.best for run in runs.values()):
@@ -66,7 +72,8 @@ def results(runs: Mapping[str, Run], columns: Sequence[Column]) -> Table:
 def details(run: Run) -> dict[str, Cell]:
     """Return what the page of a single run says besides its metrics."""
     weights = {"weights": _weights(run)} if run.record.best else {}
-    return {**weights, **{column.title: _cell(column, run) for column in _DETAILS}}
+    columns = [_ABOVE, *_DETAILS] if run.certificate else _DETAILS
+    return {**weights, **{column.title: _cell(column, run) for column in columns}}
 
 
 def _weights(run: Run) -> Cell:
