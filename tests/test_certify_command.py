@@ -258,3 +258,10 @@ def test_the_band_of_the_cost_lies_between_the_bounds():
     (band,) = cost_figure(rows, 0.1, optimum=(1.0, 1.05)).axes[0].patches
     assert (band.get_y(), band.get_y() + band.get_height()) == pytest.approx((1.0, 1.05))
     assert not cost_figure(rows, 0.1).axes[0].patches
+
+
+def test_the_figure_of_the_distance_goes_with_the_certificate(run, certified):
+    assert run("report", certified.path).exit_code == 0
+    (certified.path / "certificate.json").unlink()
+    assert run("report", certified.path).exit_code == 0
+    assert not (certified.path / "figures" / "optimum.png").exists()

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cifar_linear.arrays import Floats, Images, Labels
+from cifar_linear.arrays import Doubles, Floats, Images, Labels
 from cifar_linear.config.models import Config
+from cifar_linear.data.batches import pixel_chunks
 from cifar_linear.data.dataset import Split
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
 from cifar_linear.nn.objective import Objective
-from cifar_linear.nn.parameters import Parameters, stacked
+from cifar_linear.nn.parameters import Parameters, dtype_of, stacked
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.runs.artifacts import StoredModel
 from cifar_linear.runs.folder import RunFolder
@@ -63,11 +64,30 @@ class Classifier:
         """Loss, cost and accuracy on images with labels."""
         return SplitMetrics.of(evaluate(self.parameters, split, self.objective), run=0)
 
-    def predict(self, images: Images) -> Predicted:
-        """Probabilities and predicted classes of images (n, d) of 0 to 255."""
+    def predict(self, images: Images, temperature: float = 1.0) -> Predicted:
+        """Probabilities and predicted classes of images (n, d) of 0 to 255, with scores divided by a temperature."""
         unlabelled = Split(images, np.zeros(len(images), np.intp))
         probabilities, predicted = predict(self.parameters, unlabelled, self.objective)
+        if temperature != 1:
+            tempered = self.objective.loss.probabilities(self.scores(images) / temperature)
+            return Predicted(tempered, predicted[:, 0])
         return Predicted(probabilities[:, 0], predicted[:, 0])
+
+    def scores(self, images: Images) -> Doubles:
+        """The scores of images (n, d) of 0 to 255, (n, K)."""
+        chunks = pixel_chunks(Split(images, np.zeros(len(images), np.intp)), dtype_of(self.parameters))
+        return self.objective.model.scores(chunks, self.parameters)[:, 0].astype(np.float64)
+
+
+def stored_temperature(folder: RunFolder, best: bool = False, optimum: bool = False) -> float:
+    """The temperature of a run's weights. Raises `RunError` if it has none for these."""
+    calibration = folder.read_calibration()
+    if calibration is None:
+        raise RunError(f"{folder.path}: no calibration.json: a run that finishes has one; leave out --calibrated")
+    if optimum or (calibration.weights == "best") != best:
+        hint = "add --best" if calibration.weights == "best" else "leave out --best and --optimum"
+        raise RunError(f"{folder.path}: its temperature is that of the {calibration.weights} weights; {hint}")
+    return calibration.temperature
 
 
 def disagreements(found: SplitMetrics, recorded: SplitMetrics) -> dict[str, float]:

@@ -16,7 +16,7 @@ from cifar_linear.errors import RunError
 from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.discovery import run_folders, sweeps
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.record import Certificate, Record
+from cifar_linear.runs.record import Calibration, Certificate, Record
 
 _WHY = {
     "running": "still under way",
@@ -40,6 +40,7 @@ class Run:
         predictions: of these weights, on the test images; None if the run has not been evaluated on them.
         steps: steps.csv; empty if single steps were not recorded.
         certificate: bounds of the lowest cost; None if the run was not certified.
+        calibration: how honest the probabilities are; None for runs of earlier versions.
     """
 
     folder: RunFolder
@@ -49,6 +50,7 @@ class Run:
     predictions: Predictions | None
     steps: Sequence[float] = ()
     certificate: Certificate | None = None
+    calibration: Calibration | None = None
 
     @classmethod
     def read(cls, path: Path) -> Run:
@@ -59,7 +61,8 @@ class Run:
             raise RunError(f"{path}: broken off before its first evaluation")
         model = folder.read_model(best=record.best is not None)
         predictions, steps = folder.read_predictions(model), folder.read_steps()
-        return cls(folder, record, rows, model, predictions, steps, folder.read_certificate())
+        certificate, calibration = folder.read_certificate(), folder.read_calibration()
+        return cls(folder, record, rows, model, predictions, steps, certificate, calibration)
 
     @property
     def name(self) -> str:

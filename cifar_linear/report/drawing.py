@@ -15,13 +15,15 @@ from cifar_linear.arrays import Bools, Floats
 from cifar_linear.figures.curves import accuracy_figure, cost_figure, distance_figure, norm_figure, overlaid_figure
 from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
-from cifar_linear.figures.predictions import confusion_figure, histogram_figure
+from cifar_linear.figures.predictions import Curve, confusion_figure, histogram_figure, reliability_figure
 from cifar_linear.figures.style import LONGEST_NAME, shortened
+from cifar_linear.nn.calibration import wilson
 from cifar_linear.nn.metrics import confusion, true_class_probability
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import as_label, factors, grouped, in_order
 from cifar_linear.report.statistics import percent
 from cifar_linear.runs.artifacts import Predictions, StoredModel
+from cifar_linear.runs.record import Honesty
 
 MOST_DRAWN = 8
 """Runs that can be told apart in one figure."""
@@ -72,6 +74,7 @@ def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
     yield from _templates({run.name: run})
     if run.predictions is not None:
         yield _histograms({run.name: run})
+        yield from _reliability({run.name: run})
         yield _confusion(run.predictions, run.model.class_names)
         if run.predictions.mistakes.size:
             yield _mistakes(run.predictions, run.model)
@@ -128,6 +131,7 @@ def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[
     predicted = {label: run for label, run in runs.items() if run.predictions is not None}
     if predicted:
         yield _histograms(predicted)
+        yield from _reliability(predicted)
 
 
 def _norms(runs: Sequence[Run]) -> Iterator[Drawing]:
@@ -221,6 +225,25 @@ def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
             names = model.class_names if len(model.W) > 1 else (" against ".join(model.class_names),)
             figure = partial(template_figure, weights, names, model.image_shape, common)
             yield Drawing(name, title + of, alt, figure, number if of else None)
+
+
+def _reliability(runs: Mapping[str, Run]) -> Iterator[Drawing]:
+    """Yield accuracy over confidence, of the runs that know it."""
+    known = {label: run.calibration.test for label, run in runs.items() if run.calibration and run.calibration.test}
+    if known:
+        curves = {
+            label: (_curve(of.plain), _curve(of.tempered) if of.tempered else None) for label, of in known.items()
+        }
+        errors = "; ".join(f"{label}: expected calibration error {of.plain.ece:.3f}" for label, of in known.items())
+        alt = f"Accuracy over confidence in bins of equal size, with 95 % intervals. {errors}."
+        yield Drawing("reliability", "Accuracy over confidence", alt, partial(reliability_figure, curves))
+
+
+def _curve(of: Honesty) -> Curve:
+    """Return the bins as arrays."""
+    images = np.array([each.images for each in of.bins])
+    accuracy = np.array([each.accuracy for each in of.bins])
+    return Curve(np.array([each.confidence for each in of.bins]), accuracy, *wilson(accuracy, images))
 
 
 def _histograms(runs: Mapping[str, Run]) -> Drawing:

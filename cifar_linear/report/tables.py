@@ -6,6 +6,7 @@ from typing import NamedTuple
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import settings_label
 from cifar_linear.report.statistics import percent
+from cifar_linear.runs.record import Calibration, SplitCalibration
 
 
 class Column(NamedTuple):
@@ -43,6 +44,16 @@ _DETAILS = (
 )
 RESULTS = (_TEST, _VALIDATION, _TRAINING, _COST, _ABOVE, *_DETAILS)
 """Columns of a report of several runs."""
+_HONESTY: Sequence[tuple[str, str, Callable[[Calibration, SplitCalibration], float | None]]] = (
+    ("NLL", ".4f", lambda _, test: test.plain.nll),
+    ("Brier score", ".4f", lambda _, test: test.plain.brier),
+    ("ECE", ".3f", lambda _, test: test.plain.ece),
+    ("ECE if calibrated", ".3f", lambda _, test: test.plain.ece_if_calibrated),
+    ("temperature", ".3g", lambda of, _: of.temperature),
+    ("NLL with it", ".4f", lambda _, test: test.tempered.nll if test.tempered else None),
+    ("ECE with it", ".3f", lambda _, test: test.tempered.ece if test.tempered else None),
+    ("top-5 accuracy in %", ".2f", lambda _, test: None if test.top_5 is None else 100 * test.top_5),
+)
 ANSWERS = (
     _VALIDATION,
     _TRAINING,
@@ -67,6 +78,16 @@ def results(runs: Mapping[str, Run], columns: Sequence[Column]) -> Table:
         titles = ["weights", *titles]
         rows = {label: [_weights(runs[label]), *cells] for label, cells in rows.items()}
     return Table(titles, rows)
+
+
+def honesty(runs: Mapping[str, Run]) -> Table | None:
+    """Return how far the probabilities of test images can be relied on, of the runs that know it; None if none does."""
+    rows: dict[str, list[Cell]] = {}
+    for label, run in runs.items():
+        if run.calibration and (test := run.calibration.test):
+            values = [(form, value(run.calibration, test)) for _, form, value in _HONESTY]
+            rows[label] = [Cell("-", "") if value is None else Cell(f"{value:{form}}", value) for form, value in values]
+    return Table([title for title, _, _ in _HONESTY], rows) if rows else None
 
 
 def details(run: Run) -> dict[str, Cell]:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cifar_linear.config.models import Config
 from cifar_linear.config.problems import path_in_file
@@ -19,7 +19,7 @@ from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.runs.artifacts import MODEL_FACTS, Checkpoint, Predictions, StoredModel
 from cifar_linear.runs.format_1 import from_format_1, is_format_1
-from cifar_linear.runs.record import FORMATS, Certificate, Record
+from cifar_linear.runs.record import FORMATS, Calibration, Certificate, Record
 from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
 from cifar_linear.storage.csv_tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
@@ -33,8 +33,10 @@ _MODEL = {False: "model.npz", True: "best_model.npz"}
 
 _OPTIMUM = "optimum.npz"
 _CERTIFICATE = "certificate.json"
-_OF_THE_LAST_WEIGHTS = ("predictions.npz", _CERTIFICATE, _OPTIMUM)
+_CALIBRATION = "calibration.json"
+_OF_THE_LAST_WEIGHTS = ("predictions.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM)
 _LARGEST_TEXT = 2**20
+_Entry = TypeVar("_Entry", bound=BaseModel)
 
 SWEEP_FILE = "sweep.yaml"
 """What a folder of the runs of a sweep is known by."""
@@ -196,20 +198,19 @@ class RunFolder:
     def write_certificate(self, certificate: Certificate, optimum: StoredModel) -> None:
         """Bounds of the lowest cost, and weights that have the upper one."""
         self._write_arrays(_OPTIMUM, optimum.arrays())
-        text = json.dumps(certificate.model_dump(mode="json"), indent=2, allow_nan=False)
-        self._write(_CERTIFICATE, (text + "\n").encode())
+        self._write_entry(_CERTIFICATE, certificate)
 
     def read_certificate(self) -> Certificate | None:
         """What `write_certificate` wrote; None if nothing was. Raises `RunError` for any other content."""
-        path = self.path / _CERTIFICATE
-        if not path.exists():
-            return None
-        try:
-            return Certificate.model_validate_json(self._read(_CERTIFICATE, _LARGEST_TEXT))
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            raise RunError(f"{path}: damaged: {key}{': ' if key else ''}{first['msg']}; certify again") from error
+        return self._read_entry(_CERTIFICATE, Certificate, "certify again")
+
+    def write_calibration(self, calibration: Calibration) -> None:
+        """How honest the probabilities of the finished classifier are."""
+        self._write_entry(_CALIBRATION, calibration)
+
+    def read_calibration(self) -> Calibration | None:
+        """What `write_calibration` wrote; None if nothing was. Raises `RunError` for any other content."""
+        return self._read_entry(_CALIBRATION, Calibration, "remove the file, which nothing else needs")
 
     def read_optimum(self) -> StoredModel:
         """The weights of the certificate. Raises `RunError` if there are none."""
@@ -273,6 +274,21 @@ class RunFolder:
         if problem := predictions.problem(model):
             raise RunError(f"{self.path / 'predictions.npz'}: damaged: {problem}")
         return predictions
+
+    def _write_entry(self, name: str, entry: BaseModel) -> None:
+        self._write(name, (json.dumps(entry.model_dump(mode="json"), indent=2, allow_nan=False) + "\n").encode())
+
+    def _read_entry(self, name: str, kind: type[_Entry], remedy: str) -> _Entry | None:
+        """What a JSON file holds; None if there is none."""
+        if not (self.path / name).exists():
+            return None
+        try:
+            return kind.model_validate_json(self._read(name, _LARGEST_TEXT))
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = "".join(f"{part}." for part in first["loc"])[:-1]
+            what = f"{key}: {first['msg']}" if key else first["msg"]
+            raise RunError(f"{self.path / name}: damaged: {what}; {remedy}") from error
 
     def _write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
         self._write(name, packed(arrays))

@@ -116,6 +116,62 @@ class Certificate(_Entry):
         return self.cost - self.cost_with_best_bias
 
 
+class Reliability(_Entry):
+    """A bin of a reliability diagram: its images, their mean confidence, and the fraction that is classified right."""
+
+    images: int = Field(ge=1)
+    confidence: float = Field(ge=0, le=1)
+    accuracy: float = Field(ge=0, le=1)
+
+
+class Honesty(_Entry):
+    """How far probabilities can be relied on.
+
+    Attributes:
+        nll: the negative log-likelihood, which is the mean loss, in nats.
+        brier: the mean squared distance of the probabilities from the truth.
+        ece: the expected calibration error, in bins of equal mass.
+        ece_if_calibrated: what a perfectly calibrated classifier with these confidences shows on average.
+        ece_limit: what such a classifier exceeds in one of forty cases only.
+        over_confidence: mean confidence minus accuracy.
+        bins: the reliability diagram, from the least confident images.
+    """
+
+    nll: float
+    brier: float
+    ece: float
+    ece_if_calibrated: float
+    ece_limit: float
+    over_confidence: float
+    bins: list[Reliability]
+
+
+class SplitCalibration(_Entry):
+    """Of one split: the probabilities as they are, and those of scores divided by the temperature.
+
+    Attributes:
+        top_5: the fraction of images whose class is among the five most probable; None for up to five classes.
+    """
+
+    plain: Honesty
+    tempered: Honesty | None
+    top_5: float | None
+
+
+class Calibration(_Entry):
+    """How honest the probabilities of a run's classifier are.
+
+    Attributes:
+        weights: which of the run's weights they are of: those that it is judged by.
+        temperature: by which scores are divided, fitted on the validation images.
+        test: on the test images, if there are any.
+    """
+
+    weights: Literal["last", "best"]
+    temperature: float = Field(gt=0)
+    test: SplitCalibration | None
+
+
 class Record(_Entry):
     """One run: how it ended, what it reached, and what that depends on."""
 
