@@ -42,7 +42,7 @@ def test_four_runs_are_laid_side_by_side(run, four_runs, tmp_path):
     for found in collect([four_runs]).runs:
         assert f"| {100 * found.outcome('test'):.2f} % | {100 * found.last['validation_accuracy']:.2f} % |" in text
     named = re.findall(r"!\[.+\]\((.+)\)", text)
-    names = ("cost", "accuracy", "templates", "templates-common-scale", "norms", "probabilities")
+    names = ("cost", "accuracy", "templates", "templates-common-scale", "norms", "probabilities", "reliability")
     assert named == [f"figures/{name}.png" for name in names]
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in named)
     assert "synthetic" in text
@@ -52,7 +52,7 @@ def test_page_is_one_file_with_alt_texts(four_runs, tmp_path):
     """Every address is inside the page, and every picture is a whole PNG that says what it shows."""
     page = Page(write_report(collect([four_runs]), tmp_path).read_text())
     assert all(address.startswith("data:") for address in page.addresses)
-    assert len(page.images) == 6
+    assert len(page.images) == 7
     for image in page.images:
         assert len(image["alt"]) > 40
         assert b64decode(image["src"].partition(",")[2]).startswith(b"\x89PNG")
@@ -66,7 +66,7 @@ def test_one_run_is_reported_into_its_folder(run, own_runs):
     assert "| lambda | 0 |" in text
     figures = RunFolder(path).read_record().metrics["test"]
     assert f"| test | {figures.loss:.4f} | {figures.cost:.4f} | {100 * figures.accuracy:.2f} % |" in text
-    assert len(list((path / "figures").iterdir())) == 7
+    assert len(list((path / "figures").iterdir())) == 8
 
 
 @pytest.mark.parametrize(("form", "start"), [("pdf", b"%PDF"), ("svg", b"<?xml")])
@@ -261,7 +261,7 @@ def test_figures_are_not_written_through_a_link(run, own_runs, tmp_path):
 
 def test_alt_texts_have_accuracies_in_percent(four_runs, tmp_path):
     text = write_report(collect([four_runs]), tmp_path / "all").with_suffix(".md").read_text()
-    (alt,) = re.findall(r"!\[(Accuracy .+)\]", text)
+    (alt,) = re.findall(r"!\[(Accuracy of .+)\]", text)
     assert len(re.findall(r"\d\d\.\d\d %", alt)) == 4
     assert not re.findall(r"0\.\d{3}[^.\d]*(;|\.$)", alt)
     (one,) = collect([sorted(four_runs.iterdir())[0]]).runs

@@ -26,6 +26,7 @@ def test_folder_holds_config_record_metrics_and_model(run, small_config, runs_di
     names = sorted(path.name for path in folder.path.iterdir())
     assert names == [
         ".lock",
+        "calibration.json",
         "checkpoint.npz",
         "config.yaml",
         "metrics.csv",

@@ -17,8 +17,10 @@ from typing import Any
 import click
 
 from cifar_linear import __version__
+from cifar_linear.cli.certify import certify
 from cifar_linear.cli.config import config
 from cifar_linear.cli.data import data
+from cifar_linear.cli.diagnose import diagnose
 from cifar_linear.cli.evaluate import evaluate
 from cifar_linear.cli.gradcheck import gradcheck
 from cifar_linear.cli.options import debug_option, is_debugging
@@ -129,7 +131,7 @@ def cli() -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
-for _command in (train, sweep, report, runs, evaluate, predict, verify, gradcheck, data, config):
+for _command in (train, sweep, report, runs, evaluate, predict, verify, certify, diagnose, gradcheck, data, config):
     cli.add_command(_command)
 
 

@@ -192,6 +192,18 @@ def best_option(function: _Function) -> _Function:
     return click.option("--best", is_flag=True, help=text)(function)
 
 
+def optimum_option(function: _Function) -> _Function:
+    """--optimum, the weights of the certificate."""
+    text = "Use the weights of the optimum, which certify has found, not the run's."
+    return click.option("--optimum", is_flag=True, help=text)(function)
+
+
+def refuse_both(best: bool, optimum: bool) -> None:
+    """Raise UsageError for --best with --optimum."""
+    if best and optimum:
+        raise click.UsageError("--best and --optimum are different weights; leave out one of them")
+
+
 def split_option(default: str) -> Callable[[_Function], _Function]:
     """--split, one of the three."""
     splits = click.Choice(["train", "validation", "test"])

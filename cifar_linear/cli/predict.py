@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cifar_linear.cli.options import PATH, best_option, debug_option, run_argument
+from cifar_linear.cli.options import PATH, best_option, debug_option, optimum_option, refuse_both, run_argument
 from cifar_linear.cli.printing import printable
 
 
@@ -14,9 +14,13 @@ from cifar_linear.cli.printing import printable
 @click.argument("images", type=PATH, nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document with all probabilities.")
+@click.option("--calibrated", is_flag=True, help="Divide the scores by the temperature fitted on the validation set.")
 @best_option
+@optimum_option
 @debug_option
-def predict(run: Path, images: tuple[Path, ...], best: bool, top: int, as_json: bool) -> None:
+def predict(
+    run: Path, images: tuple[Path, ...], best: bool, optimum: bool, calibrated: bool, top: int, as_json: bool
+) -> None:
     """Name the most probable classes of PNG or JPEG pictures.
 
     Pictures are squeezed to the size that the run was trained on; transparent parts become white, and 16 bits per
@@ -24,10 +28,13 @@ def predict(run: Path, images: tuple[Path, ...], best: bool, top: int, as_json: 
     """
     from cifar_linear.data.image_files import read_picture
     from cifar_linear.errors import DataError
-    from cifar_linear.experiments.classifier import Classifier
+    from cifar_linear.experiments.classifier import Classifier, stored_temperature
     from cifar_linear.runs.folder import RunFolder
 
-    classifier = Classifier.of(RunFolder(run), best)
+    refuse_both(best, optimum)
+    folder = RunFolder(run)
+    classifier = Classifier.of(folder, best, optimum)
+    temperature = stored_temperature(folder, best, optimum) if calibrated else 1.0
     failed = 0
     document = []
     for path in images:
@@ -37,7 +44,7 @@ def predict(run: Path, images: tuple[Path, ...], best: bool, top: int, as_json: 
             click.echo(f"error: {printable(str(error))}", err=True)
             failed += 1
             continue
-        (probabilities,), (predicted,) = classifier.predict(pixels[None])
+        (probabilities,), (predicted,) = classifier.predict(pixels[None], temperature)
         # Of classes with the same probability by rounding, the predicted one comes first.
         order = sorted(range(len(probabilities)), key=lambda k: (-probabilities[k], k != predicted))
         ranked = [(classifier.class_names[k], float(probabilities[k])) for k in order]

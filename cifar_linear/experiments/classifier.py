@@ -7,14 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cifar_linear.arrays import Floats, Images, Labels
+from cifar_linear.arrays import Doubles, Floats, Images, Labels
 from cifar_linear.config.models import Config
+from cifar_linear.data.batches import pixel_chunks
 from cifar_linear.data.dataset import Split
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
 from cifar_linear.nn.objective import Objective
-from cifar_linear.nn.parameters import Parameters, stacked
+from cifar_linear.nn.parameters import Parameters, dtype_of, stacked
 from cifar_linear.nn.standardization import Standardization
+from cifar_linear.runs.artifacts import StoredModel
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import SplitMetrics
 from cifar_linear.training.evaluation import evaluate, predict
@@ -40,10 +42,17 @@ class Classifier:
     image_shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, folder: RunFolder, best: bool = False) -> Classifier:
-        """Load the last or the best weights of a run. Raises `RunError` or `ConfigError` if files are invalid."""
+    def of(cls, folder: RunFolder, best: bool = False, optimum: bool = False) -> Classifier:
+        """The run's last weights, its best, or those of the optimum that its certificate is about.
+
+        Raises `RunError` or `ConfigError` if what is needed is not there.
+        """
+        return cls.made(folder, folder.read_optimum() if optimum else folder.read_model(best))
+
+    @classmethod
+    def made(cls, folder: RunFolder, stored: StoredModel) -> Classifier:
+        """These weights, for the config of a run. Raises `RunError` if they do not fit, `ConfigError`."""
         config = folder.config()
-        stored = folder.read_model(best)
         seen = Standardization(stored.mean, stored.std)
         model = make_model(config, len(stored.class_names), stored.image_shape, seen)
         if misfit := stored.misfit(model.parameter_shapes):
@@ -55,11 +64,30 @@ class Classifier:
         """Return loss, cost and accuracy on a split."""
         return SplitMetrics.of(evaluate(self.parameters, split, self.objective), run=0)
 
-    def predict(self, images: Images) -> Predicted:
-        """Return class probabilities and predicted classes of images (n, d) with pixels from 0 to 255."""
+    def predict(self, images: Images, temperature: float = 1.0) -> Predicted:
+        """Probabilities and predicted classes of images (n, d) of 0 to 255, with scores divided by a temperature."""
         unlabelled = Split(images, np.zeros(len(images), np.intp))
         probabilities, predicted = predict(self.parameters, unlabelled, self.objective)
+        if temperature != 1:
+            tempered = self.objective.loss.probabilities(self.scores(images) / temperature)
+            return Predicted(tempered, predicted[:, 0])
         return Predicted(probabilities[:, 0], predicted[:, 0])
+
+    def scores(self, images: Images) -> Doubles:
+        """The scores of images (n, d) of 0 to 255, (n, K)."""
+        chunks = pixel_chunks(Split(images, np.zeros(len(images), np.intp)), dtype_of(self.parameters))
+        return self.objective.model.scores(chunks, self.parameters)[:, 0].astype(np.float64)
+
+
+def stored_temperature(folder: RunFolder, best: bool = False, optimum: bool = False) -> float:
+    """The temperature of a run's weights. Raises `RunError` if it has none for these."""
+    calibration = folder.read_calibration()
+    if calibration is None:
+        raise RunError(f"{folder.path}: no calibration.json: a run that finishes has one; leave out --calibrated")
+    if optimum or (calibration.weights == "best") != best:
+        hint = "add --best" if calibration.weights == "best" else "leave out --best and --optimum"
+        raise RunError(f"{folder.path}: its temperature is that of the {calibration.weights} weights; {hint}")
+    return calibration.temperature
 
 
 def disagreements(found: SplitMetrics, recorded: SplitMetrics) -> dict[str, float]:

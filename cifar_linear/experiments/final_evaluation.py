@@ -5,6 +5,7 @@ from contextlib import suppress
 from cifar_linear.data.dataset import Split
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import blas_threads
+from cifar_linear.experiments.calibration import calibrate
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.nn.metrics import most_confident_mistakes
 from cifar_linear.runs.artifacts import Predictions
@@ -15,9 +16,10 @@ _MISTAKES = 25
 """How many of a run's most confident mistakes are kept as images."""
 
 
-def evaluate_on_test(folder: RunFolder, test: Split) -> Record:
-    """Evaluate a finished run on the test set, and store predictions and metrics in its folder.
+def evaluate_on_test(folder: RunFolder, test: Split, validation: Split) -> Record:
+    """Evaluate a finished run on the test set, and store predictions, metrics and calibration in its folder.
 
+    The temperature is fitted on the validation images.
     A run that did not finish stays as it is. With early stopping the predictions are those of the best weights; there
     are metrics of the last weights as well.
     """
@@ -26,7 +28,7 @@ def evaluate_on_test(folder: RunFolder, test: Split) -> Record:
         return record
     try:
         with blas_threads(record.config):
-            return _evaluate_on_test(folder, record, test)
+            return _evaluate_on_test(folder, record, test, validation)
     except Exception as error:
         why = ": ".join(filter(None, (type(error).__name__, str(error))))
         message = f"not evaluated on the test set: {why}; train --resume does it"
@@ -35,11 +37,12 @@ def evaluate_on_test(folder: RunFolder, test: Split) -> Record:
         raise
 
 
-def _evaluate_on_test(folder: RunFolder, record: Record, test: Split) -> Record:
+def _evaluate_on_test(folder: RunFolder, record: Record, test: Split, validation: Split) -> Record:
     chosen = Classifier.of(folder, best=record.best is not None)
     probabilities, predicted = chosen.predict(test.images)
     mistakes = most_confident_mistakes(probabilities, predicted, test.labels, _MISTAKES)
     folder.write_predictions(Predictions(probabilities, predicted, test.labels, mistakes, test.images[mistakes]))
+    calibrate(folder, validation, test)
     if record.best:
         metrics = {**record.best.metrics, "test": chosen.evaluate(test)}
         record = record.model_copy(update={"best": record.best.model_copy(update={"metrics": metrics})})

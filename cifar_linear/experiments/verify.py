@@ -96,7 +96,7 @@ def verify_run(recorded: Recorded, dataset: Dataset, watch: Watch, check: Callab
         try:
             run_group([recorded.config] * len(copies), copies, dataset, _until(recorded, watch), check, test=False)
             if "test" in recorded.record.metrics and dataset.test:
-                evaluate_on_test(again, dataset.test)
+                evaluate_on_test(again, dataset.test, dataset.validation)
         except _FarEnoughError:
             pass
         # Of a killed run only the checkpoint is compared: the other files may belong to other evaluations.

@@ -20,11 +20,18 @@ _AXES = {"epoch": "epoch", "step": "update step"}
 _MOST_BLOCKS = 100
 _LEGEND_WIDTH = 60
 """Characters in a line of a legend below a figure of the usual width."""
+_OPTIMUM = "0.6"
 _SPLITS = {"train": ("training", "-"), "validation": ("validation", "--")}
 
 
 @styled
-def cost_figure(rows: Rows, lam: float, steps: Sequence[float] = (), ylim: tuple[float, float] | None = None) -> Figure:
+def cost_figure(
+    rows: Rows,
+    lam: float,
+    steps: Sequence[float] = (),
+    ylim: tuple[float, float] | None = None,
+    optimum: tuple[float, float] | None = None,
+) -> Figure:
     """Draw the cost of one run, and the loss where a penalty makes the two differ, on training and validation images.
 
     Args:
@@ -33,6 +40,7 @@ def cost_figure(rows: Rows, lam: float, steps: Sequence[float] = (), ylim: tuple
         steps: losses of single batches, in nats. If there are any, they replace the curves of the training images: as
             their mean in blocks, with the standard deviation within each block as a band.
         ylim: the ends of the y axis, in nats; by default it fits the curves.
+        optimum: bounds of the lowest training cost, drawn as a band, if they are known.
     """
     figure = new_figure()
     axes = figure.subplots()
@@ -47,6 +55,8 @@ def cost_figure(rows: Rows, lam: float, steps: Sequence[float] = (), ylim: tuple
         _line(axes, rows, axis, f"{split}_cost", cost_name, color=colour, linestyle="-", marker=marker)
         if lam:
             _line(axes, rows, axis, f"{split}_loss", f"{name} loss", color=colour, linestyle="--", marker=marker)
+    if optimum is not None:
+        axes.axhspan(*optimum, color=_OPTIMUM, linewidth=1, label="lowest training cost")
     axes.set_ylabel("nats")
     if ylim is not None:
         axes.set_ylim(ylim)
@@ -101,6 +111,36 @@ def overlaid_figure(runs: Mapping[str, Rows], quantity: str, ylim: tuple[float, 
         logarithmic(both[0], subs=(1, 2, 5))
     # Lines and names as they are: from the lines alone Matplotlib leaves out names that begin with an underscore.
     figure.legend(both[0].get_lines(), list(runs), loc="outside lower center", ncols=2)
+    return figure
+
+
+@styled
+def distance_figure(runs: Mapping[str, Rows], bounds: Mapping[str, tuple[float, float]]) -> Figure:
+    """Draw the training cost minus its optimum, on a logarithmic axis, a line for each run.
+
+    Args:
+        runs: the evaluation points of each run, by its name.
+        bounds: of each run's lowest cost. The lower one is subtracted, so that no distance is too small; a band shows
+            how far apart the two are at most, where a line comes so near.
+    """
+    figure = new_figure(height=3.2 + 0.17 * (len(runs) if len(runs) > 1 else 0))
+    axes = figure.subplots()
+    axis = axis_of(list(runs.values()))
+    for i, (run, rows) in enumerate(runs.items()):
+        distances = [(row[axis], row["train_cost"] - bounds[run][0]) for row in rows]
+        shown = [{axis: place, "distance": distance} for place, distance in distances if distance > 0]
+        look = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
+        _line(axes, shown, axis, "distance", run, **look)
+    unknown = max(upper - lower for lower, upper in bounds.values())
+    logarithmic(axes)
+    low, high = axes.get_ylim()
+    axes.axhspan(min(low, unknown), unknown, color=_OPTIMUM, alpha=0.3, linewidth=0)
+    axes.set_ylim(low, high)
+    axes.set_ylabel("cost minus optimum, logarithmic")
+    axes.set_xlabel(_AXES[axis])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(runs) > 1:
+        figure.legend(axes.get_lines(), list(runs), loc="outside lower center")
     return figure
 
 

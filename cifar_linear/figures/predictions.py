@@ -1,12 +1,13 @@
-"""Histograms of predicted probabilities, and the confusion matrix."""
+"""Histograms of predicted probabilities, accuracy over confidence, and the confusion matrix."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cifar_linear.arrays import Bools, Floats, Integers
+from cifar_linear.arrays import Bools, Doubles, Floats, Integers
 from cifar_linear.figures.style import COLOURS, FAR_APART, LONGEST_NAME, logarithmic, new_figure, shortened, styled
 from cifar_linear.nn.metrics import precision_and_recall
 
@@ -55,6 +56,53 @@ def _histogram(axes: Axes, values: Floats, name: str, colour: str, hatch: str = 
         facecolor=(colour, 0.35),
         edgecolor=colour,
         hatch=hatch,
+    )
+
+
+class Curve(NamedTuple):
+    """Accuracy over confidence.
+
+    Attributes:
+        confidence: mean probability of the predicted class in each bin, (m,).
+        accuracy: fraction of right predictions, (m,).
+        low, high: the ends of its 95 % interval, (m,).
+    """
+
+    confidence: Doubles
+    accuracy: Doubles
+    low: Doubles
+    high: Doubles
+
+
+@styled
+def reliability_figure(runs: Mapping[str, tuple[Curve, Curve | None]]) -> Figure:
+    """Draw accuracy over confidence beside the diagonal, on which an honest classifier lies.
+
+    Args:
+        runs: for each name the curve of the probabilities as they are, and that with the temperature, if there is one.
+    """
+    columns = min(2, len(runs))
+    lines = -(-len(runs) // columns)
+    figure = new_figure(3.6 * columns, 0.5 + 3.1 * lines)
+    grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes, (run, curves) in zip(grid, runs.items(), strict=False):
+        axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
+        _reliability(axes, curves[0], "as it is", "o-", COLOURS[0])
+        if curves[1] is not None:
+            _reliability(axes, curves[1], "with temperature", "s--", COLOURS[1])
+        axes.legend(title=run if len(runs) > 1 else None, loc="upper left")
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    for axes in grid[len(runs) :]:
+        axes.set_axis_off()
+    figure.supxlabel("confidence: probability of the predicted class", fontsize=9)
+    figure.supylabel("accuracy", fontsize=9)
+    return figure
+
+
+def _reliability(axes: Axes, curve: Curve, name: str, look: str, colour: str) -> None:
+    errors = np.maximum(0, [curve.accuracy - curve.low, curve.high - curve.accuracy])
+    axes.errorbar(
+        curve.confidence, curve.accuracy, errors, fmt=look, color=colour, label=name, linewidth=1, markersize=3
     )
 
 

@@ -22,6 +22,8 @@ class Loss(NamedTuple):
         score_gradient: derivatives of the values with respect to the scores, from scores and labels.
         class_scores: one number for each class, (..., K), from scores; a larger one means a larger probability.
         scores_for: number of scores that K classes need, from K.
+        exclusive: whether the derivatives of a value by its scores sum to 0, as with softmax; else every score has a
+            binary loss of its own.
     """
 
     probabilities: Callable[[Floats], Floats]
@@ -29,6 +31,7 @@ class Loss(NamedTuple):
     score_gradient: Callable[[Floats, Labels], Floats]
     class_scores: Callable[[Floats], Floats]
     scores_for: Callable[[int], int]
+    exclusive: bool = False
 
     def predicted(self, scores: Floats) -> Labels:
         """Return the most probable class, (...), from scores (..., K); the first one if several are equal.
@@ -142,7 +145,12 @@ def _true_class(labels: Labels) -> tuple[Labels, EllipsisType, Labels]:
 
 LOSSES = {
     "softmax": Loss(
-        softmax, softmax_cross_entropy, softmax_cross_entropy_gradient, _as_they_are, lambda classes: classes
+        softmax,
+        softmax_cross_entropy,
+        softmax_cross_entropy_gradient,
+        _as_they_are,
+        lambda classes: classes,
+        exclusive=True,
     ),
     "sigmoid_bce": Loss(sigmoid, sigmoid_bce, sigmoid_bce_gradient, _as_they_are, lambda classes: classes),
     "logistic": Loss(logistic_probabilities, logistic, logistic_gradient, _both_ways, lambda _classes: 1),

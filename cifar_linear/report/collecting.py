@@ -16,7 +16,7 @@ from cifar_linear.errors import RunError
 from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.discovery import run_folders, sweeps
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.record import Record
+from cifar_linear.runs.record import Calibration, Certificate, Record
 
 _WHY = {
     "running": "still under way",
@@ -39,6 +39,8 @@ class Run:
         model: the weights that the run is judged by.
         predictions: of these weights, on the test images; None if the run has not been evaluated on them.
         steps: steps.csv; empty if single steps were not recorded.
+        certificate: bounds of the lowest cost; None if the run was not certified.
+        calibration: how honest the probabilities are; None for runs of earlier versions.
     """
 
     folder: RunFolder
@@ -47,6 +49,8 @@ class Run:
     model: StoredModel
     predictions: Predictions | None
     steps: Sequence[float] = ()
+    certificate: Certificate | None = None
+    calibration: Calibration | None = None
 
     @classmethod
     def read(cls, path: Path) -> Run:
@@ -56,7 +60,9 @@ class Run:
         if not rows:
             raise RunError(f"{path}: broken off before its first evaluation")
         model = folder.read_model(best=record.best is not None)
-        return cls(folder, record, rows, model, folder.read_predictions(model), folder.read_steps())
+        predictions, steps = folder.read_predictions(model), folder.read_steps()
+        certificate, calibration = folder.read_certificate(), folder.read_calibration()
+        return cls(folder, record, rows, model, predictions, steps, certificate, calibration)
 
     @property
     def name(self) -> str:

@@ -12,16 +12,18 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Bools, Floats
-from cifar_linear.figures.curves import accuracy_figure, cost_figure, norm_figure, overlaid_figure
+from cifar_linear.figures.curves import accuracy_figure, cost_figure, distance_figure, norm_figure, overlaid_figure
 from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
-from cifar_linear.figures.predictions import confusion_figure, histogram_figure
+from cifar_linear.figures.predictions import Curve, confusion_figure, histogram_figure, reliability_figure
 from cifar_linear.figures.style import LONGEST_NAME, shortened
+from cifar_linear.nn.calibration import wilson
 from cifar_linear.nn.metrics import confusion, true_class_probability
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import as_label, factors, grouped, in_order
 from cifar_linear.report.statistics import percent
 from cifar_linear.runs.artifacts import Predictions, StoredModel
+from cifar_linear.runs.record import Honesty
 
 MOST_DRAWN = 8
 """Runs that can be told apart in one figure."""
@@ -61,16 +63,33 @@ def draw(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]
 
 def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
     """Yield the figures of one run; those of test predictions only if it has any."""
-    cost = partial(cost_figure, run.rows, run.record.config.lam, run.steps, ylim.get("cost"))
-    yield Drawing("cost", "Loss and cost", _spans(run, "cost"), cost)
+    known = run.certificate
+    optimum = (known.lower, known.upper) if known else None
+    cost = partial(cost_figure, run.rows, run.record.config.lam, run.steps, ylim.get("cost"), optimum)
+    lowest = f" The lowest cost is {known.lower:.5g} to {known.upper:.5g}." if known else ""
+    yield Drawing("cost", "Loss and cost", _spans(run, "cost") + lowest, cost)
+    yield from _distances({run.name: run})
     accuracy = partial(accuracy_figure, run.rows, ylim.get("accuracy"))
     yield Drawing("accuracy", "Accuracy", _spans(run, "accuracy"), accuracy)
     yield from _templates({run.name: run})
     if run.predictions is not None:
         yield _histograms({run.name: run})
+        yield from _reliability({run.name: run})
         yield _confusion(run.predictions, run.model.class_names)
         if run.predictions.mistakes.size:
             yield _mistakes(run.predictions, run.model)
+
+
+def _distances(runs: Mapping[str, Run]) -> Iterator[Drawing]:
+    """Yield how the training cost came near its optimum, of the runs with a certificate."""
+    bounds = {label: (run.certificate.lower, run.certificate.upper) for label, run in runs.items() if run.certificate}
+    if bounds:
+        rows = {label: runs[label].rows for label in bounds}
+        ends = "; ".join(
+            f"{label}: {runs[label].last['train_cost'] - lower:.2g}" for label, (lower, _) in bounds.items()
+        )
+        alt = f"Training cost minus the lowest possible, on a logarithmic axis; it ends at {ends}."
+        yield Drawing("optimum", "Training cost above its optimum", alt, partial(distance_figure, rows, bounds))
 
 
 def _confusion(predictions: Predictions, class_names: Sequence[str]) -> Drawing:
@@ -106,11 +125,13 @@ def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[
         )
         alt = f"{quantity.capitalize()} of each run during training; on validation images it ends at {ends}."
         yield Drawing(quantity, quantity.capitalize(), alt, figure)
+    yield from _distances(runs)
     yield from _templates(runs)
     yield from _norms(all_runs)
     predicted = {label: run for label, run in runs.items() if run.predictions is not None}
     if predicted:
         yield _histograms(predicted)
+        yield from _reliability(predicted)
 
 
 def _norms(runs: Sequence[Run]) -> Iterator[Drawing]:
@@ -205,6 +226,25 @@ def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
             names = model.class_names if len(model.W) > 1 else (" against ".join(model.class_names),)
             figure = partial(template_figure, weights, names, model.image_shape, common)
             yield Drawing(name, title + of, alt, figure, number if of else None)
+
+
+def _reliability(runs: Mapping[str, Run]) -> Iterator[Drawing]:
+    """Yield accuracy over confidence, of the runs that know it."""
+    known = {label: run.calibration.test for label, run in runs.items() if run.calibration and run.calibration.test}
+    if known:
+        curves = {
+            label: (_curve(of.plain), _curve(of.tempered) if of.tempered else None) for label, of in known.items()
+        }
+        errors = "; ".join(f"{label}: expected calibration error {of.plain.ece:.3f}" for label, of in known.items())
+        alt = f"Accuracy over confidence in bins of equal size, with 95 % intervals. {errors}."
+        yield Drawing("reliability", "Accuracy over confidence", alt, partial(reliability_figure, curves))
+
+
+def _curve(of: Honesty) -> Curve:
+    """Return the bins as arrays."""
+    images = np.array([each.images for each in of.bins])
+    accuracy = np.array([each.accuracy for each in of.bins])
+    return Curve(np.array([each.confidence for each in of.bins]), accuracy, *wilson(accuracy, images))
 
 
 def _histograms(runs: Mapping[str, Run]) -> Drawing:

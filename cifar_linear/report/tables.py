@@ -6,6 +6,7 @@ from typing import NamedTuple
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import settings_label
 from cifar_linear.report.statistics import percent
+from cifar_linear.runs.record import Calibration, SplitCalibration
 
 
 class Column(NamedTuple):
@@ -34,14 +35,25 @@ _TEST = Column("test accuracy", percent, lambda run: run.outcome("test"))
 _VALIDATION = Column("validation accuracy", percent, lambda run: run.outcome("validation"))
 _TRAINING = Column("training accuracy", percent, lambda run: run.judged["train_accuracy"])
 _COST = Column("training cost", "{:.4f}".format, lambda run: run.judged["train_cost"])
+_ABOVE = Column("above optimum", percent, lambda run: run.certificate.above if run.certificate else None)
 _DETAILS = (
     Column("gap in points", "{:.2f}".format, lambda run: 100 * run.gap),
     Column("epoch of lowest validation loss", "{:.0f}".format, lambda run: run.lowest_loss["epoch"]),
     Column("|W|", "{:.3f}".format, lambda run: run.weight_norm),
     Column("seconds", "{:.1f}".format, lambda run: run.record.seconds),
 )
-RESULTS = (_TEST, _VALIDATION, _TRAINING, _COST, *_DETAILS)
+RESULTS = (_TEST, _VALIDATION, _TRAINING, _COST, _ABOVE, *_DETAILS)
 """Columns of a report of several runs."""
+_HONESTY: Sequence[tuple[str, str, Callable[[Calibration, SplitCalibration], float | None]]] = (
+    ("NLL", ".4f", lambda _, test: test.plain.nll),
+    ("Brier score", ".4f", lambda _, test: test.plain.brier),
+    ("ECE", ".3f", lambda _, test: test.plain.ece),
+    ("ECE if calibrated", ".3f", lambda _, test: test.plain.ece_if_calibrated),
+    ("temperature", ".3g", lambda of, _: of.temperature),
+    ("NLL with it", ".4f", lambda _, test: test.tempered.nll if test.tempered else None),
+    ("ECE with it", ".3f", lambda _, test: test.tempered.ece if test.tempered else None),
+    ("top-5 accuracy in %", ".2f", lambda _, test: None if test.top_5 is None else 100 * test.top_5),
+)
 ANSWERS = (
     _VALIDATION,
     _TRAINING,
@@ -54,7 +66,12 @@ ANSWERS = (
 
 
 def results(runs: Mapping[str, Run], columns: Sequence[Column]) -> Table:
-    """Return a row for each run; the first column names the weights where not all runs are judged by their last."""
+    """Return a row for each run; the first column names the weights where not all runs are judged by their last.
+
+    How far above the optimum they are is left out where no run has a certificate.
+    """
+    if not any(run.certificate for run in runs.values()):
+        columns = [column for column in columns if column != _ABOVE]
     titles = [column.title for column in columns]
     rows = {label: [_cell(column, run) for column in columns] for label, run in runs.items()}
     if any(run.record.best for run in runs.values()):
@@ -63,10 +80,21 @@ def results(runs: Mapping[str, Run], columns: Sequence[Column]) -> Table:
     return Table(titles, rows)
 
 
+def honesty(runs: Mapping[str, Run]) -> Table | None:
+    """Return how far the probabilities of test images can be relied on, of the runs that know it; None if none does."""
+    rows: dict[str, list[Cell]] = {}
+    for label, run in runs.items():
+        if run.calibration and (test := run.calibration.test):
+            values = [(form, value(run.calibration, test)) for _, form, value in _HONESTY]
+            rows[label] = [Cell("-", "") if value is None else Cell(f"{value:{form}}", value) for form, value in values]
+    return Table([title for title, _, _ in _HONESTY], rows) if rows else None
+
+
 def details(run: Run) -> dict[str, Cell]:
     """Return what the page of a single run says besides its metrics."""
     weights = {"weights": _weights(run)} if run.record.best else {}
-    return {**weights, **{column.title: _cell(column, run) for column in _DETAILS}}
+    columns = [_ABOVE, *_DETAILS] if run.certificate else _DETAILS
+    return {**weights, **{column.title: _cell(column, run) for column in columns}}
 
 
 def _weights(run: Run) -> Cell:

@@ -12,7 +12,7 @@ from cifar_linear.report.effects import effects
 from cifar_linear.report.notes import notes, synthetic
 from cifar_linear.report.pages import refuse_link, remove_old_figures, write_figure, write_pages
 from cifar_linear.report.settings import differences, labelled
-from cifar_linear.report.tables import RESULTS, details, environment, results, settings_table
+from cifar_linear.report.tables import RESULTS, details, environment, honesty, results, settings_table
 from cifar_linear.runs.report_files import FIGURES
 
 
@@ -54,6 +54,7 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "alone": first if len(runs) == 1 else None,
         "details": details(first),
         "table": results(runs, RESULTS),
+        "honesty": honesty(runs),
         "status": {label: run.record.status for label, run in runs.items()},
         "folders": {label: run.name for label, run in runs.items()},
         "effects": effects(all_runs),

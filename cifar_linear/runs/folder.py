@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cifar_linear.config.models import Config
 from cifar_linear.config.problems import path_in_file
@@ -19,7 +19,7 @@ from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.runs.artifacts import MODEL_FACTS, Checkpoint, Predictions, StoredModel
 from cifar_linear.runs.format_1 import from_format_1, is_format_1
-from cifar_linear.runs.record import FORMATS, Record
+from cifar_linear.runs.record import FORMATS, Calibration, Certificate, Record
 from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
 from cifar_linear.storage.csv_tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
@@ -31,7 +31,12 @@ _DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 _MODEL = {False: "model.npz", True: "best_model.npz"}
 """The files of the last weights (False) and of the best weights (True)."""
 
+_OPTIMUM = "optimum.npz"
+_CERTIFICATE = "certificate.json"
+_CALIBRATION = "calibration.json"
+_OF_THE_LAST_WEIGHTS = ("predictions.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM)
 _LARGEST_TEXT = 2**20
+_Entry = TypeVar("_Entry", bound=BaseModel)
 
 SWEEP_FILE = "sweep.yaml"
 """The file that identifies a folder as that of a sweep."""
@@ -102,13 +107,15 @@ class RunFolder:
             self.path.rmdir()
 
     def remove_outdated(self) -> None:
-        """Remove report, figures and predictions before the run is resumed, and temporary files of killed writers.
+        """Remove what describes the run before it is resumed: report, figures, predictions, certificate.
+
+        Temporary files of killed writers are removed as well.
 
         The folder must be locked. Raises `RunError` if a file cannot be removed.
         """
         figures = self.path / FIGURES
         try:
-            for path in (*(self.path / name for name in (*PAGES, "predictions.npz")), *drawn_in(figures)):
+            for path in (*(self.path / name for name in (*PAGES, *_OF_THE_LAST_WEIGHTS)), *drawn_in(figures)):
                 path.unlink(missing_ok=True)
             remove_unfinished(self.path)
             if figures.is_dir() and not figures.is_symlink():
@@ -197,6 +204,34 @@ class RunFolder:
         name = _MODEL[best]
         if best and self.is_run() and not (self.path / name).exists() and self.read_record().best is None:
             raise RunError(f"{self.path}: no best_model.npz: runs without early_stopping have none; leave out --best")
+        return self._read_model(name)
+
+    def write_certificate(self, certificate: Certificate, optimum: StoredModel) -> None:
+        """Bounds of the lowest cost, and weights that have the upper one."""
+        self._write_arrays(_OPTIMUM, optimum.arrays())
+        self._write_entry(_CERTIFICATE, certificate)
+
+    def read_certificate(self) -> Certificate | None:
+        """What `write_certificate` wrote; None if nothing was. Raises `RunError` for any other content."""
+        return self._read_entry(_CERTIFICATE, Certificate, "certify again")
+
+    def write_calibration(self, calibration: Calibration) -> None:
+        """How honest the probabilities of the finished classifier are."""
+        self._write_entry(_CALIBRATION, calibration)
+
+    def read_calibration(self) -> Calibration | None:
+        """What `write_calibration` wrote; None if nothing was. Raises `RunError` for any other content."""
+        return self._read_entry(_CALIBRATION, Calibration, "remove the file, which nothing else needs")
+
+    def read_optimum(self) -> StoredModel:
+        """The weights of the certificate. Raises `RunError` if there are none."""
+        if not (self.path / _OPTIMUM).exists():
+            raise RunError(
+                f"{self.path}: no {_OPTIMUM}: certify makes it; leave out --optimum, or certify the run first"
+            )
+        return self._read_model(_OPTIMUM)
+
+    def _read_model(self, name: str) -> StoredModel:
         arrays = self._read_arrays(name)
         if missing := next((fact for fact in MODEL_FACTS if fact not in arrays), None):
             raise RunError(f"{self.path / name}: damaged, or not a file of this program: it has no array {missing}")
@@ -258,6 +293,21 @@ class RunFolder:
         if problem := predictions.problem(model):
             raise RunError(f"{self.path / 'predictions.npz'}: damaged: {problem}")
         return predictions
+
+    def _write_entry(self, name: str, entry: BaseModel) -> None:
+        self._write(name, (json.dumps(entry.model_dump(mode="json"), indent=2, allow_nan=False) + "\n").encode())
+
+    def _read_entry(self, name: str, kind: type[_Entry], remedy: str) -> _Entry | None:
+        """What a JSON file holds; None if there is none."""
+        if not (self.path / name).exists():
+            return None
+        try:
+            return kind.model_validate_json(self._read(name, _LARGEST_TEXT))
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = "".join(f"{part}." for part in first["loc"])[:-1]
+            what = f"{key}: {first['msg']}" if key else first["msg"]
+            raise RunError(f"{self.path / name}: damaged: {what}; {remedy}") from error
 
     def _write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
         self._write(name, packed(arrays))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import SplitName
@@ -72,6 +72,104 @@ class BestEvaluation(_Entry):
 
     epoch: int
     metrics: dict[SplitName, SplitMetrics]
+
+
+class Certificate(_Entry):
+    """Between which bounds the lowest cost of a run's problem lies, and how far above it the run has ended.
+
+    Attributes:
+        lower: no weights have a lower cost.
+        upper: the cost of the weights in ``optimum.npz``.
+        cost: of the weights that the run is judged by, on all training images.
+        cost_with_best_bias: of the same weights with the best bias for them; the same as ``cost`` if b is penalised.
+        weights: which ones these are.
+        tolerance: how narrow the bracket was to be, as a part of the cost.
+        evaluations: of cost and gradient on all training images.
+        run: metrics of the run's weights.
+        optimum: metrics of the weights in ``optimum.npz``, on the same splits.
+    """
+
+    lower: float
+    upper: float
+    cost: float
+    cost_with_best_bias: float
+    weights: Literal["last", "best"]
+    tolerance: float = Field(gt=0)
+    evaluations: int = Field(ge=1)
+    run: dict[SplitName, SplitMetrics]
+    optimum: dict[SplitName, SplitMetrics]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Certificate:
+        if not self.lower <= self.upper <= self.cost:
+            raise ValueError("the bounds and the cost must be in order")
+        return self
+
+    @property
+    def above(self) -> float:
+        """How far the run's cost is above the upper bound at least, as a part of that bound; 0 if it is that bound."""
+        return (self.cost - self.upper) / self.upper
+
+    @property
+    def bias_alone(self) -> float:
+        """By how much the best bias for the run's weights lowers its cost, in nats."""
+        return self.cost - self.cost_with_best_bias
+
+
+class Reliability(_Entry):
+    """A bin of a reliability diagram: its images, their mean confidence, and the fraction that is classified right."""
+
+    images: int = Field(ge=1)
+    confidence: float = Field(ge=0, le=1)
+    accuracy: float = Field(ge=0, le=1)
+
+
+class Honesty(_Entry):
+    """How far probabilities can be relied on.
+
+    Attributes:
+        nll: the negative log-likelihood, which is the mean loss, in nats.
+        brier: the mean squared distance of the probabilities from the truth.
+        ece: the expected calibration error, in bins of equal mass.
+        ece_if_calibrated: what a perfectly calibrated classifier with these confidences shows on average.
+        ece_limit: what such a classifier exceeds in one of forty cases only.
+        over_confidence: mean confidence minus accuracy.
+        bins: the reliability diagram, from the least confident images.
+    """
+
+    nll: float
+    brier: float
+    ece: float
+    ece_if_calibrated: float
+    ece_limit: float
+    over_confidence: float
+    bins: list[Reliability]
+
+
+class SplitCalibration(_Entry):
+    """Of one split: the probabilities as they are, and those of scores divided by the temperature.
+
+    Attributes:
+        top_5: the fraction of images whose class is among the five most probable; None for up to five classes.
+    """
+
+    plain: Honesty
+    tempered: Honesty | None
+    top_5: float | None
+
+
+class Calibration(_Entry):
+    """How honest the probabilities of a run's classifier are.
+
+    Attributes:
+        weights: which of the run's weights they are of: those that it is judged by.
+        temperature: by which scores are divided, fitted on the validation images.
+        test: on the test images, if there are any.
+    """
+
+    weights: Literal["last", "best"]
+    temperature: float = Field(gt=0)
+    test: SplitCalibration | None
 
 
 class Record(_Entry):

@@ -8,7 +8,8 @@ PAGES = ("report.md", "report.html")
 FIGURES = "figures"
 """The folder of the figures, next to the pages."""
 _DRAWN = re.compile(
-    r"(grid|norms|cost|accuracy|templates(-common-scale)?(-\d+)?|probabilities|confusion|mistakes)\.(png|pdf|svg)"
+    r"(grid|norms|cost|accuracy|optimum|templates(-common-scale)?(-\d+)?|probabilities|reliability|confusion|mistakes)"
+    r"\.(png|pdf|svg)"
 )
 
 

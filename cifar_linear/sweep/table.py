@@ -109,7 +109,11 @@ def evaluate_rows_on_test(rows: Sequence[Row], data_dir: Path | None) -> None:
             wanted = record.config.data.model_copy(update={"train": (), "validation": ()})
             if wanted not in splits:
                 splits[wanted] = load_split(record.config, "test", data_dir)
-            evaluate_on_test(folder, splits[wanted])
+            # Held-out images depend on the seed as well.
+            beside = record.config.data, record.config.seed
+            if beside not in splits:
+                splits[beside] = load_split(record.config, "validation", data_dir)
+            evaluate_on_test(folder, splits[wanted], splits[beside])
 
 
 def as_lines(rows: Sequence[Row], select_by: str) -> list[str]:
