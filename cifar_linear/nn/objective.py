@@ -37,13 +37,23 @@ class Objective:
             self.add_penalty(gradient, of_run(parameters, run), run)
             yield gradient
 
-    def loss_gradients(self, pixels: Floats, labels: Labels, parameters: Parameters) -> Iterator[dict[str, Floats]]:
-        """Yield the gradient of the mean loss alone; the arguments are as in `gradients`.
+    def loss_gradients(
+        self, pixels: Floats, labels: Labels, parameters: Parameters, weights: Floats | None = None
+    ) -> Iterator[dict[str, Floats]]:
+        """Yield the gradient of the mean loss alone.
 
         The parameters of a run may be changed as soon as its gradient is there: all of them are then in the cache.
+
+        Args:
+            pixels: raw, 0 to 255, (n, d), in the dtype of the parameters.
+            labels: (n,).
+            parameters: of R runs.
+            weights: what the loss of each image is multiplied by before the mean over n is taken, (n,); None for 1.
         """
         scores, trace = self.model.forward(pixels, parameters)
         G = self.loss.score_gradient(scores, labels)
+        if weights is not None:
+            G *= weights[:, None, None]
         G /= len(labels)
         return self.model.backward(G, trace, parameters)
 
@@ -54,9 +64,13 @@ class Objective:
             for name in self.model.penalised:
                 gradient[name][...] += gradient[name].dtype.type(double) * parameters[name]
 
-    def mean_loss(self, pixels: Floats, labels: Labels, parameters: Parameters) -> Doubles:
-        """The mean loss of a batch, without the penalty, (R,)."""
+    def mean_loss(
+        self, pixels: Floats, labels: Labels, parameters: Parameters, weights: Floats | None = None
+    ) -> Doubles:
+        """The mean loss of a batch, without the penalty, (R,); the arguments are those of `loss_gradients`."""
         values = self.loss.values(self.model.scores([pixels], parameters), labels)
+        if weights is not None:
+            values *= weights[:, None]
         mean: Doubles = values.mean(axis=0, dtype=np.float64)
         return mean
 

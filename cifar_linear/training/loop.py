@@ -5,7 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from cifar_linear.arrays import Bools, Doubles, Floats, Labels
+from cifar_linear.arrays import Bools, Doubles
+from cifar_linear.data.batches import Batch
 from cifar_linear.data.dataset import Split
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import of_run
@@ -18,13 +19,13 @@ Rates = Callable[[int, Sequence[EvaluatedPoint]], Doubles]
 
 
 class BatchesOf(Protocol):
-    """The mini-batches of an epoch from the one numbered ``first`` on: raw pixels (n, d) and labels (n,)."""
+    """The mini-batches of an epoch from the one numbered ``first`` on."""
 
     @property
     def steps(self) -> int:
         """Batches in an epoch."""
 
-    def __call__(self, epoch: int, first: int = 0) -> Iterator[tuple[Floats, Labels]]:
+    def __call__(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Yield them."""
 
 
@@ -55,7 +56,7 @@ def train(
         objective: what is minimised.
         batches: the batches of an epoch.
         training: the split to train and to evaluate on.
-        validation: the other split to evaluate on.
+        validation: the other split to evaluate on; ``training`` itself where there is none.
         eta: the learning rates (R,) of an epoch, from its number and all evaluations before it.
         updates: how many updates to make in all, over as many epochs as that takes.
         eta_follows: whether ``eta`` looks at the evaluations.
@@ -95,7 +96,7 @@ def train(
             past = evaluator.past
             of_epoch = eta(epoch, past if state.step == begin else [known for known in past if known.step <= begin])
             averaging = average_from is not None and epoch >= average_from
-            for pixels, labels in batches(epoch, state.step - begin):
+            for batch in batches(epoch, state.step - begin):
                 if state.step == updates:
                     break
                 yield from evaluator.poll()
@@ -108,9 +109,10 @@ def train(
                     yield from evaluator.collect()
                     raise
                 if record_steps:
-                    step_losses.append(mean_loss(pixels, labels, state.parameters))
+                    pixels, labels, *weights = batch
+                    step_losses.append(mean_loss(pixels, labels, state.parameters, *weights))
                 rates = of_epoch if eta_factor is None else of_epoch * eta_factor(state.step)
-                finite = _update(state, objective, pixels, labels, np.where(active, rates, 0), momentum)
+                finite = _update(state, objective, batch, np.where(active, rates, 0), momentum)
                 if not finite.all():
                     yield from evaluator.collect()
                     state.mark_diverged(~finite, evaluator.kept)
@@ -124,12 +126,11 @@ def train(
 
 
 @overflow_is_looked_for
-def _update(
-    state: State, objective: Objective, pixels: Floats, labels: Labels, eta: Doubles, momentum: Doubles | None
-) -> Bools:
+def _update(state: State, objective: Objective, batch: Batch, eta: Doubles, momentum: Doubles | None) -> Bools:
     """Make one update; returns which runs are still finite, (R,). Runs with a rate of 0 stay as they are."""
     finite = np.ones(len(eta), np.bool_)
-    for run, gradient in enumerate(objective.loss_gradients(pixels, labels, state.parameters)):
+    pixels, labels, *weights = batch
+    for run, gradient in enumerate(objective.loss_gradients(pixels, labels, state.parameters, *weights)):
         if eta[run]:
             parameters = of_run(state.parameters, run)
             if momentum is not None and state.velocity is not None:
