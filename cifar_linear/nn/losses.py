@@ -22,6 +22,7 @@ class Loss(NamedTuple):
         score_gradient: derivatives of the values with respect to the scores.
         class_scores: one number for each class, (..., K), in the order of their probabilities, from scores.
         scores_for: how many scores K classes need.
+        curvature: the largest second derivative of a value along any direction of the scores of K classes.
     """
 
     probabilities: Callable[[Floats], Floats]
@@ -29,6 +30,7 @@ class Loss(NamedTuple):
     score_gradient: Callable[[Floats, Labels], Floats]
     class_scores: Callable[[Floats], Floats]
     scores_for: Callable[[int], int]
+    curvature: Callable[[int], float]
 
     def predicted(self, scores: Floats) -> Labels:
         """The most probable class, (...), from scores (..., K); the first of equals.
@@ -142,8 +144,27 @@ def _true_class(labels: Labels) -> tuple[Labels, EllipsisType, Labels]:
 
 LOSSES = {
     "softmax": Loss(
-        softmax, softmax_cross_entropy, softmax_cross_entropy_gradient, _as_they_are, lambda classes: classes
+        softmax,
+        softmax_cross_entropy,
+        softmax_cross_entropy_gradient,
+        _as_they_are,
+        scores_for=lambda classes: classes,
+        curvature=lambda _classes: 1 / 2,
     ),
-    "sigmoid_bce": Loss(sigmoid, sigmoid_bce, sigmoid_bce_gradient, _as_they_are, lambda classes: classes),
-    "logistic": Loss(logistic_probabilities, logistic, logistic_gradient, _both_ways, lambda _classes: 1),
+    "sigmoid_bce": Loss(
+        sigmoid,
+        sigmoid_bce,
+        sigmoid_bce_gradient,
+        _as_they_are,
+        scores_for=lambda classes: classes,
+        curvature=lambda classes: 1 / (4 * classes),
+    ),
+    "logistic": Loss(
+        logistic_probabilities,
+        logistic,
+        logistic_gradient,
+        _both_ways,
+        scores_for=lambda _classes: 1,
+        curvature=lambda _classes: 1 / 4,
+    ),
 }
