@@ -25,6 +25,7 @@ ONLY_IN = {
     "pickle": "data/safe_pickle.py",
     "scipy": "data/cifar10.py",
     "sklearn": "estimator.py",
+    "pandas": "api/runs.py",
     "requests": "data/download.py",
     "subprocess": "runs/provenance.py",
 }

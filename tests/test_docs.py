@@ -49,6 +49,14 @@ def test_every_command_line_in_the_readme_is_understood():
         assert context.command.name == command
 
 
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    """Its blocks one after another, as one program."""
+    blocks = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 3
+    monkeypatch.chdir(tmp_path)
+    exec("\n".join(blocks), {})
+
+
 def test_every_make_target_in_the_docs_exists():
     targets = set(re.findall(r"^([\w.-]+):", MAKEFILE, re.MULTILINE)) | {
         path.stem for path in (ROOT / "configs" / "required").glob("*.yaml")
