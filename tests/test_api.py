@@ -297,6 +297,7 @@ def test_a_run_predicts_what_it_predicted(stored):
 
 
 def test_weights_names_and_shapes_belong_together(stored):
+    assert repr(stored.class_names[:2]) == "('disc', 'square')"
     classes, features = len(stored.class_names), int(np.prod(stored.image_shape))
     assert {name: array.shape for name, array in stored.parameters.items()} == {
         "W": (classes, features),
@@ -321,6 +322,7 @@ def test_pictures_are_those_of_the_report(stored, tmp_path):
     assert picture._repr_png_() == (tmp_path / "figures" / "accuracy.png").read_bytes()
     assert picture.title == "Accuracy"
     assert "validation from" in picture.alt
+    assert repr(picture) == f"<Picture Accuracy: {picture.alt}>"
 
 
 def stored_collection(run):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +111,7 @@ class Run:
     @property
     def class_names(self) -> tuple[str, ...]:
         """A name for each of the K classes."""
-        return self._stored.model.class_names
+        return tuple(map(str, self._stored.model.class_names))
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -148,11 +147,14 @@ class Run:
         return {drawing.file: Picture(drawing) for drawing in draw_one(self._stored)}
 
 
-@dataclass(frozen=True)
 class Picture:
-    """A figure that a notebook shows by itself."""
+    """A figure that a notebook shows by itself. Where there are no pictures, it is the text that stands for it."""
 
-    _drawing: Drawing
+    def __init__(self, drawing: Drawing) -> None:
+        self._drawing = drawing
+
+    def __repr__(self) -> str:
+        return f"<Picture {self.title}: {self.alt}>"
 
     @property
     def title(self) -> str:
