@@ -23,7 +23,7 @@ from cifar_linear.nn.curvature import largest_safe_eta
 from cifar_linear.nn.linear import Linear
 from cifar_linear.nn.losses import LOSSES, Loss, softmax
 from cifar_linear.nn.objective import Objective
-from cifar_linear.nn.parameters import dtype_of, of_run, stacked
+from cifar_linear.nn.parameters import copied, dtype_of, of_run, stacked
 from cifar_linear.nn.schedules import Schedule, constant, cosine
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
@@ -53,6 +53,8 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
             ``"logistic"``, one binary cross-entropy, for two classes.
         lam: strength of the penalty lam * sum(W**2), from 0.
         eta: learning rate, above 0; ``"auto"`` for one that suits the scale of the features.
+        momentum: mu of the moving average m <- mu m + (1 - mu) gradient that an update follows, from 0 to below 1; 0
+            for the gradient itself. The penalty is not part of the average.
         n_batch: examples per update; all of them if there are fewer.
         epochs: passes over the examples in `fit`, at most if ``early_stopping``.
         decay: how eta changes over the epochs of `fit`: ``"cosine"``, along half a cosine towards 0, or ``"none"``.
@@ -93,6 +95,7 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
         *,
         lam: float = 1e-4,
         eta: float | str = "auto",
+        momentum: float = 0.9,
         n_batch: int = 100,
         epochs: int = 40,
         decay: str = "cosine",
@@ -108,6 +111,7 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
         self.loss = loss
         self.lam = lam
         self.eta = eta
+        self.momentum = momentum
         self.n_batch = n_batch
         self.epochs = epochs
         self.decay = decay
@@ -290,6 +294,7 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
         self._mean = _mean(training)
         dtype = "float64" if training.images.dtype == np.float64 else "float32"
         self._parameters = stacked([self._model().initial(rng_for(self._seed, Purpose.WEIGHTS))], dtype)
+        self._velocity: dict[str, Floats] | None = None
         self.__dict__.pop("eta_", None)
 
     def _weighted(self, X: Examples, y: Any, classes: Any, sample_weight: ArrayLike | None) -> Split:
@@ -334,7 +339,7 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
         """
         if self.eta != "auto" or not hasattr(self, "eta_"):
             self.eta_ = self._rate(training)
-        state = State.first([of_run(self._parameters, 0)], str(dtype_of(self._parameters)), keep_best=stop_early)
+        state = self._state(stop_early)
         batches = Batches(
             training,
             n_batch=min(self.n_batch, len(training)),
@@ -352,13 +357,13 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
             validation,
             eta=lambda epoch, _past: np.array([self.eta_ * factor(epoch - before, ())]),
             updates=(before + epochs) * batches.steps,
+            momentum=np.array([self.momentum], float) if self.momentum else None,
             patience=self.patience if stop_early else None,
             # The epochs before count as one evaluation, so that there is none before the first update.
             past=[EvaluatedPoint(state.step, np.full(1, inf))],
         )
         for evaluation in evaluations:
-            best = evaluation.state.best
-            self._parameters = evaluation.state.parameters if best is None else best.parameters
+            self._keep(evaluation.state)
             self.history_.append(_row(evaluation, validation is not training))
             if self.callback is not None and self.callback(self.history_[-1]):
                 return
@@ -368,13 +373,30 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
                 f"finite; the last finite weights are kept; try eta={self.eta_ / 10:g} or less, or eta='auto'"
             )
 
+    def _state(self, keep_best: bool) -> State:
+        """The weights as a state to train from, with the velocity that they had."""
+        moving = self.momentum > 0
+        dtype = str(dtype_of(self._parameters))
+        state = State.first([of_run(self._parameters, 0)], dtype, momentum=moving, keep_best=keep_best)
+        if moving and self._velocity is not None:
+            state.velocity = copied(self._velocity)
+        return state
+
+    def _keep(self, state: State) -> None:
+        """Keep the weights of an evaluation, or the best so far, which start without velocity."""
+        if state.best is None:
+            self._parameters, self._velocity = state.parameters, state.velocity
+        else:
+            self._parameters, self._velocity = state.best.parameters, None
+
     def _rate(self, training: Split) -> float:
         """The learning rate before any decay."""
         if self.eta != "auto":
             return float(self.eta)
         curvature = self._loss.curvature(len(self.classes_))
+        seen = self._model().standardization
         rate = largest_safe_eta(
-            training.images, training.weights, self._model().standardization, curvature, self.lam, self.n_batch
+            training.images, training.weights, seen, curvature, self.lam, self.n_batch, self.momentum
         )
         if not rate:
             raise ValueError(_TOO_LARGE)
@@ -388,6 +410,7 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
             "loss": (self.loss in LOSSES, " or ".join(map(repr, LOSSES))),
             "lam": (_is_number(self.lam, 0), "a number from 0"),
             "eta": (eta == "auto" or (_is_number(eta, 0) and eta > 0), "'auto' or a number above 0"),
+            "momentum": (_is_number(self.momentum, 0) and self.momentum < 1, "a number from 0 to below 1"),
             "n_batch": (_is_whole(self.n_batch), "an integer from 1"),
             "epochs": (_is_whole(self.epochs), "an integer from 1"),
             "decay": (self.decay in _DECAYS, " or ".join(map(repr, _DECAYS))),

@@ -52,6 +52,20 @@ def test_smaller_batches_have_smaller_rates():
     assert rates[0] < rates[2] / 2
 
 
+@pytest.mark.parametrize("momentum", [0, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("lam", [0, 0.1, 10])
+def test_updates_with_this_rate_shrink_every_direction(momentum, lam):
+    """On a parabola as steep as the bound or flatter, from any velocity: both eigenvalues are below 1."""
+    X = np.random.default_rng(0).normal(size=(40, 5))
+    ones = np.hstack([X, np.ones((40, 1))])
+    eta = largest_safe_eta(X, None, SEEN, 0.5, lam, 10**9, momentum)
+    for h in 0.5 * np.linalg.eigvalsh(ones.T @ ones / 40):
+        # m <- mu m + (1 - mu) h p, then p <- p - eta (m + 2 lam p)
+        average = np.array([[1, 0], [(1 - momentum) * h, momentum]])
+        step = np.array([[1 - 2 * eta * lam, -eta], [0, 1]])
+        assert np.abs(np.linalg.eigvals(step @ average)).max() < 1
+
+
 def test_weights_are_repetitions():
     X, counts = np.random.default_rng(0).normal(size=(40, 5)), np.arange(40) % 3
     weighted = largest_safe_eta(X, counts.astype(float), SEEN, 0.5, 0.1, 10)

@@ -103,6 +103,26 @@ def test_epochs_of_partial_fit_are_a_fit(loss, weights, request):
     assert parts.history_ == whole.history_
 
 
+@pytest.mark.parametrize("momentum", [0, 0.5])
+def test_momentum_is_carried_from_part_to_part(momentum, iris):
+    X, y = iris
+    whole = LinearSGDClassifier(n_batch=32, epochs=3, momentum=momentum, **FIXED).fit(X, y)
+    parts = LinearSGDClassifier(n_batch=32, momentum=momentum, **FIXED)
+    for _ in range(3):
+        parts = pickle.loads(pickle.dumps(parts.partial_fit(X, y, classes=[0, 1, 2])))
+    np.testing.assert_array_equal(parts.coef_, whole.coef_)
+
+
+def test_with_momentum_the_loss_falls_faster(iris):
+    """On features of very different spread, with all examples in one batch."""
+    X = iris[0] * [10, 1, 1, 0.1]
+    still, moving = (
+        LinearSGDClassifier(lam=0, momentum=momentum, n_batch=150, epochs=200, decay="none").fit(X, iris[1])
+        for momentum in (0, 0.9)
+    )
+    assert moving.loss_curve_[-1] < 0.8 * still.loss_curve_[-1]
+
+
 def test_a_warm_start_goes_on(iris):
     """Two fits of two epochs are one of four."""
     whole = LinearSGDClassifier(n_batch=32, epochs=4, **FIXED).fit(*iris)
@@ -185,7 +205,7 @@ def test_eta_suits_features_of_any_scale_and_place(iris):
     """The loss falls in every epoch, without a number to choose."""
     X, y = iris
     for scale, shift in ((1e-3, 0), (1, 1000), (1e4, -1e5)):
-        model = LinearSGDClassifier(lam=0, epochs=8, n_batch=150, decay="none").fit(scale * X + shift, y)
+        model = LinearSGDClassifier(lam=0, momentum=0, epochs=8, n_batch=150, decay="none").fit(scale * X + shift, y)
         assert all(after < before for before, after in pairwise([np.log(3), *model.loss_curve_]))
 
 
@@ -247,6 +267,7 @@ def test_bad_examples_are_refused_in_one_line(kind, iris):
         ({"lam": "small"}, "lam must be a number from 0; it is 'small'"),
         ({"eta": 0}, "eta must be 'auto' or a number above 0; it is 0"),
         ({"eta": "automatic"}, "eta must be 'auto' or a number above 0; it is 'automatic'"),
+        ({"momentum": 1}, "momentum must be a number from 0 to below 1; it is 1"),
         ({"n_batch": 2.5}, "n_batch must be an integer from 1; it is 2.5"),
         ({"epochs": True}, "epochs must be an integer from 1; it is True"),
         ({"decay": None}, "decay must be 'none' or 'cosine'; it is None"),

@@ -10,13 +10,20 @@ _SAMPLE = 500
 
 
 def largest_safe_eta(
-    examples: Examples, weights: Floats | None, seen: Standardization, curvature: float, lam: float, n_batch: int
+    examples: Examples,
+    weights: Floats | None,
+    seen: Standardization,
+    curvature: float,
+    lam: float,
+    n_batch: int,
+    momentum: float = 0.0,
 ) -> float:
     """A learning rate with which mini-batch gradient descent on a linear classifier does not overshoot.
 
-    It is 1 / (L + M / n_batch + 2 lam). L bounds the curvature of the mean loss, M is the mean of the bounds of single
-    examples: with small batches the steps follow single examples. After R. Gower et al., SGD: general analysis and
-    improved rates, ICML 2019, where the largest single bound stands in place of the mean.
+    It is 1 / ((1 - mu) L + M / n_batch + 2 lam). L bounds the curvature of the mean loss, M is the mean of the bounds
+    of single examples: with small batches the steps follow single examples. After R. Gower et al., SGD: general
+    analysis and improved rates, ICML 2019, with the largest single bound in place of the mean and without momentum.
+    With it the true bound is 2 (1 + mu) / ((1 - mu) L) for lam = 0: steps that go back and forth cancel out.
 
     Args:
         examples: raw, (n, d), of which up to 500 at even distances are looked at.
@@ -25,6 +32,7 @@ def largest_safe_eta(
         curvature: of the loss, from `Loss.curvature`.
         lam: strength of the penalty.
         n_batch: examples per update.
+        momentum: mu of the moving average of the gradients, as in `nn.sgd`.
 
     Returns:
         The rate; 0 if the examples are so large that their squares are not finite.
@@ -38,4 +46,4 @@ def largest_safe_eta(
     if not np.isfinite(products).all():
         return 0.0
     largest, mean = np.linalg.eigvalsh(products)[-1], np.trace(products)
-    return float(1 / (curvature * (largest + mean / n_batch) + 2 * lam))
+    return float(1 / (curvature * ((1 - momentum) * largest + mean / n_batch) + 2 * lam))
