@@ -31,6 +31,7 @@ from cifar_linear.training.evaluation import Evaluation
 from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.loop import train
 from cifar_linear.training.state import State
+from cifar_linear.training.threads import with_a_core_for_evaluation
 
 Row = Mapping[str, float]
 """An evaluation after an epoch: numbers by the names of the columns of ``metrics.csv``."""
@@ -362,7 +363,7 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
             # The epochs before count as one evaluation, so that there is none before the first update.
             past=[EvaluatedPoint(state.step, np.full(1, inf))],
         )
-        for evaluation in evaluations:
+        for evaluation in with_a_core_for_evaluation(evaluations):
             self._keep(evaluation.state)
             self.history_.append(_row(evaluation, validation is not training))
             if self.callback is not None and self.callback(self.history_[-1]):

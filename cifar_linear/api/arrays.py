@@ -20,6 +20,7 @@ from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.training.evaluation import Evaluation
 from cifar_linear.training.loop import train as train_state
 from cifar_linear.training.state import State
+from cifar_linear.training.threads import with_a_core_for_evaluation
 
 _SHOWN = 5
 
@@ -88,7 +89,7 @@ def train(
     model = Linear(LOSSES[loss].scores_for(classes), _standardization(training.images), init_std)
     first = model.initial(rng_for(seed, Purpose.WEIGHTS))
     batches = Batches(training, n_batch=n_batch, shuffle=True, seed=seed, dtype=dtype)
-    return train_state(
+    evaluations = train_state(
         State.first([first] * len(lams), dtype, keep_best=patience is not None),
         Objective(model, LOSSES[loss], lams),
         batches,
@@ -98,6 +99,7 @@ def train(
         updates=epochs * batches.steps,
         patience=patience,
     )
+    return with_a_core_for_evaluation(evaluations)
 
 
 def _split(images: ArrayLike, labels: ArrayLike, name: str) -> Split:

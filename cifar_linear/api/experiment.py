@@ -19,6 +19,7 @@ from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder, checked_name
 from cifar_linear.signals import SafeStop
 from cifar_linear.training.evaluation import Evaluation
+from cifar_linear.training.threads import with_a_core_for_evaluation
 
 _PLACE = "Experiment"
 
@@ -104,7 +105,8 @@ class Experiment:
             DataError: images are missing or damaged.
         """
         group = Group.of([self.config], self.dataset(data_dir))
-        return group.evaluations(group.first_state(), group.batches())
+        evaluations = group.evaluations(group.first_state(), group.batches())
+        return with_a_core_for_evaluation(evaluations, most=1 if self.config.repro == "strict" else None)
 
     def run(
         self,
