@@ -104,7 +104,7 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         patience: int = 5,
-        class_weight: Mapping[Any, float] | str | None = None,
+        class_weight: dict[Any, float] | str | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         callback: Callable[[Row], bool | None] | None = None,
@@ -142,7 +142,9 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
         """
         self._check_parameters()
         going_on = self.warm_start and hasattr(self, "_parameters")
-        if not going_on:
+        if going_on:
+            self._check_same_loss()
+        else:
             self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         examples, labels = self._validated(X, y, reset=not going_on)
         classes = np.unique(labels)
@@ -187,6 +189,8 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
         first = not hasattr(self, "_parameters")
         if first:
             self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        else:
+            self._check_same_loss()
         if first and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit")
         examples, labels = self._validated(X, y, reset=first)
@@ -206,8 +210,8 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: ArrayLike) -> Any:
         """The most probable class of each example, (n,); the first of equals."""
-        predicted = self._loss.predicted(self._scores(X))
-        return self.classes_[predicted]
+        scores = self._scores(X)
+        return self.classes_[self._loss.predicted(scores)]
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Class probabilities, (n, K), whose rows sum to 1.
@@ -215,7 +219,7 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
         The K sigmoids of ``loss="sigmoid_bce"`` are divided by their sum.
         """
         scores = self._scores(X)
-        if self.loss == "sigmoid_bce":
+        if self._trained_loss == "sigmoid_bce":
             # softmax(log p) = p / sum p, also where all p have underflowed.
             return softmax(-np.logaddexp(0, -scores))
         return self._loss.probabilities(scores)
@@ -250,7 +254,7 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def _loss(self) -> Loss:
-        return LOSSES[self.loss]
+        return LOSSES[self._trained_loss]
 
     def _of_classes(self, name: str) -> Floats:
         if not hasattr(self, "_parameters"):
@@ -291,6 +295,7 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
                 f"{len(classes)} classes: use loss='softmax'."
             )
         self.classes_ = classes
+        self._trained_loss = self.loss
         self.history_: list[Row] = []
         self._mean = _mean(training)
         dtype = "float64" if training.images.dtype == np.float64 else "float32"
@@ -403,6 +408,12 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(_TOO_LARGE)
         return rate
 
+    def _check_same_loss(self) -> None:
+        if self.loss != self._trained_loss:
+            raise ValueError(
+                f"training began with loss={self._trained_loss!r}; it is {self.loss!r} now: fit a new model"
+            )
+
     def _check_parameters(self) -> None:
         """Raise ValueError for the first argument of the constructor that is not what it should be."""
         eta: Any = self.eta
@@ -417,6 +428,11 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
             "decay": (self.decay in _DECAYS, " or ".join(map(repr, _DECAYS))),
             "validation_fraction": (_is_number(fraction, 0) and 0 < fraction < 1, "a number above 0 and below 1"),
             "patience": (_is_whole(self.patience), "an integer from 1"),
+            "class_weight": (
+                self.class_weight in (None, "balanced")
+                or (isinstance(self.class_weight, dict) and all(_is_number(v, 0) for v in self.class_weight.values())),
+                "None, 'balanced' or a dict of finite numbers from 0 by class",
+            ),
             "callback": (self.callback is None or callable(self.callback), "None or a function of a row of metrics"),
         }
         for name, (is_right, allowed) in rules.items():

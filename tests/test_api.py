@@ -139,6 +139,7 @@ GOOD = np.arange(12.0).reshape(6, 2), np.array([0, 1, 2, 0, 1, 2])
     ("images", "labels", "message"),
     [
         (np.array([[None, 1]] * 6), GOOD[1], "images are an array of object; numbers are needed"),
+        ([[1, 2], [3]], [0, 1], "images cannot be an array"),
         (GOOD[0][:, 0], GOOD[1], r"images have the shape \(6,\); \(n, d\) with at least one image is needed"),
         (GOOD[0][:0], GOOD[1][:0], r"images have the shape \(0, 2\)"),
         (GOOD[0], GOOD[1][:5], r"labels have the shape \(5,\); \(6,\) is needed for images \(6, 2\)"),
@@ -178,7 +179,11 @@ def test_validation_images_must_be_of_the_same_kind(validation, message):
         ({"eta": 0}, "eta must be above 0"),
         ({"eta": [1, 2], "lam": [1, 2, 3]}, "lam has 3 values, eta 2"),
         ({"n_batch": 7}, "n_batch must be 1 to 6, the number of images; it is 7"),
-        ({"epochs": 0}, "epochs must be at least 1; it is 0"),
+        ({"n_batch": 2.5}, "n_batch must be 1 to 6, the number of images; it is 2.5"),
+        ({"epochs": 0}, "epochs must be an integer from 1; it is 0"),
+        ({"patience": 0}, "patience must be an integer from 1; it is 0"),
+        ({"seed": -1}, "seed must be an integer from 0; it is -1"),
+        ({"init_std": -1}, "init_std must be a number from 0"),
         ({"dtype": "float16"}, "dtype must be 'float32' or 'float64'; it is 'float16'"),
     ],
 )
@@ -203,6 +208,14 @@ def test_settings_take_the_place_of_those_of_a_file(experiment, tmp_path):
     path.write_text(experiment.to_yaml())
     changed = Experiment.from_yaml(path, lambda_=0.5, data={"dataset": "synthetic", "images_per_batch": 40})
     assert (changed.config.lam, changed.config.data.images_per_batch, changed.config.n_batch) == (0.5, 40, 20)
+
+
+def test_numbers_of_numpy_are_numbers(experiment):
+    """At any depth."""
+    changed = experiment.with_settings(
+        eta=np.float64(0.5), n_batch=np.int64(10), data={"dataset": "synthetic", "images_per_batch": np.int32(40)}
+    )
+    assert (changed.config.eta, changed.config.n_batch, changed.config.data.images_per_batch) == (0.5, 10, 40)
 
 
 def test_an_experiment_shows_itself_as_the_code_that_makes_it(experiment):

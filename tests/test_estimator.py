@@ -224,6 +224,19 @@ def test_pixels_of_one_byte_are_features_of_the_same_value(iris):
     np.testing.assert_array_equal(pixels.coef_, floats.coef_)
 
 
+def test_predictions_are_of_the_loss_that_was_fitted(two_irises):
+    """Whatever a parameter is set to afterwards."""
+    X, y = two_irises
+    model = LinearSGDClassifier(epochs=2, random_state=0).fit(X, y)
+    before = model.predict_proba(X), model.decision_function(X), model.coef_
+    for loss in ("sigmoid_bce", "logistic"):
+        model.set_params(loss=loss)
+        for expected, found in zip(
+            before, (model.predict_proba(X), model.decision_function(X), model.coef_), strict=True
+        ):
+            np.testing.assert_array_equal(found, expected)
+
+
 def test_a_fitted_model_survives_pickling(iris):
     model = LinearSGDClassifier(epochs=2, **FIXED).fit(*iris)
     again = pickle.loads(pickle.dumps(model))
@@ -273,6 +286,15 @@ def test_bad_examples_are_refused_in_one_line(kind, iris):
         ({"decay": None}, "decay must be 'none' or 'cosine'; it is None"),
         ({"validation_fraction": 1}, "validation_fraction must be a number above 0 and below 1; it is 1"),
         ({"patience": 0}, "patience must be an integer from 1; it is 0"),
+        (
+            {"class_weight": "even"},
+            "class_weight must be None, 'balanced' or a dict of finite numbers from 0 by class;",
+        ),
+        (
+            {"class_weight": {0: -1}},
+            "class_weight must be None, 'balanced' or a dict of finite numbers from 0 by class;",
+        ),
+        ({"class_weight": {0: np.inf}}, "class_weight must be None, 'balanced' or a dict of finite numbers from 0 by"),
         ({"callback": 3}, "callback must be None or a function of a row of metrics; it is 3"),
         ({"loss": "logistic"}, "Only binary classification is supported with loss='logistic'"),
         (
@@ -301,6 +323,10 @@ def test_later_parts_must_fit_the_first(iris):
         model.partial_fit(X[:, :3], y)
     with pytest.raises(ValueError, match='class_weight="balanced" needs all examples at once'):
         LinearSGDClassifier(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(
+        ValueError, match="training began with loss='softmax'; it is 'sigmoid_bce' now: fit a new model"
+    ):
+        LinearSGDClassifier().partial_fit(X, y, classes=[0, 1, 2]).set_params(loss="sigmoid_bce").partial_fit(X, y)
     with pytest.raises(ValueError, match="warm_start continues with the classes 0, 1, 2; y has 0, 1"):
         model.set_params(warm_start=True).fit(X[:100], y[:100])
 

@@ -82,7 +82,13 @@ def train(
         )
     classes = int(training.labels.max()) + 1
     _check_labels(other.labels, classes)
-    _check_numbers(loss, classes, n_batch, len(training), epochs, dtype)
+    _check_words(loss, classes, dtype)
+    if not (_is_whole(n_batch, 1) and n_batch <= len(training)):
+        raise ConfigError(f"n_batch must be 1 to {len(training)}, the number of images; it is {n_batch}")
+    _check_whole("epochs", epochs, 1)
+    _check_whole("patience", 1 if patience is None else patience, 1)
+    _check_whole("seed", seed, 0)
+    _numbers("init_std", init_std)
     lams, etas = _side_by_side(_numbers("lam", lam), _numbers("eta", eta))
     if (etas <= 0).any():
         raise ConfigError(f"eta must be above 0; it is {etas}")
@@ -104,7 +110,7 @@ def train(
 
 def _split(images: ArrayLike, labels: ArrayLike, name: str) -> Split:
     """Arrays as a split. Raises `DataError`."""
-    X, y = np.asarray(images), np.asarray(labels)
+    X, y = _array(images, "images"), _array(labels, name)
     if X.dtype.kind not in "fiu":
         raise DataError(f"images are an array of {X.dtype}; numbers are needed: uint8 pixels, or features")
     if X.ndim < 2 or not X.size:
@@ -123,6 +129,13 @@ def _split(images: ArrayLike, labels: ArrayLike, name: str) -> Split:
     return Split(X if X.dtype.kind == "f" or X.dtype == np.uint8 else X.astype(np.float64), y.astype(np.intp))
 
 
+def _array(values: ArrayLike, name: str) -> Any:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{name} cannot be an array: all rows must be of one length") from error
+
+
 def _listed(rows: Labels) -> str:
     return ", ".join(map(str, rows[:_SHOWN])) + ", ..." * (len(rows) > _SHOWN)
 
@@ -134,17 +147,22 @@ def _check_labels(labels: Labels, classes: int) -> None:
         raise DataError(f"validation has the label {labels.max()}; the labels of training end at {classes - 1}")
 
 
-def _check_numbers(loss: str, classes: int, n_batch: int, images: int, epochs: int, dtype: str) -> None:
+def _check_words(loss: str, classes: int, dtype: str) -> None:
     if loss not in LOSSES:
         raise ConfigError(f"loss must be {', '.join(LOSSES)}; it is {loss!r}")
     if loss == "logistic" and classes != 2:
         raise ConfigError(f"loss 'logistic' is for two classes; there are {classes}: use 'softmax'")
-    if not 1 <= n_batch <= images:
-        raise ConfigError(f"n_batch must be 1 to {images}, the number of images; it is {n_batch}")
-    if epochs < 1:
-        raise ConfigError(f"epochs must be at least 1; it is {epochs}")
     if dtype not in ("float32", "float64"):
         raise ConfigError(f"dtype must be 'float32' or 'float64'; it is {dtype!r}")
+
+
+def _check_whole(name: str, value: int, least: int) -> None:
+    if not _is_whole(value, least):
+        raise ConfigError(f"{name} must be an integer from {least}; it is {value}")
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= least)
 
 
 def _numbers(name: str, value: ArrayLike) -> Doubles:

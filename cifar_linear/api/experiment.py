@@ -8,6 +8,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cifar_linear.api.runs import Run, load_run
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import listed, read_config, validated
@@ -154,7 +156,16 @@ def _in_words_of_files(settings: Mapping[str, Any]) -> dict[str, Any]:
     names = [name for name in ("lambda", "lambda_", "lam") if name in settings]
     if len(names) > 1:
         raise ConfigError(f"{_PLACE}: {' and '.join(names)} are one key; give one of them")
-    return {"lambda" if key in names else key: value for key, value in settings.items()}
+    return {"lambda" if key in names else key: _plain(value) for key, value in settings.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A setting in which NumPy's numbers are Python's."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _config(values: dict[str, Any]) -> Config:
