@@ -6,7 +6,7 @@ TRAIN := $(BIN)/cifar-linear train
 REQUIRED := lambda-0_eta-0.1 lambda-0_eta-0.001 lambda-0.1_eta-0.001 lambda-1_eta-0.001
 
 .DEFAULT_GOAL := help
-.PHONY: help run required $(REQUIRED) mnist networks gradcheck fuzz bench test check environment format-check lint types format schema lock clean
+.PHONY: help run required $(REQUIRED) mnist networks gradcheck fuzz bench test check environment format-check lint types format notebook schema lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,13 @@ types: $(VENV)/dev.stamp  ## check the types
 format: $(VENV)/dev.stamp  ## format the code and apply the linter's fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+notebook: $(VENV)/dev.stamp  ## run the notebook in docs again and store what its cells show
+	$(BIN)/pip install --quiet --disable-pip-version-check ipykernel nbconvert
+	cd $$(mktemp -d) && cp $(CURDIR)/docs/notebook.ipynb . && \
+	  OPENBLAS_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m nbconvert --to notebook --execute --inplace \
+	  --ExecutePreprocessor.record_timing=False notebook.ipynb && \
+	  cp notebook.ipynb $(CURDIR)/docs/notebook.ipynb
 
 schema: $(VENV)/run.stamp  ## regenerate the schemas in configs
 	$(BIN)/cifar-linear config schema > configs/schema.json

@@ -91,7 +91,7 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
                 gathered = perf_counter()
                 if batch is None:
                     break
-                loop._update(state, group.objective, *batch, eta, None)
+                loop._update(state, group.objective, batch, eta, None)
                 found["gather and cast"].append(gathered - started)
                 found["whole step"].append(perf_counter() - started)
 
@@ -131,7 +131,7 @@ def side_by_side(work: Work, data: Path) -> dict[str, float]:
 
     def epoch() -> None:
         for batch in batches(1):
-            loop._update(state, group.objective, *batch, eta, None)
+            loop._update(state, group.objective, batch, eta, None)
 
     def evaluate() -> None:
         for split in (dataset.train, dataset.validation):

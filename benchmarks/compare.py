@@ -19,6 +19,7 @@ from statistics import median
 from typing import Any
 
 import anatomy
+import estimators
 import page
 from processes import Cost, measured
 from work import (
@@ -44,6 +45,7 @@ PEERS: Mapping[str, Sequence[str]] = {
     "d": ("pytorch_tensors", "pytorch_dataloader", "jax_jit"),
     "e": ("sklearn_sgd",),
 }
+MORE = ("growth", "anatomy", "estimators")
 GROWING = ("ours", "pytorch_tensors", "jax_vmap")
 OURS, WITH_FIGURES = "ours", "ours, with figures"
 
@@ -69,14 +71,14 @@ def main() -> None:
     parser.add_argument(
         "--only",
         nargs="*",
-        choices=[*PEERS, "growth", "anatomy"],
+        choices=[*PEERS, *MORE],
         help="measure only these again; without a name, only write the page",
     )
     parser.add_argument("--epochs", type=int, help="epochs instead of 40, for a quick try")
     parser.add_argument("--results", type=Path, default=HERE / "results.json", help="file of the measurements")
     parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "performance.md", help="the page to write")
     options = parser.parse_args()
-    wanted = [*PEERS, "growth", "anatomy"] if options.only is None else options.only
+    wanted = [*PEERS, *MORE] if options.only is None else options.only
     if wanted and "CIFAR_LINEAR_DATA" not in os.environ:
         parser.error("needs CIFAR-10: set CIFAR_LINEAR_DATA to the folder that holds cifar-10-batches-py")
     known = json.loads(options.results.read_text()) if options.only is not None and options.results.exists() else {}
@@ -91,6 +93,8 @@ def main() -> None:
             known["growth"] = _growth(data, Path(scratch), (options.repeat + 1) // 2)
         if "anatomy" in wanted:
             known["anatomy"] = _anatomy(data, Path(scratch))
+        if "estimators" in wanted:
+            known["estimators"] = estimators.compared((options.repeat + 1) // 2)
     if wanted:
         _keep(known, options.results)
     print(page.write(known, options.page))

@@ -2,10 +2,14 @@
 
 import sys
 
+import estimators
+import numpy as np
 import page
 import processes
 import pytest
 from work import FOUR, NINE, ONE, REQUIRED, disagreements
+
+from cifar_linear import LinearSGDClassifier
 
 ALIKE = {"train": 0.44, "validation": 0.38, "test": 0.39}
 
@@ -60,3 +64,37 @@ def test_a_process_is_measured_as_a_whole():
 def test_a_process_that_fails_is_no_measurement():
     with pytest.raises(RuntimeError, match="ended with 3: no reason"):
         processes.measured([sys.executable, "-c", "print('no reason'); raise SystemExit(3)"])
+
+
+def test_an_estimator_has_the_least_budget_that_is_enough():
+    """Of 1, 2, 3, 4, 6, 8, ...; none if the most is not."""
+    asked = []
+
+    def cost(budget):
+        asked.append(budget)
+        return 10 / budget
+
+    assert estimators.least_budget(cost, 2) == 6
+    assert asked == [1, 2, 3, 4, 6]
+    assert estimators.least_budget(cost, 0.1, most=64) is None
+
+
+def test_costs_of_estimators_are_those_of_the_loss():
+    """As the maths page has them, from coefficients and decision function."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4)), np.arange(60) % 3
+    for loss in estimators.PAIRS:
+        model = LinearSGDClassifier(loss, lam=estimators.LAM, epochs=3, random_state=0).fit(X, y)
+        assert estimators.cost(model, X, y, loss) == pytest.approx(model.history_[-1]["train_cost"])
+
+
+def test_ratios_of_estimators_are_of_medians():
+    fits = {
+        "ours, softmax": [(1, 0, 0.9), (2, 0, 0.9), (9, 0, 0.9)],
+        "lbfgs": [(4, 0, 0.91), (4, 0, 0.91), (8, 0, 0.91)],
+    }
+    found = {"mnist, softmax": {"minimum": 0.1, "budgets": {"ours, softmax": 6, "lbfgs": None}, "fits": fits}}
+    assert estimators.table(found)[2:] == [
+        "| mnist, softmax | ours, softmax | 6 | 2.00 | 90.00 % |  |",
+        "| mnist, softmax | lbfgs | not reached | 4.00 | 91.00 % | 0.50 |",
+    ]

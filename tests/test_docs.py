@@ -1,5 +1,6 @@
 """What the documentation says is held against the program."""
 
+import json
 import os
 import re
 import shlex
@@ -12,7 +13,8 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from cifar_linear import __version__
+import cifar_linear
+from cifar_linear import __version__, load_run
 from cifar_linear.cli import cli
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
@@ -22,6 +24,7 @@ from cifar_linear.errors import CifarLinearError, ConfigError
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
+NOTEBOOK = json.loads((ROOT / "docs" / "notebook.ipynb").read_text())
 
 
 def commands(group, prefix=()):
@@ -47,6 +50,43 @@ def test_every_command_line_in_the_readme_is_understood():
         command, *words = shlex.split(line.partition(" > ")[0], comments=True)[1:]
         context = cli.get_command(None, command).make_context(command, words, resilient_parsing=False)
         assert context.command.name == command
+
+
+def cells(kind):
+    """The text of all cells of a kind in the notebook, in order."""
+    return ["".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == kind]
+
+
+def test_the_notebook_runs(tmp_path, monkeypatch):
+    """Its cells one after another, in a folder of their own, as a kernel would run them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    names = {}
+    for number, code in enumerate(cells("code"), start=1):
+        exec(compile(code, f"cell {number} of the notebook", "exec"), names)
+    assert load_run("last").status == "finished"
+    names["plt"].close("all")
+
+
+def test_the_notebook_shows_what_its_cells_gave():
+    """Every code cell was run, in order and without an error; pictures have a text that stands for them."""
+    ran = [cell for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in ran] == list(range(1, len(ran) + 1))
+    outputs = [output for cell in ran for output in cell["outputs"]]
+    assert {output["output_type"] for output in outputs} <= {"execute_result", "display_data", "stream"}
+    shown = [output["data"] for output in outputs if "image/png" in output.get("data", {})]
+    assert len(shown) >= 4
+    assert sum("".join(data["text/plain"]).startswith("<Picture") for data in shown) >= 3
+
+
+def test_the_notebook_uses_every_public_name_that_does_something():
+    code = "\n".join(cells("code"))
+    assert {name for name in cifar_linear.__all__ if re.search(rf"\b{name}\b", code)} >= {
+        "Experiment",
+        "LinearSGDClassifier",
+        "load_run",
+        "train",
+    }
 
 
 def test_every_make_target_in_the_docs_exists():
@@ -162,7 +202,8 @@ def test_the_readmes_errors_are_those_of_the_program():
     assert f"```\nerror: {caught.value}\n```\n" in README
 
 
-def test_the_readmes_python_runs():
+def test_the_readmes_python_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for code in blocks("python"):
         exec(compile(code, "README", "exec"), {})
 
@@ -175,6 +216,6 @@ def test_every_promise_names_a_test_that_exists():
     for file, test in named:
         assert f"def {test}(" in (ROOT / "tests" / file).read_text()
     promises = re.findall(r"\| promise \| test \|\n\| --- \| --- \|\n((?:\|.*\n)+)", text)
-    assert len(promises) == 3
+    assert len(promises) == 4
     for row in "".join(promises).splitlines():
         assert "::test_" in row

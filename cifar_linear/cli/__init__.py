@@ -22,6 +22,7 @@ from cifar_linear.cli.config import config
 from cifar_linear.cli.data import data
 from cifar_linear.cli.diagnose import diagnose
 from cifar_linear.cli.evaluate import evaluate
+from cifar_linear.cli.export import export
 from cifar_linear.cli.gradcheck import gradcheck
 from cifar_linear.cli.options import debug_option, is_debugging
 from cifar_linear.cli.predict import predict
@@ -131,7 +132,21 @@ def cli() -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
-for _command in (train, sweep, report, runs, evaluate, predict, verify, certify, diagnose, gradcheck, data, config):
+for _command in (
+    train,
+    sweep,
+    report,
+    runs,
+    evaluate,
+    predict,
+    export,
+    verify,
+    certify,
+    diagnose,
+    gradcheck,
+    data,
+    config,
+):
     cli.add_command(_command)
 
 

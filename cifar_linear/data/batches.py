@@ -10,6 +10,9 @@ from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.dataset import Split
 from cifar_linear.randomness import Purpose, rng_for
 
+Batch = tuple[Floats, Labels] | tuple[Floats, Labels, Floats]
+"""Raw examples (n, d) and labels (n,), and weights (n,) where examples have them."""
+
 _CHUNK = 500
 """Examples in a matrix product: few enough for their pixels to stay in the processor's cache."""
 _SPARE = 16
@@ -41,16 +44,18 @@ class Batches:
             raise ValueError(f"only uint8 images can be augmented; these are {split.images.dtype}")
         self._split, self._n_batch, self._shuffle, self._seed = split, n_batch, shuffle, seed
         self._augmentation = augmentation
+        self._weights = None if split.weights is None else split.weights.astype(dtype)
         self.steps = len(split) // n_batch if drop_last else -(-len(split) // n_batch)
         self._gathered = np.empty((n_batch, split.images.shape[1]), split.images.dtype)
         # A gap between the rows: at distances of 4096 bytes or a multiple, they compete for the same places in the
         # processor's cache.
         self._pixels = np.empty((n_batch, self._gathered.shape[1] + _SPARE), dtype)[:, :-_SPARE]
 
-    def __call__(self, epoch: int, first: int = 0) -> Iterator[tuple[Floats, Labels]]:
+    def __call__(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Yield raw examples as floats (n, d), overwritten by the next batch, and labels (n,).
 
-        Pixels are 0 to 255, features as they are. Batches before the one numbered ``first`` are left out.
+        Pixels are 0 to 255, features as they are. Examples that have weights come with them, (n,), as floats. Batches
+        before the one numbered ``first`` are left out.
         """
         order = self.order(epoch)
         if self._augmentation:
@@ -63,7 +68,10 @@ class Batches:
             if self._augmentation:
                 self._augmentation.apply(gathered, flipped[rows], moved[:, rows])
             np.copyto(pixels, gathered)
-            yield pixels, self._split.labels[rows]
+            if self._weights is None:
+                yield pixels, self._split.labels[rows]
+            else:
+                yield pixels, self._split.labels[rows], self._weights[rows]
 
     def order(self, epoch: int) -> Labels:
         """The indices of all examples in the order of an epoch, (n,)."""
@@ -75,7 +83,7 @@ class Batches:
 def parts(split: Split) -> Iterator[Split]:
     """A split in pieces of some thousand examples."""
     for start in range(0, len(split), _PART):
-        yield Split(split.images[start : start + _PART], split.labels[start : start + _PART])
+        yield split.part(slice(start, start + _PART))
 
 
 def pixel_chunks(split: Split, dtype: DTypeLike) -> Iterator[Floats]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from cifar_linear.arrays import Examples, Images, Labels
+from cifar_linear.arrays import Bools, Examples, Floats, Images, Labels
 
 SplitName = Literal["train", "validation", "test"]
 """The splits by their names in configs and reports."""
@@ -44,13 +44,19 @@ class Split:
     Attributes:
         images: uint8 pixels of 0 to 255, channel-major rows, or features of any other dtype, (n, d).
         labels: integers from 0, (n,).
+        weights: how often each example counts, from 0, (n,); None for once each.
     """
 
     images: Examples
     labels: Labels
+    weights: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def part(self, rows: slice | Bools | Labels) -> Split:
+        """Some of the examples: those of a slice as views, those of a mask or of indices as copies."""
+        return Split(self.images[rows], self.labels[rows], None if self.weights is None else self.weights[rows])
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ def join_batches(source: Source, names: Sequence[str]) -> Split:
 
 def first_images(split: Split, limit: int | None) -> Split:
     """At most the first ``limit`` images; all of them for None."""
-    return Split(split.images[:limit], split.labels[:limit])
+    return split.part(slice(limit))
 
 
 def only_classes(split: Split, classes: Sequence[int] | None) -> Split:
@@ -103,7 +109,7 @@ def only_classes(split: Split, classes: Sequence[int] | None) -> Split:
     new_label = np.full(max(*classes, split.labels.max(initial=0)) + 1, -1)
     new_label[list(classes)] = np.arange(len(classes))
     labels = new_label[split.labels]
-    return Split(split.images[labels >= 0], labels[labels >= 0])
+    return replace(split, labels=labels).part(labels >= 0)
 
 
 def hold_out(split: Split, size: int, rng: np.random.Generator) -> tuple[Split, Split]:
@@ -123,7 +129,4 @@ def hold_out(split: Split, size: int, rng: np.random.Generator) -> tuple[Split, 
     # Evenly spaced places in a list sorted by class: proportional without counting classes.
     drawn = np.zeros(len(split), np.bool_)
     drawn[by_class[np.arange(size) * len(split) // size]] = True
-    return (
-        Split(split.images[~drawn], split.labels[~drawn]),
-        Split(split.images[drawn], split.labels[drawn]),
-    )
+    return split.part(~drawn), split.part(drawn)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -47,6 +46,7 @@ from cifar_linear.training.evaluation import Evaluation
 from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.loop import train
 from cifar_linear.training.state import State
+from cifar_linear.training.threads import cores
 
 
 def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
@@ -209,11 +209,6 @@ def read_checkpoint(folder: RunFolder, config: Config, dataset: Dataset) -> Chec
     if problem := checkpoint.problem(expected, columns):
         raise RunError(f"{folder.path / 'checkpoint.npz'}: does not belong to this run: {problem}; train a new run")
     return checkpoint
-
-
-def cores() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def blas_threads(config: Config) -> AbstractContextManager[object]:

@@ -24,6 +24,7 @@ class Loss(NamedTuple):
         scores_for: number of scores that K classes need, from K.
         exclusive: whether the derivatives of a value by its scores sum to 0, as with softmax; else every score has a
             binary loss of its own.
+        curvature: the largest second derivative of a value along any direction of the scores, from K.
     """
 
     probabilities: Callable[[Floats], Floats]
@@ -31,6 +32,7 @@ class Loss(NamedTuple):
     score_gradient: Callable[[Floats, Labels], Floats]
     class_scores: Callable[[Floats], Floats]
     scores_for: Callable[[int], int]
+    curvature: Callable[[int], float]
     exclusive: bool = False
 
     def predicted(self, scores: Floats) -> Labels:
@@ -149,9 +151,24 @@ LOSSES = {
         softmax_cross_entropy,
         softmax_cross_entropy_gradient,
         _as_they_are,
-        lambda classes: classes,
+        scores_for=lambda classes: classes,
+        curvature=lambda _classes: 1 / 2,
         exclusive=True,
     ),
-    "sigmoid_bce": Loss(sigmoid, sigmoid_bce, sigmoid_bce_gradient, _as_they_are, lambda classes: classes),
-    "logistic": Loss(logistic_probabilities, logistic, logistic_gradient, _both_ways, lambda _classes: 1),
+    "sigmoid_bce": Loss(
+        sigmoid,
+        sigmoid_bce,
+        sigmoid_bce_gradient,
+        _as_they_are,
+        scores_for=lambda classes: classes,
+        curvature=lambda classes: 1 / (4 * classes),
+    ),
+    "logistic": Loss(
+        logistic_probabilities,
+        logistic,
+        logistic_gradient,
+        _both_ways,
+        scores_for=lambda _classes: 1,
+        curvature=lambda _classes: 1 / 4,
+    ),
 }

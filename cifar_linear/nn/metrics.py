@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cifar_linear.arrays import Doubles, Floats, Integers, Labels
+from cifar_linear.arrays import Bools, Doubles, Floats, Integers, Labels
 
 
 class Metrics(NamedTuple):
@@ -15,10 +15,22 @@ class Metrics(NamedTuple):
     accuracy: Doubles
 
 
-def count_correct(predicted: Labels, labels: Labels) -> Doubles:
-    """Return how many images each run classifies correctly, (R,), from predictions (n, R) and labels (n,)."""
-    counts: Doubles = (predicted == labels[:, None]).sum(axis=0, dtype=np.float64)
-    return counts
+def count_correct(predicted: Labels, labels: Labels, weights: Floats | None = None) -> Doubles:
+    """Return how many images each run classifies correctly, (R,), from predictions (n, R) and labels (n,).
+
+    Each image counts as often as its weight (n,) says; None for once.
+
+    >>> count_correct(np.array([[0], [1], [1]]), np.array([0, 1, 0]), np.array([2.0, 1.0, 1.0]))
+    array([3.])
+    """
+    return weighted_sum(predicted == labels[:, None], weights)
+
+
+def weighted_sum(values: Floats | Bools, weights: Floats | None) -> Doubles:
+    """Return the sum over all images, (R,), of ``values`` (n, R), each times its image's weight (n,); None for 1."""
+    counted = values if weights is None else values * weights[:, None]
+    total: Doubles = counted.sum(axis=0, dtype=np.float64)
+    return total
 
 
 def true_class_probability(probabilities: Floats, labels: Labels) -> Floats:

@@ -37,7 +37,9 @@ class Objective:
             self.add_penalty(gradient, of_run(parameters, run), run)
             yield gradient
 
-    def loss_gradients(self, pixels: Floats, labels: Labels, parameters: Parameters) -> Iterator[dict[str, Floats]]:
+    def loss_gradients(
+        self, pixels: Floats, labels: Labels, parameters: Parameters, weights: Floats | None = None
+    ) -> Iterator[dict[str, Floats]]:
         """Yield the gradient of each run's mean loss, without the penalty.
 
         A run's parameters may be updated as soon as its gradient has been yielded: they are in the cache then.
@@ -46,9 +48,12 @@ class Objective:
             pixels: raw pixels, 0 to 255, (n, d), in the dtype of the parameters.
             labels: true classes, (n,).
             parameters: parameters of R runs.
+            weights: factor on the loss of each image, before the mean over n is taken, (n,); None for 1.
         """
         scores, trace = self.model.forward(pixels, parameters)
         G = self.loss.score_gradient(scores, labels)
+        if weights is not None:
+            G *= weights[:, None, None]
         G /= len(labels)
         return self.model.backward(G, trace, parameters)
 
@@ -65,9 +70,13 @@ class Objective:
             for name in self.model.penalised:
                 gradient[name][...] += gradient[name].dtype.type(double) * parameters[name]
 
-    def mean_loss(self, pixels: Floats, labels: Labels, parameters: Parameters) -> Doubles:
-        """Return the mean loss of each run on a batch, without the penalty, (R,); arguments as in `gradients`."""
+    def mean_loss(
+        self, pixels: Floats, labels: Labels, parameters: Parameters, weights: Floats | None = None
+    ) -> Doubles:
+        """Return the mean loss of each run on a batch, without the penalty, (R,); arguments as in `loss_gradients`."""
         values = self.loss.values(self.model.scores([pixels], parameters), labels)
+        if weights is not None:
+            values *= weights[:, None]
         mean: Doubles = values.mean(axis=0, dtype=np.float64)
         return mean
 

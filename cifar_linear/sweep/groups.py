@@ -11,7 +11,7 @@ from time import perf_counter
 from cifar_linear.config.datasets import HeldOut
 from cifar_linear.config.models import Config
 from cifar_linear.config.sweeps import Cell
-from cifar_linear.data.dataset import Dataset, Split
+from cifar_linear.data.dataset import Dataset, Split, first_images
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import (
     Group,
@@ -105,8 +105,7 @@ def estimate(cells: Cells, dataset: Dataset) -> float:
     share = min(1.0, max(_TIMED_IMAGES, configs[0].n_batch) / len(dataset.train))
 
     def part(split: Split) -> Split:
-        images = max(1, round(share * len(split)))
-        return Split(split.images[:images], split.labels[:images])
+        return first_images(split, max(1, round(share * len(split))))
 
     few = replace(dataset, train=part(dataset.train), validation=part(dataset.validation))
     group = Group.of(configs, few)

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from cifar_linear.experiments.assembly import cores
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.signals import Interrupted, SafeStop
 from cifar_linear.sweep.folder import Runs, existing_folders
 from cifar_linear.sweep.groups import Cells, DatasetCache, run_cells
+from cifar_linear.training.threads import cores
 
 _LOOK_UP = 0.1
 """Seconds between two calls of ``check``."""

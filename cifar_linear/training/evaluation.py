@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from cifar_linear.arrays import Bools, Doubles, Floats, Integers, Labels
 from cifar_linear.data.batches import parts, pixel_chunks
 from cifar_linear.data.dataset import Split
-from cifar_linear.nn.metrics import Metrics, count_correct
+from cifar_linear.nn.metrics import Metrics, count_correct, weighted_sum
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import Parameters, dtype_of
 from cifar_linear.training.history import EvaluatedPoint
@@ -24,7 +24,7 @@ overflow_is_looked_for = np.errstate(over="ignore", invalid="ignore")
 
 @overflow_is_looked_for
 def evaluate(parameters: Parameters, split: Split, objective: Objective) -> Metrics:
-    """Return loss, cost and accuracy of each run on all images of a split, each (R,).
+    """Return loss, cost and accuracy of each run on all images of a split, each (R,); weighted means with weights.
 
     Args:
         parameters: parameters of R runs.
@@ -32,11 +32,12 @@ def evaluate(parameters: Parameters, split: Split, objective: Objective) -> Metr
         objective: the loss, the penalty and the model of the runs.
     """
     total_loss, total_correct = np.zeros(len(objective.lam)), np.zeros(len(objective.lam))
-    for scores, labels in _scored_parts(parameters, split, objective):
-        total_loss += objective.loss.values(scores, labels).sum(axis=0, dtype=np.float64)
-        total_correct += count_correct(objective.loss.predicted(scores), labels)
-    loss = total_loss / len(split)
-    return Metrics(loss, loss + objective.lam * objective.squares(parameters), total_correct / len(split))
+    for scores, part in _scored_parts(parameters, split, objective):
+        total_loss += weighted_sum(objective.loss.values(scores, part.labels), part.weights)
+        total_correct += count_correct(objective.loss.predicted(scores), part.labels, part.weights)
+    total = len(split) if split.weights is None else split.weights.sum(dtype=np.float64)
+    loss = total_loss / total
+    return Metrics(loss, loss + objective.lam * objective.squares(parameters), total_correct / total)
 
 
 def predict(parameters: Parameters, split: Split, objective: Objective) -> tuple[Floats, Labels]:
@@ -51,11 +52,11 @@ def predict(parameters: Parameters, split: Split, objective: Objective) -> tuple
     return np.concatenate(list(map(loss.probabilities, scores))), np.concatenate(list(map(loss.predicted, scores)))
 
 
-def _scored_parts(parameters: Parameters, split: Split, objective: Objective) -> Iterator[tuple[Floats, Labels]]:
-    """Yield scores (m, R, K) and labels (m,) of a few thousand images at a time."""
+def _scored_parts(parameters: Parameters, split: Split, objective: Objective) -> Iterator[tuple[Floats, Split]]:
+    """Yield scores (m, R, K) of a few thousand images at a time, and these images."""
     dtype = dtype_of(parameters)
     for part in parts(split):
-        yield objective.model.scores(pixel_chunks(part, dtype), parameters), part.labels
+        yield objective.model.scores(pixel_chunks(part, dtype), parameters), part
 
 
 class Evaluation(NamedTuple):
@@ -130,7 +131,7 @@ class Evaluator:
             state: state of the training, which changes meanwhile; runs whose metrics are not finite are restored in it.
             objective: objective of the runs.
             training: training images to evaluate on.
-            validation: validation images to evaluate on.
+            validation: validation images to evaluate on; ``training`` itself where there are none.
             past: earlier evaluation points of a resumed training.
             patience: number of evaluations without a new minimum of the validation loss after which a run stops; None
                 for no early stopping.
@@ -198,5 +199,6 @@ class Evaluator:
             yield Evaluation(epoch, eta, on_training, on_validation, valid, extra, snapshot, steps)
 
     def _metrics(self, parameters: Parameters) -> tuple[Metrics, Metrics]:
-        training, validation = (evaluate(parameters, split, self._objective) for split in self._splits)
-        return training, validation
+        training, validation = self._splits
+        on_training = evaluate(parameters, training, self._objective)
+        return on_training, on_training if validation is training else evaluate(parameters, validation, self._objective)

@@ -5,7 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from cifar_linear.arrays import Bools, Doubles, Floats, Labels
+from cifar_linear.arrays import Bools, Doubles
+from cifar_linear.data.batches import Batch
 from cifar_linear.data.dataset import Split
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import of_run
@@ -24,8 +25,8 @@ class BatchesOf(Protocol):
     def steps(self) -> int:
         """The number of batches in an epoch."""
 
-    def __call__(self, epoch: int, first: int = 0) -> Iterator[tuple[Floats, Labels]]:
-        """Yield the batches of an epoch, starting at batch ``first``: raw pixels (n, d) and labels (n,)."""
+    def __call__(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch, starting at batch ``first``."""
 
 
 def train(
@@ -55,7 +56,7 @@ def train(
         objective: the objective to minimise.
         batches: the mini-batches of each epoch.
         training: training images to evaluate on.
-        validation: validation images to evaluate on.
+        validation: validation images to evaluate on; ``training`` itself where there are none.
         eta: learning rates (R,) of an epoch, from its number, counted from 1, and all evaluations before it.
         updates: total number of updates, including those that the state has already made.
         eta_follows: whether ``eta`` depends on the evaluations.
@@ -96,7 +97,7 @@ def train(
             past = evaluator.past
             of_epoch = eta(epoch, past if state.step == begin else [known for known in past if known.step <= begin])
             averaging = average_from is not None and epoch >= average_from
-            for pixels, labels in batches(epoch, state.step - begin):
+            for batch in batches(epoch, state.step - begin):
                 if state.step == updates:
                     break
                 yield from evaluator.poll()
@@ -109,9 +110,10 @@ def train(
                     yield from evaluator.collect()
                     raise
                 if record_steps:
-                    step_losses.append(mean_loss(pixels, labels, state.parameters))
+                    pixels, labels, *weights = batch
+                    step_losses.append(mean_loss(pixels, labels, state.parameters, *weights))
                 rates = of_epoch if eta_factor is None else of_epoch * eta_factor(state.step)
-                finite = _update(state, objective, pixels, labels, np.where(active, rates, 0), momentum)
+                finite = _update(state, objective, batch, np.where(active, rates, 0), momentum)
                 if not finite.all():
                     yield from evaluator.collect()
                     state.mark_diverged(~finite, evaluator.kept)
@@ -125,12 +127,11 @@ def train(
 
 
 @overflow_is_looked_for
-def _update(
-    state: State, objective: Objective, pixels: Floats, labels: Labels, eta: Doubles, momentum: Doubles | None
-) -> Bools:
+def _update(state: State, objective: Objective, batch: Batch, eta: Doubles, momentum: Doubles | None) -> Bools:
     """Make one update and return which runs are still finite, (R,). Runs with a rate of 0 do not change."""
     finite = np.ones(len(eta), np.bool_)
-    for run, gradient in enumerate(objective.loss_gradients(pixels, labels, state.parameters)):
+    pixels, labels, *weights = batch
+    for run, gradient in enumerate(objective.loss_gradients(pixels, labels, state.parameters, *weights)):
         if eta[run]:
             parameters = of_run(state.parameters, run)
             if momentum is not None and state.velocity is not None:

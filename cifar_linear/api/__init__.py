@@ -1,0 +1,1 @@
+"""What ``from cifar_linear import ...`` gives: the program for notebooks and scripts."""
