@@ -19,11 +19,17 @@ def packed(arrays: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def unpacked(content: bytes, keys: Sequence[str] | None = None) -> dict[str, Any]:
-    """The arrays called ``keys``, else all. Raises ValueError, with the reason, for what `packed` cannot have made."""
+def unpacked(content: bytes, keys: Sequence[str] | None = None, most: int = _MOST_ARRAYS) -> dict[str, Any]:
+    """The arrays called ``keys``, else all. Raises ValueError, with the reason, for what `packed` cannot have made.
+
+    Args:
+        content: of the file.
+        keys: names of the arrays to read; all by default.
+        most: how many arrays a file may hold.
+    """
     try:
-        if content.count(_ENTRY) > _MOST_ARRAYS:
-            raise ValueError(f"more than {_MOST_ARRAYS} arrays in it")
+        if content.count(_ENTRY) > most:
+            raise ValueError(f"more than {most} arrays in it")
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             if sum(part.file_size for part in parts.infolist()) > len(content):
                 raise ValueError("it unpacks to more than it holds")

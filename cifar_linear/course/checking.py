@@ -1,0 +1,123 @@
+"""The whole check of a student's file: find, call, compare, choose the way of calling that fits best."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cifar_linear.course import sandbox
+from cifar_linear.course.answers import Reader
+from cifar_linear.course.interface import Interface, find_interface
+from cifar_linear.course.problem import CLASSES, LAMS, STEP, Problem, make_problem, oriented
+from cifar_linear.course.sandbox import Answer, Limits
+from cifar_linear.course.verdicts import OURS, OWN, Verdict, verdicts
+
+_FEATURES = 3072
+_DIGITS = 784
+
+
+class Checked(NamedTuple):
+    """What is known of a file after the check.
+
+    Attributes:
+        module: the file.
+        dialect: of its interface.
+        functions: its functions by role.
+        guards: what its code was run behind.
+        verdicts: four, or none if the process ended without an answer.
+        notes: what else is worth knowing.
+        ending: why there was no answer, else empty.
+        output: what the code printed.
+    """
+
+    module: str
+    dialect: str
+    functions: dict[str, str]
+    guards: list[str]
+    verdicts: list[Verdict]
+    notes: list[str]
+    ending: str
+    output: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.ending and all(verdict.status != "wrong" for verdict in self.verdicts)
+
+
+def check_module(
+    path: Path,
+    renamed: Mapping[str, str] | None = None,
+    python: str | None = None,
+    limits: Limits | None = None,
+    require_sandbox: bool = False,
+) -> Checked:
+    """Check the functions of a file.
+
+    Args:
+        path: a ``.py`` file or a notebook.
+        renamed: names of functions by role where they are not those of the table: see `interface`.
+        python: the Python that runs the file; that of this program by default.
+        limits: what the file's code may use.
+        require_sandbox: run nothing unless the system grants all guards.
+
+    Raises:
+        ConfigError: if the file is no Python or its interface is not found.
+    """
+    limits = limits or Limits()
+    python = python or sandbox.this_python()
+    found = sandbox.description(python, path)
+    interface = find_interface(str(path), found, renamed or {}, CLASSES)
+    granted = sandbox.guards(python, limits)
+    if require_sandbox:
+        sandbox.require(granted)
+    features = _DIGITS if interface.bias_in_weights else _FEATURES
+    problem = make_problem(features, interface.outputs, interface.bias_in_weights)
+    answer = sandbox.run(python, _request(found, interface, problem), limits)
+    judged = _best(answer, interface, problem) if not answer.ending else []
+    notes = [f"skipped, no Python: {cell}" for cell in found["skipped"]] + _notes(judged, answer, found)
+    functions = interface.functions
+    return Checked(str(path), interface.dialect, functions, granted, judged, notes, answer.ending, answer.output)
+
+
+def _request(found: Mapping[str, Any], interface: Interface, problem: Problem) -> dict[str, Any]:
+    variants = [{**variant, "numbers": problem.numbers()} for variant in interface.variants]
+    plan = {name: found[name] for name in ("source", "kept", "places")}
+    arrays = {
+        f"{orientation}/{name}": array
+        for orientation in {variant["orientation"] for variant in variants}
+        for name, array in oriented(problem, orientation).items()
+    }
+    return {"plan": json.dumps({**plan, "variants": variants, "lams": LAMS, "step": STEP}), **arrays}
+
+
+def _best(answer: Answer, interface: Interface, problem: Problem) -> list[Verdict]:
+    """The verdicts of the variant with the most right ones, of equals that with the fewest failures, then the first."""
+
+    def merit(judged: list[Verdict]) -> tuple[int, int, int]:
+        right = sum(verdict.status == "right" for verdict in judged)
+        return right, -sum(bool(verdict.error) for verdict in judged), -sum(len(verdict.faults) for verdict in judged)
+
+    judged = [
+        verdicts(Reader(answer.arrays, number, variant["orientation"], problem), problem, variant["roles"])
+        for number, variant in enumerate(interface.variants)
+    ]
+    return max(judged, key=merit)
+
+
+def _notes(judged: list[Verdict], answer: Answer, found: Mapping[str, Any]) -> list[str]:
+    status = {verdict.question: verdict.status for verdict in judged}
+    notes = []
+    if status.get(OWN) == "right" and status.get(OURS) == "wrong":
+        notes.append(
+            "two wrongs agree: the gradient is that of the cost that the module computes, and neither is the right one"
+        )
+    errors = "\n".join(verdict.error for verdict in judged)
+    for name, module in found["imports"].items():
+        if f"'{name}' is not defined" in errors:
+            notes.append(f"{name} comes from {module}, which is not imported here: put what is needed into the file")
+    if "definitions!" in answer.arrays and errors:
+        notes.append(f"a definition failed: {answer.arrays['definitions!']}")
+    return notes

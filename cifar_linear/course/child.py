@@ -1,0 +1,318 @@
+"""Runs a student's functions in a process of its own. Started as a script by `sandbox`, never imported by others.
+
+It needs NumPy and the standard library only, since the Python that runs it may be the student's. First it gives up
+what student code has no need of; then it reads arrays and a plan from standard input, calls the functions of the plan,
+and leaves what they returned, or how they failed, in ``answer.npz``. It judges nothing: the right values are not here.
+"""
+
+from __future__ import annotations
+
+import ast
+import ctypes
+import io
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+_NEW_USER, _NEW_PROCESSES, _NEW_NETWORK, _NEW_IPC = 0x10000000, 0x20000000, 0x40000000, 0x08000000
+_NOBODY = 65534
+_DIE_WITH_PARENT, _NO_NEW_PRIVILEGES = 1, 38
+_CREATE_RULESET, _ADD_RULE, _RESTRICT = 444, 445, 446
+"""The system calls of Landlock, the same on all of Linux's architectures."""
+_READ = 0b1101
+"""Landlock's rights to execute and read files and to list folders."""
+_ALL_OF_FILES = 0x1FFF
+_MOST_TEXT = 4000
+
+
+def enclose(limits: dict[str, int]) -> list[str]:
+    """Give up what student code has no need of, and return the names of the guards that the system granted.
+
+    With process groups of its own the function returns in a child of a child: the process in between is the first of
+    its group, and all others die with it.
+    """
+    guards = []
+    if hasattr(os, "fork") and sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        is_root = os.geteuid() == 0
+        own = _NEW_NETWORK | _NEW_PROCESSES | _NEW_IPC
+        if libc.unshare(own if is_root else own | _NEW_USER) == 0:
+            guards += ["no network", "no other processes"]
+            _continue_in_child(libc)
+            _continue_in_child(libc)
+        _preload()
+        guards += _as_nobody(libc) if is_root else []
+        libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+        guards += _without_files(libc)
+    return guards + _limit(limits)
+
+
+def _continue_in_child(libc: Any) -> None:
+    """Fork; the parent waits and ends as the child does."""
+    child = os.fork()
+    if child == 0:
+        libc.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+        return
+    status = os.waitpid(child, 0)[1]
+    os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+
+
+def _preload() -> None:
+    """Import what student code may need while the files can still be read."""
+    import numpy as np  # noqa: PLC0415
+
+    for name in ("copy", "dataclasses", "functools", "itertools", "math", "random", "resource", "time", "typing"):
+        __import__(name)
+
+    for name in ("random", "linalg", "fft", "ma", "polynomial"):
+        getattr(np, name)
+
+
+def _as_nobody(libc: Any) -> list[str]:
+    """Leave the account of root, to which limits of processes do not apply."""
+    try:
+        os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+    except OSError:
+        return []
+    libc.unshare(_NEW_USER)  # Processes are counted in here then, not with all others of that account.
+    return ["no rights of root"]
+
+
+class _Ruleset(ctypes.Structure):
+    _fields_ = (("files", ctypes.c_uint64),)
+
+
+class _Below(ctypes.Structure):
+    _pack_ = 1
+    _layout_ = "ms"
+    _fields_ = (("allowed", ctypes.c_uint64), ("folder", ctypes.c_int32))
+
+
+def _without_files(libc: Any) -> list[str]:
+    """Leave nothing of the disk but Python's own folders, and those to read (Landlock, Linux 5.13 or later)."""
+    handle = libc.syscall(_CREATE_RULESET, ctypes.byref(_Ruleset(_ALL_OF_FILES)), ctypes.c_size_t(8), 0)
+    if handle < 0:
+        return []
+    for folder in {sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", *filter(None, sys.path)}:
+        if os.path.isdir(folder) and os.access(folder, os.R_OK):  # noqa: PTH112
+            opened = os.open(folder, os.O_RDONLY)
+            libc.syscall(_ADD_RULE, handle, 1, ctypes.byref(_Below(_READ, opened)), 0)
+            os.close(opened)
+    restricted = libc.syscall(_RESTRICT, handle, 0) == 0
+    os.close(handle)
+    return ["no files"] if restricted else []
+
+
+def _limit(limits: dict[str, int]) -> list[str]:
+    try:
+        import resource  # noqa: PLC0415
+    except ImportError:
+        return []
+    granted = []
+    for name, limit, kind in (
+        ("processor time", limits["cpu_seconds"], resource.RLIMIT_CPU),
+        ("memory", limits["memory"], resource.RLIMIT_AS),
+        ("file size", limits["file_size"], resource.RLIMIT_FSIZE),
+        ("open files", 64, resource.RLIMIT_NOFILE),
+        ("", 0, resource.RLIMIT_CORE),
+        ("number of processes", limits["processes"], resource.RLIMIT_NPROC),
+    ):
+        try:
+            resource.setrlimit(kind, (limit, limit))
+        except (ValueError, OSError):
+            continue
+        is_void = name == "number of processes" and os.geteuid() == 0
+        granted += [name] if name and not is_void else []
+    return granted
+
+
+class Student:
+    """A student's definitions, and calls of them whose results or failures are kept as arrays."""
+
+    def __init__(self, source: str, kept: list[int], places: list[str]):
+        self.source, self.places = source.splitlines(), places
+        self.names: dict[str, Any] = {"__name__": "student"}
+        self.answers: dict[str, Any] = {}
+        tree = ast.parse(source)
+        for number in kept:
+            self._define(ast.Module([tree.body[number]], []))
+
+    def _define(self, part: ast.Module) -> None:
+        """Run one statement. What fails leaves a name undefined, which shows where it is used."""
+        import __future__  # noqa: PLC0415
+
+        try:
+            flags = __future__.annotations.compiler_flag  # annotations may name libraries that are not here
+            exec(compile(part, "<student>", "exec", flags, dont_inherit=True), self.names)  # noqa: S102
+        except BaseException as error:
+            self.answers["definitions!"] = self._told(error)
+
+    def keep(self, key: str, value: Any) -> None:
+        """Keep numbers as an array, the parts of tuples and mappings under keys of their own."""
+        import numpy as np  # noqa: PLC0415
+
+        if (isinstance(value, (tuple, list)) and len(value) <= 8 and any(np.ndim(part) for part in value)) or (
+            isinstance(value, tuple) and len(value) <= 8
+        ):
+            value = dict(enumerate(value))
+        if isinstance(value, dict):
+            for name, part in list(value.items())[:8]:
+                self.keep(f"{key}/{str(name)[:40].replace('/', '')}", part)
+        elif value is not None:
+            array = np.asarray(value)
+            if array.dtype.kind not in "biuf" or array.size > 10**6:
+                self.answers[f"{key}!"] = f"returned {type(value).__name__}, {array.size} entries of {array.dtype}"
+            else:
+                self.answers[key] = array.copy()
+
+    def attempt(self, key: str, call: Any) -> Any:
+        """Return what a call returned, and keep it; None, and how it failed, if it failed."""
+        try:
+            value = call()
+            self.keep(key, value)
+        except BaseException as error:
+            self.answers[f"{key}!"] = self._told(error)
+            return None
+        return value
+
+    def _told(self, error: BaseException) -> str:
+        """The error and the student's own lines that lead to it, the last five."""
+        lines = []
+        trace = error.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            if code.co_filename == "<student>":
+                number = trace.tb_lineno
+                place = self.places[number - 1] if number <= len(self.places) else f"line {number}"
+                text = self.source[number - 1].strip() if number <= len(self.source) else ""
+                lines.append(f"{place}, in {code.co_name}: {text}")
+            trace = trace.tb_next
+        try:
+            message = str(error)[:1000]
+        except BaseException:
+            message = ""
+        return "\n".join([*lines[-5:], f"{type(error).__name__}: {message}"])[:_MOST_TEXT]
+
+
+class Variant:
+    """One way to call a student's functions: which shape the arrays have, and which parameter gets what."""
+
+    def __init__(self, student: Student, plan: dict[str, Any], arrays: dict[str, Any]):
+        self.student, self.plan = student, plan
+        start = f"{plan['orientation']}/"
+        self.arrays = {key[len(start) :]: value for key, value in arrays.items() if key.startswith(start)}
+
+    def values(self, lam: float, **changed: Any) -> dict[str, Any]:
+        """Everything that a parameter can be, as copies: a function may change its arguments."""
+        values = {key: value.copy() for key, value in self.arrays.items()}
+        values.update(changed, lam=lam)
+        values["network"] = {name: values[name] for name in ("W", "b") if name in values}
+        values.update(self.plan["numbers"])
+        return values
+
+    def call(self, role: str, values: dict[str, Any]) -> Any:
+        """Call the function of a role."""
+        plan = self.plan["roles"][role]
+        given = {parameter: values[symbol] for parameter, symbol in plan["arguments"].items()}
+        owner = self._instance(values) if plan["method"] else None
+        function = getattr(owner, plan["name"]) if owner is not None else self.student.names[plan["name"]]
+        if owner is not None and self.plan["forward_first"] and role == "gradients":
+            getattr(owner, self.plan["roles"]["probabilities"]["name"])(values["X"])
+        result = function(**given)
+        if result is None and owner is not None:
+            result = {name: getattr(owner, name) for name in self.plan["results"] if hasattr(owner, name)}
+        return result
+
+    def _instance(self, values: dict[str, Any]) -> Any:
+        kind = self.student.names[self.plan["class"]]
+        given = {parameter: values[symbol] for parameter, symbol in (self.plan["constructor"] or {}).items()}
+        made = kind.__new__(kind) if self.plan["constructor"] is None else kind(**given)
+        for name, symbol in self.plan["state"].items():
+            setattr(made, name, values[symbol])
+        return made
+
+    def probabilities(self, values: dict[str, Any]) -> Any:
+        """Return the student's probabilities; the first of several results."""
+        result = self.call("probabilities", values)
+        return result[0] if isinstance(result, tuple) else result
+
+    def number(self, role: str, values: dict[str, Any]) -> float:
+        """Return the student's cost or loss as one number, at other weights than those that are given."""
+        import numpy as np  # noqa: PLC0415
+
+        if "P" in self.plan["roles"][role]["arguments"].values():
+            values["P"] = self.probabilities(
+                values | {name: np.copy(values[name]) for name in ("W", "b") if name in values}
+            )
+        result = self.call(role, values)
+        result = next(iter(result.values())) if isinstance(result, dict) else result
+        result = result[0] if isinstance(result, (tuple, list)) else result
+        return float(np.asarray(result).reshape(()) if np.size(result) != 1 else np.asarray(result).reshape(-1)[0])
+
+    def run(self, key: str, lams: list[float], step: float) -> None:
+        """Call everything at every lambda and keep it. Stops if there are no probabilities in this way."""
+        import numpy as np  # noqa: PLC0415
+
+        student, roles = self.student, self.plan["roles"]
+        for place, lam in enumerate(lams):
+            at = f"{key}/{place}"
+            own = student.attempt(f"{at}/P", lambda lam=lam: self.probabilities(self.values(lam)))
+            if own is None:
+                return
+            for role in ("loss", "cost", "gradients"):
+                if role in roles:
+                    student.attempt(f"{at}/{role}", lambda lam=lam, role=role: self.call(role, self.values(lam)))
+            if "P" in roles["gradients"]["arguments"].values():
+                student.attempt(
+                    f"{at}/own", lambda lam=lam, own=own: self.call("gradients", self.values(lam, P=np.array(own)))
+                )
+            role = "cost" if "cost" in roles else "loss"
+            student.attempt(f"{at}/slopes", lambda lam=lam, role=role: self.slopes(role, lam, step))
+        large = {name: 1000 * self.arrays[name] for name in ("W",)}
+        student.attempt(f"{key}/large", lambda: self.probabilities(self.values(0.0, **large)))
+
+    def slopes(self, role: str, lam: float, step: float) -> Any:
+        """Return slopes of the student's own cost along the directions in W, then in b."""
+        import numpy as np  # noqa: PLC0415
+
+        found = []
+        for name in ("W", "b"):
+            for direction in self.arrays.get(f"directions_{name}", ()):
+                ends = [
+                    self.number(role, self.values(lam, **{name: self.arrays[name] + sign * step * direction}))
+                    for sign in (1, -1)
+                ]
+                found.append((ends[0] - ends[1]) / (2 * step))
+        return np.array(found)
+
+
+def main() -> None:
+    """Read, enclose, run, and leave the answer."""
+    limits = json.loads(sys.argv[1])
+    if "probe" in limits:
+        sys.stdout.write(json.dumps(enclose(limits)))
+        return
+    import numpy as np  # noqa: PLC0415
+
+    answer = open("answer.npz", "wb")  # noqa: PTH123, SIM115
+    with np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    plan = json.loads(str(arrays.pop("plan")))
+    enclose(limits)
+    np.seterr(all="ignore")
+    student = Student(plan["source"], plan["kept"], plan["places"])
+    for number, variant in enumerate(plan["variants"]):
+        Variant(student, variant, arrays).run(str(number), plan["lams"], plan["step"])
+    np.savez(answer, **student.answers)
+    answer.close()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
