@@ -68,18 +68,46 @@ def check_module(
     """
     limits = limits or Limits()
     python = python or sandbox.this_python()
-    found = sandbox.description(python, path)
-    interface = find_interface(str(path), found, renamed or {}, CLASSES)
+    module = prepare(str(path), sandbox.description(python, path), renamed or {})
     granted = sandbox.guards(python, limits)
     if require_sandbox:
         sandbox.require(granted)
+    return judge(module, sandbox.run(python, module.request, limits), granted)
+
+
+class Module(NamedTuple):
+    """A file that is ready to be called.
+
+    Attributes:
+        path: of the file.
+        found: what it defines: see `definitions.describe`.
+        interface: how it is called.
+        problem: what it is called with.
+        request: the plan and the arrays for `child`.
+    """
+
+    path: str
+    found: Mapping[str, Any]
+    interface: Interface
+    problem: Problem
+    request: dict[str, Any]
+
+
+def prepare(path: str, found: Mapping[str, Any], renamed: Mapping[str, str]) -> Module:
+    """Find the interface of a file and make the problem for it. Nothing of the file is run."""
+    interface = find_interface(path, found, renamed, CLASSES)
     features = _DIGITS if interface.bias_in_weights else _FEATURES
     problem = make_problem(features, interface.outputs, interface.bias_in_weights)
-    answer = sandbox.run(python, _request(found, interface, problem), limits)
+    return Module(path, found, interface, problem, _request(found, interface, problem))
+
+
+def judge(module: Module, answer: Answer, granted: list[str]) -> Checked:
+    """The verdicts about what a file's functions returned behind these guards."""
+    path, found, interface, problem, _ = module
     judged = _best(answer, interface, problem) if not answer.ending else []
     notes = [f"skipped, no Python: {cell}" for cell in found["skipped"]] + _notes(judged, answer, found)
     functions = interface.functions
-    return Checked(str(path), interface.dialect, functions, granted, judged, notes, answer.ending, answer.output)
+    return Checked(path, interface.dialect, functions, granted, judged, notes, answer.ending, answer.output)
 
 
 def _request(found: Mapping[str, Any], interface: Interface, problem: Problem) -> dict[str, Any]:
@@ -101,7 +129,7 @@ def _best(answer: Answer, interface: Interface, problem: Problem) -> list[Verdic
         return right, -sum(bool(verdict.error) for verdict in judged), -sum(len(verdict.faults) for verdict in judged)
 
     judged = [
-        verdicts(Reader(answer.arrays, number, variant["orientation"], problem), problem, variant["roles"])
+        verdicts(Reader(answer.arrays, number, variant["orientation"], problem), problem, variant)
         for number, variant in enumerate(interface.variants)
     ]
     return max(judged, key=merit)

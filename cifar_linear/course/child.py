@@ -204,7 +204,9 @@ class Variant:
     def __init__(self, student: Student, plan: dict[str, Any], arrays: dict[str, Any]):
         self.student, self.plan = student, plan
         start = f"{plan['orientation']}/"
-        self.arrays = {key[len(start) :]: value for key, value in arrays.items() if key.startswith(start)}
+        mine = {key[len(start) :]: value for key, value in arrays.items() if key.startswith(start)}
+        self.directions = {name: mine.pop(f"directions_{name}", ()) for name in ("W", "b")}
+        self.arrays = mine
 
     def values(self, lam: float, **changed: Any) -> dict[str, Any]:
         """Everything that a parameter can be, as copies: a function may change its arguments."""
@@ -281,13 +283,24 @@ class Variant:
 
         found = []
         for name in ("W", "b"):
-            for direction in self.arrays.get(f"directions_{name}", ()):
+            for direction in self.directions[name]:
                 ends = [
                     self.number(role, self.values(lam, **{name: self.arrays[name] + sign * step * direction}))
                     for sign in (1, -1)
                 ]
                 found.append((ends[0] - ends[1]) / (2 * step))
         return np.array(found)
+
+
+def call_all(plan: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
+    """Call every variant of a plan, and return what came back by the number of the variant, lambda and role."""
+    import numpy as np  # noqa: PLC0415
+
+    student = Student(plan["source"], plan["kept"], plan["places"])
+    with np.errstate(all="ignore"):
+        for number, variant in enumerate(plan["variants"]):
+            Variant(student, variant, arrays).run(str(number), plan["lams"], plan["step"])
+    return student.answers
 
 
 def main() -> None:
@@ -304,11 +317,8 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     plan = json.loads(str(arrays.pop("plan")))
     enclose(limits)
-    np.seterr(all="ignore")
-    student = Student(plan["source"], plan["kept"], plan["places"])
-    for number, variant in enumerate(plan["variants"]):
-        Variant(student, variant, arrays).run(str(number), plan["lams"], plan["step"])
-    np.savez(answer, **student.answers)
+    answers = call_all(plan, arrays)
+    np.savez(answer, **answers)
     answer.close()
     sys.stdout.flush()
     os._exit(0)

@@ -170,10 +170,11 @@ class _Output:
         self._reader.start()
 
     def _read(self) -> None:
-        while part := os.read(self._stream.fileno(), 2**16):
-            room = _MOST_OUTPUT - len(self._kept)
-            self._kept += part[:room]
-            self._dropped += len(part[room:]) if room < len(part) else 0
+        with self._stream:
+            while part := os.read(self._stream.fileno(), 2**16):
+                room = max(_MOST_OUTPUT - len(self._kept), 0)
+                self._kept += part[:room]
+                self._dropped += len(part[room:])
 
     def text(self) -> str:
         """All that was kept. A process that has escaped may hold the stream open: it is not waited for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -44,21 +44,28 @@ OWN = "gradient against differences of its own cost"
 OURS = "gradient against the right one"
 
 
-def verdicts(reader: Reader, problem: Problem, roles: dict[str, Any]) -> list[Verdict]:
+def verdicts(reader: Reader, problem: Problem, plan: Mapping[str, Any]) -> list[Verdict]:
     """The four verdicts.
 
     Args:
         reader: of the answers.
         problem: what they should be.
-        roles: the plan of each function: see `child`.
+        plan: how the functions were called: see `child`.
     """
+    roles = plan["roles"]
     values = [reader.values(place) for place in range(len(LAMS))]
     return [
         _of_probabilities(values[-1], reader, problem),
         _of_loss(values, problem, roles),
         _of_own_cost(values, problem, roles),
-        _of_gradient(values, problem, roles),
+        _of_gradient(values, problem, roles, takes_lambda(plan)),
     ]
+
+
+def takes_lambda(plan: Mapping[str, Any]) -> bool:
+    """Whether a function, the constructor or an attribute is given lambda."""
+    given = [plan["constructor"] or {}, plan["state"], *(role["arguments"] for role in plan["roles"].values())]
+    return any("lam" in symbols.values() for symbols in given)
 
 
 def _of_probabilities(values: Values, reader: Reader, problem: Problem) -> Verdict:
@@ -160,6 +167,9 @@ def _of_own_cost(values: list[Values], problem: Problem, roles: dict[str, Any]) 
     checked = 0
     notes: list[str] = []
     for lam, v in zip(LAMS, values, strict=True):
+        if lam and _lacks_penalty(values, roles):
+            notes.append("there is no cost with a penalty: checked at lambda 0 only")
+            continue
         if "slopes" in v.errors:
             return Verdict(OWN, "wrong", [], notes, v.errors["slopes"])
         if v.slopes is None or v.own_weights is None or (v.own_bias is None and not problem.bias_in_weights):
@@ -169,20 +179,14 @@ def _of_own_cost(values: list[Values], problem: Problem, roles: dict[str, Any]) 
         analytic = [float(np.vdot(direction, v.own_weights)) for direction in problem.along_weights]
         if v.own_bias is not None:
             analytic += [float(direction @ v.own_bias) for direction in problem.along_bias]
-        numeric = v.slopes.copy()
-        if lam and _lacks_penalty(values, roles):
-            numeric[: len(problem.along_weights)] += [
-                2 * lam * float(np.vdot(direction, problem.W)) for direction in problem.along_weights
-            ]
-            notes.append("there is no cost: lambda sum W^2 is added to the loss")
         checked += 1
-        scale = max(float(np.abs(numeric).max()), 1e-12)
-        apart = np.nan_to_num(np.abs(np.array(analytic) - numeric) / scale, nan=np.inf)
+        scale = max(float(np.abs(v.slopes).max()), 1e-12)
+        apart = np.nan_to_num(np.abs(np.array(analytic) - v.slopes) / scale, nan=np.inf)
         worst = int(apart.argmax())
         if apart[worst] > _CLOSE_SLOPE:
             part = "grad_W" if worst < len(problem.along_weights) else "grad_b"
             text = f"is not the derivative of the cost that is computed (lambda {lam:g}, along a random direction)"
-            fault = Fault(part, "not its own derivative", text, f"{analytic[worst]:.8g}", f"{numeric[worst]:.8g}")
+            fault = Fault(part, "not its own derivative", text, f"{analytic[worst]:.8g}", f"{v.slopes[worst]:.8g}")
             return Verdict(OWN, "wrong", [fault], notes)
     if not checked:
         return Verdict(OWN, "not checked", [], ["cost or gradient is missing or has a wrong shape"])
@@ -195,17 +199,19 @@ def _lacks_penalty(values: list[Values], roles: dict[str, Any]) -> bool:
     return "cost" not in roles and first is not None and last is not None and _near(last, first, 1e-12)
 
 
-def _of_gradient(values: list[Values], problem: Problem, roles: dict[str, Any]) -> Verdict:
+def _of_gradient(values: list[Values], problem: Problem, roles: dict[str, Any], has_penalty: bool) -> Verdict:
     first, last = values
     error = next((v.errors["gradients"] for v in values if "gradients" in v.errors), "")
     faults = [fault for fault in last.faults if fault.part.startswith("grad")]
     if error:
         return Verdict(OURS, "wrong", faults, [], error)
-    notes: list[str] = []
+    notes = [] if has_penalty else ["nothing takes lambda: the penalty is not checked"]
     own_P = None if "P" in roles["gradients"]["arguments"].values() else _wrong_probabilities(first, problem)
     formula = None
     if first.weights is not None and last.weights is not None:
-        more, formula = _weight_faults(first.weights, last.weights, problem, own_P, first.single)
+        more, formula = _weight_faults(
+            first.weights, last.weights if has_penalty else None, problem, own_P, first.single
+        )
         faults += more
     if first.bias is not None and last.bias is not None:
         faults += _bias_faults(first.bias, last.bias, problem, own_P, formula, first.single)
@@ -221,20 +227,19 @@ def _right(problem: Problem) -> tuple[Floats, Floats]:
 
 
 def _weight_faults(
-    first: Floats, last: Floats, problem: Problem, own_P: Floats | None, single: bool
+    first: Floats, last: Floats | None, problem: Problem, own_P: Floats | None, single: bool
 ) -> tuple[list[Fault], Floats | None]:
     """The mistakes in the gradient of W, and the formula (n, K) that its data term is made of."""
     right, _ = _right(problem)
-    penalty, right_penalty = (last - first) / LAMS[1], 2 * problem.W
     tolerance = _SINGLE if single else catalogue.CLOSE
     faults: list[Fault] = []
     formula: Floats | None = problem.P - problem.Y
     if not catalogue.close(first, right, tolerance):
         terms, formula = _data_terms(first, problem, own_P)
         faults += _faults("grad_W", terms, first, right, "data term: ")
-    if not _is_right_penalty(penalty, problem, tolerance):
+    if last is not None and not _is_right_penalty(penalty := (last - first) / LAMS[1], problem, tolerance):
         terms = _penalty_terms(penalty, problem)
-        faults += _faults("grad_W", terms, LAMS[1] * penalty, LAMS[1] * right_penalty, "penalty: ")
+        faults += _faults("grad_W", terms, last - first, 2 * LAMS[1] * problem.W, "penalty: ")
     return faults, formula
 
 
