@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import re
+import textwrap
 from pathlib import Path
 
 from cifar_linear.course.checking import judge, prepare
@@ -357,7 +359,11 @@ class SoftmaxModel(Base):
 
 def notebook(source):
     """A source as a notebook, a cell for each definition, among cells that do something else."""
-    parts = ["%matplotlib inline\n!pip install numpy\nimport numpy as np", "this is no Python", *source.split("\n\n")]
+    parts = [
+        "%matplotlib inline\n!pip install numpy\nimport numpy as np",
+        "this is no Python",
+        *re.split(r"\n\n(?=\S)", source),
+    ]
     cells = [{"cell_type": "code", "source": part.splitlines(keepends=True)} for part in parts]
     return json.dumps({"cells": [{"cell_type": "markdown", "source": ["# Mine"]}, *cells]})
 
@@ -418,13 +424,24 @@ MISTAKES = [
     (FUNCTIONS, {"penalty divided by n"}, [("G @ X.T / n + 2 * lam * W", "(G @ X.T + 2 * lam * W) / n")]),
     (FUNCTIONS, {"penalty sign"}, [("+ 2 * lam * W", "- 2 * lam * W")]),
     (FUNCTIONS, {"sign"}, [("G = P - Y", "G = Y - P")]),
-    (FUNCTIONS, {"bias penalised"}, [("keepdims=True) / n", "keepdims=True) / n + 2 * lam * b"), ("ComputeGradients(X, Y, P, W, lam)", "ComputeGradients(X, Y, P, W, b, lam)")]),
+    (
+        FUNCTIONS,
+        {"bias penalised"},
+        [
+            ("keepdims=True) / n", "keepdims=True) / n + 2 * lam * b"),
+            ("ComputeGradients(X, Y, P, W, lam)", "ComputeGradients(X, Y, P, W, b, lam)"),
+        ],
+    ),
     (FUNCTIONS, {"softmax axis"}, [("np.sum(e, axis=0)", "np.sum(e, axis=1, keepdims=True)")]),
     (FUNCTIONS, {"softmax over everything"}, [("np.sum(e, axis=0)", "np.sum(e)")]),
     (FUNCTIONS, {"b left out"}, [("s = W @ X + b", "s = W @ X")]),
     (FUNCTIONS, {"sigmoid"}, [("P = e / np.sum(e, axis=0)", "P = 1 / (1 + np.exp(-s))")]),
     (FUNCTIONS, {"one number"}, [("np.sum(G, axis=1, keepdims=True)", "np.sum(G)")]),
-    (FUNCTIONS, {"reciprocal"}, [("np.sum(G, axis=1, keepdims=True) / n", "1 / (n * np.sum(G, axis=1, keepdims=True))")]),
+    (
+        FUNCTIONS,
+        {"reciprocal"},
+        [("np.sum(G, axis=1, keepdims=True) / n", "1 / (n * np.sum(G, axis=1, keepdims=True))")],
+    ),
     (FUNCTIONS, {"transposed"}, [("return grad_W, grad_b", "return grad_W.T, grad_b")]),
     (FUNCTIONS, {"divided by d"}, [("    n = X.shape[1]\n    G", "    n = X.shape[0]\n    G")]),
     (FUNCTIONS, {"penalty doubled"}, [("return loss + lam *", "return loss + 2 * lam *")]),
@@ -443,13 +460,36 @@ MISTAKES = [
     (NETWORK, {"labels shifted"}, [("G = -(Y - P)", "G = P - np.roll(Y, 1, axis=0)")]),
     (NETWORK, {"1/K"}, [("np.mean(G, axis=1)", "(np.mean(G, axis=1) / K)")]),
     (NETWORK, {"lambda squared"}, [("+ 2 * lam * network['W']", "+ 2 * lam * lam * network['W']")]),
-    (NETWORK, {"no softmax"}, [("    return P\n\ndef ComputeLoss", "    return network['W'] @ X + network['b']\n\ndef ComputeLoss")]),
+    (
+        NETWORK,
+        {"no softmax"},
+        [("    return P\n\ndef ComputeLoss", "    return network['W'] @ X + network['b']\n\ndef ComputeLoss")],
+    ),
     (NETWORK, {"penalty without lambda"}, [("+ 2 * lam * network['W']", "+ 2 * (1 + lam) * network['W']")]),
     # Dialect C: mistakes in the probabilities are carried into the gradient
-    (CLASS, {"softmax axis"}, [("P = e / e.sum(axis=0)", "P = e / e.sum(axis=1, keepdims=True)"), ("s.max(axis=0)", "s.max()")]),
-    (CLASS, {"1/K"}, [("g.dot(X.T) / n", "g.dot(X.T) / n / 10"), ("np.mean(g, axis=1, keepdims=True)", "np.mean(g, axis=1, keepdims=True) / 10")]),
-    (CLASS, {"bias penalised"}, [("np.mean(g, axis=1, keepdims=True)", "np.mean(g, axis=1, keepdims=True) + 2 * lmbda * self.b")]),
-    (CLASS, {"one image only"}, [("g.dot(X.T) / n", "g[:, -1:].dot(X[:, -1:].T) / n"), ("np.mean(g, axis=1, keepdims=True)", "g[:, -1:] / n")]),
+    (
+        CLASS,
+        {"softmax axis"},
+        [("P = e / e.sum(axis=0)", "P = e / e.sum(axis=1, keepdims=True)"), ("s.max(axis=0)", "s.max()")],
+    ),
+    (
+        CLASS,
+        {"1/K"},
+        [
+            ("g.dot(X.T) / n", "g.dot(X.T) / n / 10"),
+            ("np.mean(g, axis=1, keepdims=True)", "np.mean(g, axis=1, keepdims=True) / 10"),
+        ],
+    ),
+    (
+        CLASS,
+        {"bias penalised"},
+        [("np.mean(g, axis=1, keepdims=True)", "np.mean(g, axis=1, keepdims=True) + 2 * lmbda * self.b")],
+    ),
+    (
+        CLASS,
+        {"one image only"},
+        [("g.dot(X.T) / n", "g[:, -1:].dot(X[:, -1:].T) / n"), ("np.mean(g, axis=1, keepdims=True)", "g[:, -1:] / n")],
+    ),
     (CLASS, {"softmax derivative twice"}, [("g = P - Y", "g = P * (P - Y - np.sum(P * (P - Y), axis=0))")]),
     # Dialect D
     (MODEL, {"1/n missing"}, [("X.T @ delta / n", "X.T @ delta")]),
@@ -457,25 +497,72 @@ MISTAKES = [
     (MODEL, {"penalty halved"}, [("+ 2 * self.l2_reg_lambda", "+ self.l2_reg_lambda")]),
     (MODEL, {"1/K"}, [("-np.mean(np.sum(targets * np.log(outputs), axis=1))", "-np.mean(targets * np.log(outputs))")]),
     (MODEL, {"softmax axis"}, [("e.sum(axis=1, keepdims=True)", "e.sum(axis=0, keepdims=True)")]),
-    (BINARY, {"extra p(1-p)"}, [("delta = outputs - targets", "delta = (outputs - targets) * outputs * (1 - outputs)")]),
+    (
+        BINARY,
+        {"extra p(1-p)"},
+        [("delta = outputs - targets", "delta = (outputs - targets) * outputs * (1 - outputs)")],
+    ),
     (BINARY, {"1/n missing"}, [("ce.mean()", "ce.sum()")]),
     (BINARY, {"sign of scores"}, [("np.exp(-X.dot", "np.exp(X.dot")]),
     (BINARY, {"only label 1"}, [(" + (1 - targets) * np.log(1 - outputs)", "")]),
     (BINARY, {"divided by d"}, [("X.T.dot(delta) / X.shape[0]", "X.T.dot(delta) / X.shape[1]")]),
     # Two at once
     (FUNCTIONS, {"1/n missing", "penalty halved"}, [("G @ X.T / n + 2 * lam", "G @ X.T + lam")]),
-    (FUNCTIONS, {"sign", "1/n missing"}, [("G = P - Y", "G = Y - P"), ("G @ X.T / n", "G @ X.T"), ("keepdims=True) / n", "keepdims=True)")]),
-    (FUNCTIONS, {"softmax over everything", "penalty missing"}, [("np.sum(e, axis=0)", "np.sum(e)"), (" + 2 * lam * W", "")]),
-    (FUNCTIONS, {"transposed", "1/n twice"}, [("return grad_W, grad_b", "return grad_W.T, grad_b"), ("G @ X.T / n", "G @ X.T / n ** 2")]),
+    (
+        FUNCTIONS,
+        {"sign", "1/n missing"},
+        [("G = P - Y", "G = Y - P"), ("G @ X.T / n", "G @ X.T"), ("keepdims=True) / n", "keepdims=True)")],
+    ),
+    (
+        FUNCTIONS,
+        {"softmax over everything", "penalty missing"},
+        [("np.sum(e, axis=0)", "np.sum(e)"), (" + 2 * lam * W", "")],
+    ),
+    (
+        FUNCTIONS,
+        {"transposed", "1/n twice"},
+        [("return grad_W, grad_b", "return grad_W.T, grad_b"), ("G @ X.T / n", "G @ X.T / n ** 2")],
+    ),
     (NETWORK, {"labels left out", "1/K"}, [("G = -(Y - P)", "G = P / K")]),
-    (NETWORK, {"extra p(1-p)", "penalty divided by n"}, [("G = -(Y - P)", "G = -(Y - P) * P * (1 - P)"), ("+ 2 * lam", "+ 2 / n * lam")]),
-    (NETWORK, {"labels shifted", "1/n missing"}, [("P[y, np.arange(n)]", "P[y - 1, np.arange(n)]"), ("return np.mean(L)", "return np.sum(L)")]),
-    (CLASS, {"softmax over everything", "b left out"}, [("P = e / e.sum(axis=0)", "P = e / e.sum()"), ("s.max(axis=0)", "s.max()"), (" + self.b)", ")")]),
-    (CLASS, {"penalty doubled", "bias penalised"}, [("+ 2 * lmbda * self.W", "+ 4 * lmbda * self.W"), ("np.mean(g, axis=1, keepdims=True)", "np.mean(g, axis=1, keepdims=True) + lmbda * self.b")]),
-    (MODEL, {"sign", "penalty missing"}, [("delta = outputs - targets", "delta = targets - outputs"), (" + 2 * self.l2_reg_lambda * self.w", "")]),
-    (MODEL, {"b left out", "1/n missing"}, [("z = X @ self.w", "z = X[:, :-1] @ self.w[:-1]"), ("X.T @ delta / n", "X.T @ delta")]),
-    (BINARY, {"1/n missing", "sign"}, [("delta = outputs - targets", "delta = targets - outputs"), (" / X.shape[0]", "")]),
-]  # fmt: skip
+    (
+        NETWORK,
+        {"extra p(1-p)", "penalty divided by n"},
+        [("G = -(Y - P)", "G = -(Y - P) * P * (1 - P)"), ("+ 2 * lam", "+ 2 / n * lam")],
+    ),
+    (
+        NETWORK,
+        {"labels shifted", "1/n missing"},
+        [("P[y, np.arange(n)]", "P[y - 1, np.arange(n)]"), ("return np.mean(L)", "return np.sum(L)")],
+    ),
+    (
+        CLASS,
+        {"softmax over everything", "b left out"},
+        [("P = e / e.sum(axis=0)", "P = e / e.sum()"), ("s.max(axis=0)", "s.max()"), (" + self.b)", ")")],
+    ),
+    (
+        CLASS,
+        {"penalty doubled", "bias penalised"},
+        [
+            ("+ 2 * lmbda * self.W", "+ 4 * lmbda * self.W"),
+            ("np.mean(g, axis=1, keepdims=True)", "np.mean(g, axis=1, keepdims=True) + lmbda * self.b"),
+        ],
+    ),
+    (
+        MODEL,
+        {"sign", "penalty missing"},
+        [("delta = outputs - targets", "delta = targets - outputs"), (" + 2 * self.l2_reg_lambda * self.w", "")],
+    ),
+    (
+        MODEL,
+        {"b left out", "1/n missing"},
+        [("z = X @ self.w", "z = X[:, :-1] @ self.w[:-1]"), ("X.T @ delta / n", "X.T @ delta")],
+    ),
+    (
+        BINARY,
+        {"1/n missing", "sign"},
+        [("delta = outputs - targets", "delta = targets - outputs"), (" / X.shape[0]", "")],
+    ),
+]
 """A right solution, the names of the mistakes that are planted in it, and how."""
 
 
@@ -508,26 +595,70 @@ OUTSIDE = {
 }
 """Mistakes that no formula of the catalogue gives."""
 _EVIL = {
-    "fork bomb": "while True:\n            try:\n                os.fork()\n            except OSError:\n                pass",
+    "fork bomb": """
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass""",
     "10 GB": "x = np.ones(10 * 2 ** 30, np.uint8)",
-    "endless loop": "while True:\n            pass",
+    "endless loop": """
+while True:
+    pass""",
     "endless sleep": "time.sleep(1000)",
-    "sockets": "import socket; socket.create_connection(('127.0.0.1', PORT), timeout=3)",
-    "forged result": "np.savez('answer.npz', passed=True); np.savez = lambda *a, **k: None\n        open('results.json', 'w').write('{\"passed\": true}'); print('{\"passed\": true}')",
+    "sockets": """
+import ctypes, struct
+c = ctypes.CDLL(None, use_errno=True)
+address = struct.pack('=H', 2) + struct.pack('>H', PORT) + bytes([127, 0, 0, 1]) + bytes(8)
+print(c.connect(c.socket(2, 1, 0), address, 16))""",
+    "forged result": """
+print('{"passed": true}')
+np.savez = lambda *a, **k: None
+np.save('answer.npz', passed=True)""",
     "sys.exit": "sys.exit(0)",
     "os._exit": "os._exit(0)",
     "writes files": "open('TRACE', 'w').write('x')",
-    "reads files": "SECRET = open('SECRET_PATH').read(); print(SECRET)",
-    "looks at its parents": "print(open(f'/proc/{os.getppid()}/environ').read()); print(os.listdir('/proc'))",
-    "prints megabytes": "[print('x' * 10 ** 6) for _ in range(30)]",
-    "recursion": "f = lambda n: f(n + 1); f(0)",
-    "threads": "import threading; [threading.Thread(target=time.sleep, args=(1000,)).start() for _ in range(100)]",
-    "signals": "[signal.signal(s, signal.SIG_IGN) for s in range(1, 65) if s not in (9, 19, 32, 33)]\n        while True:\n            pass",
-    "kills": "[os.kill(p, 9) for p in (os.getppid(), 1, -1)]",
-    "daemon": "os.fork() or (os.setsid(), os.fork() or time.sleep(1000))\n        time.sleep(1000)",
-    "own frames": "import gc; [o.clear() for o in gc.get_objects() if isinstance(o, dict) and 'plan' in o]",
-    "crash": "import ctypes; ctypes.string_at(0)",
-    "link": "os.unlink('answer.npz'); os.symlink('SECRET_PATH', 'answer.npz'); os._exit(0)",
+    "reads files": "print(open('SECRET_PATH').read())",
+    "looks at its parents": """
+print(open(f'/proc/{os.getppid()}/environ').read())
+print(os.listdir('/proc'))""",
+    "prints megabytes": """
+for _ in range(30):
+    print('x' * 10 ** 6)""",
+    "recursion": """
+f = lambda n: f(n + 1)
+f(0)""",
+    "threads": """
+import threading
+for _ in range(100):
+    threading.Thread(target=time.sleep, args=(1000,)).start()""",
+    "signals": """
+for number in range(1, 65):
+    if number not in (9, 19, 32, 33):
+        signal.signal(number, signal.SIG_IGN)
+while True:
+    pass""",
+    "kills": """
+for process in (os.getppid(), 1, -1):
+    os.kill(process, 9)""",
+    "daemon": """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(1000)
+time.sleep(1000)""",
+    "objects of ours": """
+import gc
+for thing in gc.get_objects():
+    if isinstance(thing, dict) and 'roles' in thing:
+        thing.clear()""",
+    "crash": """
+import ctypes
+ctypes.string_at(0)""",
+    "link": """
+os.unlink('answer.npz')
+os.symlink('SECRET_PATH', 'answer.npz')
+os._exit(0)""",
 }
 
 
@@ -536,9 +667,8 @@ def hostile(name, **words):
     evil = _EVIL[name]
     for word, text in words.items():
         evil = evil.replace(word, text)
-    body = (
-        f"    global tried\n    if not tried:\n        tried = True\n        {evil}\n    n = X.shape[1]\n    G = Y - P"
-    )
+    lines = textwrap.indent(evil.strip(), " " * 8)
+    body = f"    global tried\n    if not tried:\n        tried = True\n{lines}\n    n = X.shape[1]\n    G = Y - P"
     source = changed(FUNCTIONS, ("    n = X.shape[1]\n    G = P - Y", body))
     return changed(source, ("import matplotlib.pyplot as plt", "import os, signal, sys, time\ntried = False"))
 

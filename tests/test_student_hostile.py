@@ -34,7 +34,7 @@ def secret(tmp_path):
 
 @pytest.fixture(autouse=True)
 def one_process(monkeypatch):
-    """Guards are asked once, and the files, all of them our own, are read here: a test starts one process, not three."""
+    """A test starts one process, not three: guards are asked once, and the files, our own, are read here."""
     monkeypatch.setattr(sandbox, "guards", lambda *_: GUARDS)
     monkeypatch.setattr(sandbox, "description", lambda _, path: describe(str(path)))
 

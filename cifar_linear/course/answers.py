@@ -74,7 +74,7 @@ class Reader:
 
     def large(self) -> Any:
         """The probabilities for weights that are a thousand times larger."""
-        return _first({key[len(self._start) :]: value for key, value in self._arrays.items()}, f"{self._start}large")
+        return _first({key[len(self._start) :]: value for key, value in self._arrays.items()}, "large")
 
     def _by_image(self, P: Any, faults: list[Fault]) -> Floats | None:
         """Probabilities as (n, K)."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from cifar_linear.course import sandbox
 from cifar_linear.course.answers import Reader
 from cifar_linear.course.interface import Interface, find_interface
@@ -112,7 +114,7 @@ def judge(module: Module, answer: Answer, granted: list[str]) -> Checked:
 
 def _request(found: Mapping[str, Any], interface: Interface, problem: Problem) -> dict[str, Any]:
     variants = [{**variant, "numbers": problem.numbers()} for variant in interface.variants]
-    plan = {name: found[name] for name in ("source", "kept", "places")}
+    plan = {name: found[name] for name in ("source", "kept", "places", "libraries")}
     arrays = {
         f"{orientation}/{name}": array
         for orientation in {variant["orientation"] for variant in variants}
@@ -128,10 +130,11 @@ def _best(answer: Answer, interface: Interface, problem: Problem) -> list[Verdic
         right = sum(verdict.status == "right" for verdict in judged)
         return right, -sum(bool(verdict.error) for verdict in judged), -sum(len(verdict.faults) for verdict in judged)
 
-    judged = [
-        verdicts(Reader(answer.arrays, number, variant["orientation"], problem), problem, variant)
-        for number, variant in enumerate(interface.variants)
-    ]
+    with np.errstate(all="ignore"):  # numbers of strangers: what is not finite is told
+        judged = [
+            verdicts(Reader(answer.arrays, number, variant["orientation"], problem), problem, variant)
+            for number, variant in enumerate(interface.variants)
+        ]
     return max(judged, key=merit)
 
 

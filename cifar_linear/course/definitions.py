@@ -37,6 +37,7 @@ def describe(path: str) -> dict[str, Any]:
     Returns:
         ``source``, the text; ``kept``, the numbers of the top-level statements to run; ``places``, for a notebook, the
         cell and line of every line; ``functions``, parameters by name; ``classes``, methods and attributes by name;
+        ``libraries``, modules that are imported anywhere;
         ``imports``, where names that are left out come from; ``skipped``, cells that are no Python. Or ``error``.
     """
     try:
@@ -52,7 +53,7 @@ def describe(path: str) -> dict[str, Any]:
         return {"error": f"line {error.lineno} is no Python {sys.version_info[0]}.{sys.version_info[1]}: {error.msg}"}
     except (ValueError, RecursionError, MemoryError) as error:
         return {"error": f"cannot be read as Python: {error}"}
-    return {"source": source, "places": places, "skipped": skipped, **_definitions(tree)}
+    return {"source": source, "places": places, "skipped": skipped, "libraries": _libraries(tree), **_definitions(tree)}
 
 
 def _cells(content: bytes) -> tuple[str, list[str], list[str]]:
@@ -102,6 +103,16 @@ def _is_name(node: ast.expr) -> bool:
 def _is_of_library(node: ast.Import | ast.ImportFrom) -> bool:
     names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or "."]
     return all(name.split(".")[0] in LIBRARIES for name in names)
+
+
+def _libraries(tree: ast.Module) -> list[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import) and _is_of_library(node):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and _is_of_library(node) and node.module:
+            names.add(node.module)
+    return sorted(names)
 
 
 def _left_out(node: ast.Import | ast.ImportFrom) -> dict[str, str]:

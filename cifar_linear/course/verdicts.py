@@ -55,7 +55,7 @@ def verdicts(reader: Reader, problem: Problem, plan: Mapping[str, Any]) -> list[
     roles = plan["roles"]
     values = [reader.values(place) for place in range(len(LAMS))]
     return [
-        _of_probabilities(values[-1], reader, problem),
+        _of_probabilities(values[0], reader, problem),
         _of_loss(values, problem, roles),
         _of_own_cost(values, problem, roles),
         _of_gradient(values, problem, roles, takes_lambda(plan)),
@@ -95,9 +95,12 @@ def _of_loss(values: list[Values], problem: Problem, roles: dict[str, Any]) -> V
     notes: list[str] = []
     if error or faults:
         return Verdict(LOSS, "wrong", faults, notes, error)
-    # A loss with its own parameter lambda is a cost.
     first, last = values
     losses = {"loss": first.loss, "cost": first.cost}
+    if first.P is None:
+        return Verdict(LOSS, "not checked", [], ["there are no probabilities"])
+    if all(value is None for value in losses.values()):
+        return Verdict(LOSS, "wrong", [Fault("loss", "missing", "nothing is returned")], [])
     for role, value in losses.items():
         if value is not None:
             own_P = (
@@ -215,6 +218,8 @@ def _of_gradient(values: list[Values], problem: Problem, roles: dict[str, Any], 
         faults += more
     if first.bias is not None and last.bias is not None:
         faults += _bias_faults(first.bias, last.bias, problem, own_P, formula, first.single)
+    if first.P is None:
+        return Verdict(OURS, "not checked", [], ["there are no probabilities"])
     if first.weights is None and not faults:
         faults.append(Fault("grad_W", "missing", "nothing is returned"))
     return Verdict(OURS, "wrong" if faults else "right", faults, notes)
