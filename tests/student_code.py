@@ -270,6 +270,31 @@ class SLP(object):
         self.grad_b = G.mean(axis=0, keepdims=True)
 """
 
+MIXED = """
+import numpy as np
+
+class Classifier:
+    def __init__(self, K: int, d: int, seed: int):
+        np.random.seed(seed)
+        self.K, self.d = K, d
+        self.W = np.random.normal(0, 0.1, size=(self.K, d))
+        self.b = np.random.normal(0, 0.1, size=(self.K, 1))
+
+    def evaluate(self, X):
+        S = self.W @ X.T + self.b
+        return np.exp(S) / np.sum(np.exp(S), axis=0)
+
+    def computeCost(self, X, Y, lambd):
+        l = - len(X) ** -1 * np.sum(Y.T * np.log(self.evaluate(X)))
+        return l, l + lambd * np.sum(np.square(self.W))
+
+    def computeGrads(self, X, Y, lambd):
+        g = -(Y.T - self.evaluate(X))
+        W_grads = g @ X / len(X) + 2 * lambd * self.W
+        b_grads = np.sum(g, axis=1, keepdims=True) / len(X)
+        return W_grads, b_grads
+"""
+
 METHODS = """
 import numpy as np
 
@@ -389,6 +414,15 @@ RIGHT = {
         ("lam * np.sum(network['W'] ** 2)", "lam * np.sum(W ** 2)"),
     ),
     "network, changes its arguments": changed(NETWORK, ("    G = -(Y - P)", "    P -= Y\n    G = P")),
+    "network, cost from the loss": changed(
+        NETWORK,
+        ("ComputeCost(P, y, network, lam)", "ComputeCost(loss, W, lam)"),
+        ("ComputeLoss(P, y) + lam * np.sum(network['W'] ** 2)", "loss + lam * np.sum(W ** 2)"),
+    ),
+    "functions, loss before cost": changed(
+        FUNCTIONS, ("return loss + lam * np.sum(W ** 2)", "return loss, loss + lam * np.sum(W ** 2)")
+    ),
+    "class, images in rows": MIXED,
     "typed": TYPED,
     "class": CLASS,
     "class, rows": ROWS,
@@ -410,7 +444,7 @@ RIGHT = {
         ("ce.mean()", "np.sum(ce) / targets.shape[0]"),
     ),
 }
-"""Twenty right solutions by name, and each of them passes."""
+"""Right solutions by name, and each of them passes."""
 
 
 MISTAKES = [

@@ -122,6 +122,16 @@ def test_a_file_is_not_imported(tmp_path):
     assert not (tmp_path / "trace").exists()
 
 
+def test_paths_are_those_of_the_folder_of_the_command(run, tmp_path, monkeypatch):
+    """Though the processes are started in folders of their own."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "student.py").write_text(FUNCTIONS)
+    (tmp_path / "python").symlink_to(sys.executable)
+    result = run("gradcheck", "--module", "student.py", "--python", "./python")
+    # A link beside no environment starts the bare Python, which may lack NumPy; it is found in any case.
+    assert result.exit_code == 0 or "No module named 'numpy'" in result.stderr
+
+
 def test_names_that_are_not_known_are_mapped(check):
     source = FUNCTIONS.replace("ComputeGradients", "slope").replace("EvaluateClassifier", "guess")
     refused = check(source)

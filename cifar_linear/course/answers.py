@@ -9,7 +9,7 @@ import numpy as np
 
 from cifar_linear.arrays import Floats
 from cifar_linear.course.interface import GRADIENT_NAMES, plain
-from cifar_linear.course.problem import Problem, weights_are_turned
+from cifar_linear.course.problem import Problem, orientation
 
 
 class Fault(NamedTuple):
@@ -52,8 +52,8 @@ class Values(NamedTuple):
 class Reader:
     """Reads the answers to one variant of calling."""
 
-    def __init__(self, arrays: Mapping[str, Any], number: int, orientation: str, problem: Problem):
-        self._arrays, self._orientation, self._problem = arrays, orientation, problem
+    def __init__(self, arrays: Mapping[str, Any], number: int, shapes: str, problem: Problem):
+        self._arrays, self._shapes, self._problem = arrays, orientation(shapes), problem
         self._start = f"{number}/"
 
     def values(self, place: int) -> Values:
@@ -70,6 +70,8 @@ class Reader:
         )
         single = any(getattr(value, "dtype", None) in (np.float32, np.float16) for value in mine.values())
         slopes = mine.get("slopes")
+        if slopes is not None:
+            slopes = slopes[:, min(self._cost_place, slopes.shape[1] - 1)]
         return Values(P, loss, cost, grad_W, grad_b, own_W, own_b, slopes, single, faults, errors)
 
     def large(self) -> Any:
@@ -81,7 +83,7 @@ class Reader:
         if P is None:
             return None
         n, K = self._problem.P.shape
-        columns = self._orientation == "columns"
+        columns = not self._shapes.scores_in_rows
         expected = (K, n) if columns else (n, K)
         if P.shape == expected or (K == 1 and P.size == n):
             shaped = _doubles(P).reshape(expected)
@@ -91,17 +93,28 @@ class Reader:
         return None if name == "shape" else _doubles(P if columns else P.T)
 
     def _numbers(self, mine: Mapping[str, Any], faults: list[Fault]) -> tuple[float | None, float | None]:
-        values = {}
-        for role in ("loss", "cost"):
-            parts = [value for key, value in mine.items() if key.split("/")[0] == role and not key.endswith("!")]
-            for part in parts[:1]:
-                if part.size == 1:
-                    values[role] = float(part.reshape(-1)[0])
-                else:
-                    faults.append(Fault(role, "shape", f"has shape {part.shape}; one number is expected"))
-            if role == "cost" and len(parts) == 2 and parts[1].size == 1:
-                values.setdefault("loss", float(parts[1].reshape(-1)[0]))
-        return values.get("loss"), values.get("cost")
+        """Loss and cost. A function for the cost may return both."""
+        loss, cost = (
+            [value for key, value in mine.items() if key.split("/")[0] == role and not key.endswith("!")]
+            for role in ("loss", "cost")
+        )
+        if len(cost) == 2:
+            place = self._cost_place
+            cost, loss = [cost[place]], loss or [cost[1 - place]]
+        faults += [
+            Fault(role, "shape", f"has shape {values[0].shape}; one number is expected")
+            for role, values in (("loss", loss), ("cost", cost))
+            if values and values[0].size != 1
+        ]
+        found = [float(values[0].reshape(-1)[0]) if values and values[0].size == 1 else None for values in (loss, cost)]
+        return found[0], found[1]
+
+    @property
+    def _cost_place(self) -> int:
+        """Which of two returned numbers is the cost: the second, if lambda changes it and not the first."""
+        both = [[self._arrays.get(f"{self._start}{lam}/cost/{place}") for lam in (0, 1)] for place in (0, 1)]
+        changes = [a is not None and b is not None and not np.array_equal(a, b) for a, b in both]
+        return int(changes == [False, True])
 
     def _gradient(self, mine: Mapping[str, Any], role: str, faults: list[Fault]) -> tuple[Floats | None, Floats | None]:
         parts = {key.partition("/")[2]: value for key, value in mine.items() if key.split("/")[0] == role}
@@ -116,7 +129,7 @@ class Reader:
 
     def _weights(self, W: Any, faults: list[Fault]) -> Floats | None:
         K, d = self._problem.W.shape
-        turned = weights_are_turned(self._orientation)
+        turned = self._shapes.weights_turned
         expected = (d, K) if turned else (K, d)
         if W is None:
             faults.append(Fault("grad_W", "missing", f"is not returned; an array of shape {expected} is expected"))
@@ -131,8 +144,7 @@ class Reader:
         if self._problem.bias_in_weights:
             return None
         K = self._problem.P.shape[1]
-        shapes = {"columns": (K, 1), "rows": (1, K)}
-        expected = shapes.get(self._orientation, (K,))
+        expected = self._shapes.bias
         if b is None:
             faults.append(Fault("grad_b", "missing", f"is not returned; an array of shape {expected} is expected"))
             return None

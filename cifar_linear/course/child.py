@@ -225,6 +225,8 @@ class Variant:
     def call(self, role: str, values: dict[str, Any]) -> Any:
         """Call the function of a role."""
         plan = self.plan["roles"][role]
+        if role == "cost" and "loss" in plan["arguments"].values():
+            values["loss"] = self.numbers("loss", dict(values))[0]
         given = {parameter: values[symbol] for parameter, symbol in plan["arguments"].items()}
         owner = self._instance(values) if plan["method"] else None
         function = getattr(owner, plan["name"]) if owner is not None else self.student.names[plan["name"]]
@@ -248,8 +250,8 @@ class Variant:
         result = self.call("probabilities", values)
         return result[0] if isinstance(result, tuple) else result
 
-    def number(self, role: str, values: dict[str, Any]) -> float:
-        """Return the student's cost or loss as one number, at other weights than those that are given."""
+    def numbers(self, role: str, values: dict[str, Any]) -> list[float]:
+        """Return the student's cost or loss at other weights than those that are given; both, if both are returned."""
         import numpy as np  # noqa: PLC0415
 
         if "P" in self.plan["roles"][role]["arguments"].values():
@@ -257,9 +259,9 @@ class Variant:
                 values | {name: np.copy(values[name]) for name in ("W", "b") if name in values}
             )
         result = self.call(role, values)
-        result = next(iter(result.values())) if isinstance(result, dict) else result
-        result = result[0] if isinstance(result, (tuple, list)) else result
-        return float(np.asarray(result).reshape(()) if np.size(result) != 1 else np.asarray(result).reshape(-1)[0])
+        result = list(result.values()) if isinstance(result, dict) else result
+        results = result if isinstance(result, (tuple, list)) else [result]
+        return [float(np.asarray(part).item()) for part in results[:2]]
 
     def run(self, key: str, lams: list[float], step: float) -> None:
         """Call everything at every lambda and keep it. Stops if there are no probabilities in this way."""
@@ -284,14 +286,16 @@ class Variant:
         student.attempt(f"{key}/large", lambda: self.probabilities(self.values(0.0, **large)))
 
     def slopes(self, role: str, lam: float, step: float) -> Any:
-        """Return slopes of the student's own cost along the directions in W, then in b."""
+        """Return slopes of the student's own cost along the directions in W, then in b, (directions, numbers)."""
         import numpy as np  # noqa: PLC0415
 
         found = []
         for name in ("W", "b"):
             for direction in self.directions[name]:
                 ends = [
-                    self.number(role, self.values(lam, **{name: self.arrays[name] + sign * step * direction}))
+                    np.array(
+                        self.numbers(role, self.values(lam, **{name: self.arrays[name] + sign * step * direction}))
+                    )
                     for sign in (1, -1)
                 ]
                 found.append((ends[0] - ends[1]) / (2 * step))

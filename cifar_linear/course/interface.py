@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from cifar_linear.course.problem import ORIENTATIONS, WITH_ONES
 from cifar_linear.errors import ConfigError
 
 _ROLES = {
@@ -17,8 +18,8 @@ _ROLES = {
     "loss": "computeloss crossentropyloss loss lossfunction crossentropy calculateloss celoss getloss"
     " computecrossentropy",
     "gradients": "computegradients backwardpass backward computegrads computegradient computegradsanalytic"
-    " computegradientsanalytic computeanalyticgradients computegradsanalytical calculategradients gradients"
-    " getgradients backprop grads",
+    " computegradientsanalytic computeanalyticgradients computegradsanalytical calculategradients calculategradient"
+    " gradients getgradients backprop grads",
 }
 ROLES = {role: names.split() for role, names in _ROLES.items()}
 """What each function of an interface may be called, the likeliest first."""
@@ -41,13 +42,13 @@ _SYMBOLS = {
     "n": "n nbatch batchsize nimages",
     "eta": "eta learningrate lr",
     "seed": "seed",
+    "loss": "loss",
 }
 _SYMBOL = {name: symbol for symbol, names in _SYMBOLS.items() for name in names.split()}
 GRADIENT_NAMES = {
     "W": ["w", "dw", "gradw", "wgrad", "gradsw", "gradientw", "dldw", "djdw", "grad", "weights"],
     "b": ["b", "db", "gradb", "bgrad", "gradsb", "gradientb", "dldb", "djdb", "bias"],
 }
-_ORIENTATIONS = ("columns", "rows", "rows, W as in columns")
 
 
 class Interface(NamedTuple):
@@ -174,7 +175,7 @@ def _interface(
     given = {_SYMBOL.get(plain(name)) for choice in roles.values() for name in choice.parameters} | set(state.values())
     bias_in_weights = kind is not None and not {"b", "network"} & given
     outputs = 1 if kind and "binary" in plain(kind) else classes
-    orientations = ("ones",) if bias_in_weights else _ORIENTATIONS
+    orientations = (WITH_ONES,) if bias_in_weights else tuple(ORIENTATIONS)
     variants = [
         _variant(path, found, kind, roles, state, attributes, orientation, labels)
         for orientation in orientations

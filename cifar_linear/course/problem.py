@@ -88,32 +88,47 @@ def _directions(rng: np.random.Generator, count: int, shape: tuple[int, ...]) ->
     return divided
 
 
-def oriented(problem: Problem, orientation: str) -> dict[str, Any]:
-    """The arrays of a problem in the shapes of a dialect, by the symbols of `interface`."""
-    p = problem
-    b_shape, turned = _SHAPES[orientation]
-    W, along_W = (p.W, p.along_weights) if turned == "W" else (p.W.T, p.along_weights.transpose(0, 2, 1))
-    by_image = {"X": p.X, "onehot": p.Y, "P": p.P}
-    arrays: dict[str, Any] = {name: array.T if orientation == "columns" else array for name, array in by_image.items()}
-    arrays |= {"labels": p.labels, "W": W, "directions_W": along_W}
-    if not p.bias_in_weights:
-        arrays |= {"b": p.b.reshape(b_shape), "directions_b": p.along_bias.reshape(-1, *_lengths(b_shape, len(p.b)))}
-    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+class Orientation(NamedTuple):
+    """The shapes of a dialect.
+
+    Attributes:
+        images_in_rows: X is (n, d) and one-hot labels are (n, K), not their transposes.
+        scores_in_rows: probabilities are (n, K), not (K, n).
+        weights_turned: W is (d, K), not (K, d).
+        bias: the shape of b, for K = 10: (10, 1), (1, 10) or (10,).
+    """
+
+    images_in_rows: bool
+    scores_in_rows: bool
+    weights_turned: bool
+    bias: tuple[int, ...]
 
 
-_SHAPES: dict[str, tuple[tuple[int, ...], str]] = {
-    "columns": ((-1, 1), "W"),
-    "rows": ((1, -1), "W^T"),
-    "rows, W as in columns": ((-1,), "W"),
-    "ones": ((-1,), "W^T"),
+ORIENTATIONS = {
+    "columns": Orientation(False, False, False, (CLASSES, 1)),
+    "rows": Orientation(True, True, True, (1, CLASSES)),
+    "rows, W as in columns": Orientation(True, True, False, (CLASSES,)),
+    "rows, scores in columns": Orientation(True, False, False, (CLASSES, 1)),
 }
-"""The shape of b, and whether W is (K, d) or (d, K)."""
+WITH_ONES = "rows, bias in the weights"
+_ALL = ORIENTATIONS | {WITH_ONES: Orientation(True, True, True, ())}
 
 
-def _lengths(shape: tuple[int, ...], classes: int) -> tuple[int, ...]:
-    return tuple(classes if length < 0 else length for length in shape)
+def orientation(name: str) -> Orientation:
+    """The shapes that have a name."""
+    return _ALL[name]
 
 
-def weights_are_turned(orientation: str) -> bool:
-    """Whether W is (d, K) in a dialect."""
-    return _SHAPES[orientation][1] == "W^T"
+def oriented(problem: Problem, name: str) -> dict[str, Any]:
+    """The arrays of a problem in the shapes of a dialect, by the symbols of `interface`."""
+    p, shapes = problem, _ALL[name]
+    arrays: dict[str, Any] = {"X": p.X, "onehot": p.Y} if shapes.images_in_rows else {"X": p.X.T, "onehot": p.Y.T}
+    arrays |= {"labels": p.labels, "P": p.P if shapes.scores_in_rows else p.P.T}
+    turned = shapes.weights_turned
+    arrays |= {
+        "W": p.W.T if turned else p.W,
+        "directions_W": p.along_weights.transpose(0, 2, 1) if turned else p.along_weights,
+    }
+    if not p.bias_in_weights:
+        arrays |= {"b": p.b.reshape(shapes.bias), "directions_b": p.along_bias.reshape(-1, *shapes.bias)}
+    return {key: np.ascontiguousarray(array) for key, array in arrays.items()}

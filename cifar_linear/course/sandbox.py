@@ -5,6 +5,7 @@ These are guards against accidents and curiosity. Which of them a system grants 
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -80,7 +81,9 @@ def require(granted: list[str]) -> None:
 
 def description(python: str, path: Path) -> dict[str, Any]:
     """What a student's file defines, read by a Python: see `definitions.describe`. Nothing of the file is run."""
-    found: dict[str, Any] = json.loads(_said([python, *_FLAGS, str(_HERE / "definitions.py"), str(path)], None))
+    found: dict[str, Any] = json.loads(
+        _said([python, *_FLAGS, str(_HERE / "definitions.py"), str(path.absolute())], None)
+    )
     if "error" in found:
         hint = "; --python PATH reads it with another Python" if "no Python" in found["error"] else ""
         raise ConfigError(f"{path}: {found['error']}{hint}")
@@ -131,9 +134,10 @@ def _environment(folder: str) -> dict[str, str]:
 
 
 def _started(words: list[str], folder: str, stdin: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    program = shutil.which(words[0]) or words[0]
     try:
         return subprocess.Popen(  # noqa: S603  # the words are our own
-            words,
+            [str(Path(program).absolute()), *words[1:]],
             cwd=folder,
             env=_environment(folder),
             stdin=stdin,
