@@ -426,6 +426,12 @@ RIGHT = {
     "typed": TYPED,
     "class": CLASS,
     "class, rows": ROWS,
+    "class that reads data": changed(
+        CLASS,
+        ("(self, data, n_hidden, eta=0.01, lmbda=0.1)", "(self, eta=0.01, lmbda=0.1)"),
+        ("        self.data = read(data)\n", "        self.data = read('data_batch_1')\n"),
+        ("    def softmax(self, s):", "    def get_loss(self):\n        return []\n\n    def softmax(self, s):"),
+    ),
     "methods": METHODS,
     "flat bias": FLAT_BIAS,
     "softmax model": MODEL,

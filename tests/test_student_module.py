@@ -245,6 +245,26 @@ def test_a_name_from_another_module_is_explained(check):
     assert "note: softmax comes from functions, which is not imported here" in check(source).stdout
 
 
+def test_names_from_a_module_beside_the_file_are_taken_along(tmp_path):
+    """Its definitions, not what else it does, and an error names its file and line."""
+    beside = (
+        "import numpy as np\nfrom deeper import exponential\nopen('/no/file')\n\n"
+        "def softmax(s):\n    return exponential(s) / exponential(s).sum(0)\n"
+    )
+    (tmp_path / "functions.py").write_text(beside)
+    (tmp_path / "deeper.py").write_text("from functions import softmax\nfrom numpy import exp as exponential\n")
+    source = changed(FUNCTIONS, ("P = e / np.sum(e, axis=0)", "P = softmax(s)"))
+    assert checked_here(tmp_path / "student.py", source).passed
+    (tmp_path / "functions.py").write_text(beside.replace(".sum(0)", ".sum(0) + nothing"))
+    error = verdict(checked_here(tmp_path / "student.py", source), 0).error
+    number = source.splitlines().index("    P = softmax(s)") + 1
+    assert error.splitlines() == [
+        f"line {number}, in EvaluateClassifier: P = softmax(s)",
+        "functions.py, line 6, in softmax: return exponential(s) / exponential(s).sum(0) + nothing",
+        "NameError: name 'nothing' is not defined",
+    ]
+
+
 @pytest.mark.parametrize("value", ["np.nan", "np.inf"])
 def test_results_that_are_not_finite_are_told(tmp_path, value):
     source = changed(FUNCTIONS, ("return grad_W, grad_b", f"return grad_W * {value}, grad_b * {value}"))

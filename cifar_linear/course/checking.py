@@ -126,9 +126,12 @@ def _request(found: Mapping[str, Any], interface: Interface, problem: Problem) -
 def _best(answer: Answer, interface: Interface, problem: Problem) -> list[Verdict]:
     """The verdicts of the variant with the most right ones, of equals that with the fewest failures, then the first."""
 
-    def merit(judged: list[Verdict]) -> tuple[int, int, int]:
+    def merit(judged: list[Verdict]) -> tuple[int, int, int, int]:
         right = sum(verdict.status == "right" for verdict in judged)
-        return right, -sum(bool(verdict.error) for verdict in judged), -sum(len(verdict.faults) for verdict in judged)
+        errors = [verdict.error for verdict in judged if verdict.error]
+        # A way with the wrong shapes fails with ValueError, the right one with what is wrong.
+        shapes = sum("\nValueError" in error for error in errors)
+        return right, -len(errors), -shapes, -sum(len(verdict.faults) for verdict in judged)
 
     with np.errstate(all="ignore"):  # numbers of strangers: what is not finite is told
         judged = [
@@ -145,7 +148,7 @@ def _notes(judged: list[Verdict], answer: Answer, found: Mapping[str, Any]) -> l
         notes.append(
             "two wrongs agree: the gradient is that of the cost that the module computes, and neither is the right one"
         )
-    errors = "\n".join(verdict.error for verdict in judged)
+    errors = "".join(verdict.error for verdict in judged)
     for name, module in found["imports"].items():
         if f"'{name}' is not defined" in errors:
             notes.append(f"{name} comes from {module}, which is not imported here: put what is needed into the file")

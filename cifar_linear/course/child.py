@@ -240,7 +240,10 @@ class Variant:
     def _instance(self, values: dict[str, Any]) -> Any:
         kind = self.student.names[self.plan["class"]]
         given = {parameter: values[symbol] for parameter, symbol in (self.plan["constructor"] or {}).items()}
-        made = kind.__new__(kind) if self.plan["constructor"] is None else kind(**given)
+        try:
+            made = kind.__new__(kind) if self.plan["constructor"] is None else kind(**given)
+        except Exception:  # a constructor that reads data, say
+            made = kind.__new__(kind)
         for name, symbol in self.plan["state"].items():
             setattr(made, name, values[symbol])
         return made

@@ -32,7 +32,7 @@ _CONSTANT = (
 
 
 def describe(path: str) -> dict[str, Any]:
-    """What a ``.py`` or ``.ipynb`` file defines, as plain data.
+    """What a ``.py`` or ``.ipynb`` file defines, as plain data, with the modules beside it that it imports names from.
 
     Returns:
         ``source``, the text; ``kept``, the numbers of the top-level statements to run; ``places``, for a notebook, the
@@ -49,11 +49,34 @@ def describe(path: str) -> dict[str, Any]:
     try:
         source, places, skipped = _cells(content) if path.endswith(".ipynb") else (content.decode(), [], [])
         tree = ast.parse(source)
+        beside = _beside(tree, Path(path).parent, {Path(path).stem})
     except SyntaxError as error:
         return {"error": f"line {error.lineno} is no Python {sys.version_info[0]}.{sys.version_info[1]}: {error.msg}"}
     except (ValueError, RecursionError, MemoryError) as error:
         return {"error": f"cannot be read as Python: {error}"}
+    if beside:
+        places = [p for p, _ in beside] + (places or [f"line {n}" for n in range(1, source.count("\n") + 2)])
+        source = "\n".join([line for _, line in beside] + [source])
+        tree = ast.parse(source)
     return {"source": source, "places": places, "skipped": skipped, "libraries": _libraries(tree), **_definitions(tree)}
+
+
+def _beside(tree: ast.Module, folder: Path, seen: set[str]) -> list[tuple[str, str]]:
+    """Place and text of each line of the modules in the folder that names are imported from, the deepest first."""
+    lines = []
+    for node in tree.body:
+        name = node.module if isinstance(node, ast.ImportFrom) else None
+        if name is None or name in seen or "." in name or not (folder / f"{name}.py").is_file():
+            continue
+        seen.add(name)
+        try:
+            text = (folder / f"{name}.py").read_text(encoding="utf-8")
+            part = ast.parse(text)
+        except (OSError, ValueError, SyntaxError):
+            continue
+        lines += _beside(part, folder, seen)
+        lines += [(f"{name}.py, line {number}", line) for number, line in enumerate(text.split("\n"), 1)]
+    return lines
 
 
 def _cells(content: bytes) -> tuple[str, list[str], list[str]]:

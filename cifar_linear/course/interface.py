@@ -13,7 +13,7 @@ from cifar_linear.errors import ConfigError
 
 _ROLES = {
     "probabilities": "evaluateclassifier applynetwork evaluateclassifiers evaluatenetwork forwardpass forward evaluate"
-    " computeprobabilities applyclassifier softmaxclassifier predictproba classprobabilities",
+    " computeprobabilities applyclassifier softmaxclassifier predictproba classprobabilities eval",
     "cost": "computecost cost costfunction computecosts calculatecost getcost calccost computeobjective",
     "loss": "computeloss crossentropyloss loss lossfunction crossentropy calculateloss celoss getloss"
     " computecrossentropy",
@@ -143,7 +143,7 @@ def _function(
             if wanted in names:
                 return _Choice(wanted, names[wanted], is_method)
             continue
-        by_plain = {plain(name): name for name in names}
+        by_plain = {plain(name): name for name, parameters in names.items() if parameters}
         for known in ROLES[role]:
             if known in by_plain:
                 return _Choice(by_plain[known], names[by_plain[known]], is_method)
