@@ -16,7 +16,8 @@ from cifar_linear.course.definitions import describe
 from cifar_linear.course.sandbox import Limits
 from cifar_linear.errors import CifarLinearError
 
-SHORT = Limits(seconds=2, cpu_seconds=1)
+SHORT = Limits(seconds=1, cpu_seconds=1)
+"""For wrong modules only: whatever a busy machine makes of it, they do not pass."""
 GUARDS = sandbox.guards(sys.executable)
 needs_linux = pytest.mark.skipif(
     not set(sandbox.NEEDED) <= set(GUARDS), reason=f"this system grants only {', '.join(GUARDS)}"
@@ -84,7 +85,7 @@ def test_the_process_of_a_module_has_nothing_of_ours(tmp_path, monkeypatch):
     says = "    print(sorted(os.environ), os.getcwd(), os.environ.get('OUR_TOKEN'))\n    n = X.shape[1]\n    G = P - Y"
     source = changed(FUNCTIONS, ("    n = X.shape[1]\n    G = P - Y", says))
     path.write_text(f"import os\n{source}")
-    checked = check_module(path, limits=SHORT)
+    checked = check_module(path)
     assert checked.passed
     assert "'HOME', 'LANG'" in checked.output
     assert "our token" not in checked.output
@@ -105,7 +106,7 @@ def test_without_all_guards_nothing_is_run_if_they_are_required(tmp_path, monkey
 def test_a_right_module_passes_behind_all_guards(tmp_path):
     path = tmp_path / "student.py"
     path.write_text(FUNCTIONS)
-    checked = check_module(path, limits=SHORT, require_sandbox=True)
+    checked = check_module(path, require_sandbox=True)
     assert checked.passed
     assert set(sandbox.NEEDED) <= set(checked.guards)
 
