@@ -12,9 +12,13 @@ import numpy as np
 from cifar_linear.course import sandbox
 from cifar_linear.course.answers import Reader
 from cifar_linear.course.interface import Interface, find_interface
+from cifar_linear.course.layer_pairs import Pair, find_pairs, layer_problem
+from cifar_linear.course.layer_pairs import request as layer_request
+from cifar_linear.course.layer_verdicts import layer_verdicts
 from cifar_linear.course.problem import CLASSES, LAMS, STEP, Problem, make_problem, oriented
 from cifar_linear.course.sandbox import Answer, Limits
 from cifar_linear.course.verdicts import OURS, OWN, Verdict, verdicts
+from cifar_linear.errors import ConfigError
 
 _FEATURES = 3072
 _DIGITS = 784
@@ -83,62 +87,93 @@ class Module(NamedTuple):
     Attributes:
         path: of the file.
         found: what it defines: see `definitions.describe`.
-        interface: how it is called.
-        problem: what it is called with.
+        interface: how a classifier is called; None if the file has layers.
+        problem: what a classifier is called with, or None.
+        layers: pairs of functions, if the file has no classifier.
+        plans: how each pair is called, a plan for each orientation.
         request: the plan and the arrays for `child`.
     """
 
     path: str
     found: Mapping[str, Any]
-    interface: Interface
-    problem: Problem
+    interface: Interface | None
+    problem: Problem | None
+    layers: list[Pair]
+    plans: list[dict[str, Any]]
     request: dict[str, Any]
 
 
 def prepare(path: str, found: Mapping[str, Any], renamed: Mapping[str, str]) -> Module:
     """Find the interface of a file and make the problem for it. Nothing of the file is run."""
-    interface = find_interface(path, found, renamed, CLASSES)
+    try:
+        interface = find_interface(path, found, renamed, CLASSES)
+    except ConfigError:
+        pairs = [] if renamed else find_pairs(path, found)
+        if not pairs:
+            raise
+        plans, arrays = layer_request(pairs)
+        return Module(path, found, None, None, pairs, plans, _request(found, [], plans, arrays))
     features = _DIGITS if interface.bias_in_weights else _FEATURES
     problem = make_problem(features, interface.outputs, interface.bias_in_weights)
-    return Module(path, found, interface, problem, _request(found, interface, problem))
-
-
-def judge(module: Module, answer: Answer, granted: list[str]) -> Checked:
-    """The verdicts about what a file's functions returned behind these guards."""
-    path, found, interface, problem, _ = module
-    judged = _best(answer, interface, problem) if not answer.ending else []
-    notes = [f"skipped, no Python: {cell}" for cell in found["skipped"]] + _notes(judged, answer, found)
-    functions = interface.functions
-    return Checked(path, interface.dialect, functions, granted, judged, notes, answer.ending, answer.output)
-
-
-def _request(found: Mapping[str, Any], interface: Interface, problem: Problem) -> dict[str, Any]:
     variants = [{**variant, "numbers": problem.numbers()} for variant in interface.variants]
-    plan = {name: found[name] for name in ("source", "kept", "places", "libraries")}
     arrays = {
         f"{orientation}/{name}": array
         for orientation in {variant["orientation"] for variant in variants}
         for name, array in oriented(problem, orientation).items()
     }
-    return {"plan": json.dumps({**plan, "variants": variants, "lams": LAMS, "step": STEP}), **arrays}
+    return Module(path, found, interface, problem, [], [], _request(found, variants, [], arrays))
+
+
+def judge(module: Module, answer: Answer, granted: list[str]) -> Checked:
+    """The verdicts about what a file's functions returned behind these guards."""
+    judged: list[Verdict] = []
+    if module.interface is not None and module.problem is not None:
+        dialect, functions = module.interface.dialect, module.interface.functions
+        judged = _best(answer, module.interface, module.problem) if not answer.ending else []
+    else:
+        dialect, functions = "layers", {}
+        for pair in module.layers:
+            functions |= {f"{pair.kind} forward": pair.forward, f"{pair.kind} backward": pair.backward}
+            judged += _best_layer(module, pair, answer) if not answer.ending else []
+    notes = [f"skipped, no Python: {cell}" for cell in module.found["skipped"]] + _notes(judged, answer, module.found)
+    return Checked(module.path, dialect, functions, granted, judged, notes, answer.ending, answer.output)
+
+
+def _best_layer(module: Module, pair: Pair, answer: Answer) -> list[Verdict]:
+    """The verdicts of the orientation in which the functions of a layer fit best."""
+    with np.errstate(all="ignore"):
+        judged = [
+            layer_verdicts(answer.arrays, module.request, number, plan, layer_problem(pair))
+            for number, plan in enumerate(module.plans)
+            if plan["kind"] == pair.kind and plan["functions"][0] == pair.forward
+        ]
+    return max(judged, key=_merit)
+
+
+def _request(
+    found: Mapping[str, Any], variants: list[dict[str, Any]], layers: list[dict[str, Any]], arrays: Mapping[str, Any]
+) -> dict[str, Any]:
+    plan = {name: found[name] for name in ("source", "kept", "places", "libraries")}
+    return {"plan": json.dumps({**plan, "variants": variants, "layers": layers, "lams": LAMS, "step": STEP}), **arrays}
 
 
 def _best(answer: Answer, interface: Interface, problem: Problem) -> list[Verdict]:
-    """The verdicts of the variant with the most right ones, of equals that with the fewest failures, then the first."""
-
-    def merit(judged: list[Verdict]) -> tuple[int, int, int, int]:
-        right = sum(verdict.status == "right" for verdict in judged)
-        errors = [verdict.error for verdict in judged if verdict.error]
-        # A way with the wrong shapes fails with ValueError, the right one with what is wrong.
-        shapes = sum("\nValueError" in error for error in errors)
-        return right, -len(errors), -shapes, -sum(len(verdict.faults) for verdict in judged)
-
+    """The verdicts of the variant that fits best, of equals the first."""
     with np.errstate(all="ignore"):  # numbers of strangers: what is not finite is told
         judged = [
             verdicts(Reader(answer.arrays, number, variant["orientation"], problem), problem, variant)
             for number, variant in enumerate(interface.variants)
         ]
-    return max(judged, key=merit)
+    return max(judged, key=_merit)
+
+
+def _merit(judged: list[Verdict]) -> tuple[int, int, int, int]:
+    """How well a way of calling fits: right verdicts, then few failures, then few mistakes."""
+    right = sum(verdict.status == "right" for verdict in judged)
+    errors = [verdict.error for verdict in judged if verdict.error]
+    # A way with the wrong shapes fails with ValueError, the right one with what is wrong.
+    shapes = sum("\nValueError" in error for error in errors)
+    return right, -len(errors), -shapes, -sum(len(verdict.faults) for verdict in judged)
 
 
 def _notes(judged: list[Verdict], answer: Answer, found: Mapping[str, Any]) -> list[str]:

@@ -305,6 +305,52 @@ class Variant:
         return np.array(found)
 
 
+class Pair:
+    """The forward and backward functions of a layer, in one orientation."""
+
+    def __init__(self, student: Student, plan: dict[str, Any], key: str, arrays: dict[str, Any]):
+        self.student, self.plan, self.key = student, plan, key
+        self.arrays = {name[len(key) :]: value for name, value in arrays.items() if name.startswith(key)}
+
+    def call(self, which: int, **changed: Any) -> Any:
+        """Call forward (0) or backward (1) on copies."""
+        values = {name: value.copy() for name, value in self.arrays.items()} | self.plan["values"] | changed
+        given = {parameter: values[symbol] for parameter, symbol in self.plan["arguments"][which].items()}
+        return self.student.names[self.plan["functions"][which]](**given)
+
+    def output(self, **changed: Any) -> Any:
+        """Return what forward returns without what it keeps for backward."""
+        result = self.call(0, **changed)
+        return result[0] if isinstance(result, tuple) else result
+
+    def run(self, step: float) -> None:
+        """Call both and keep what they return. Stops if forward fails."""
+        result = self.student.attempt(f"{self.key}y", self.output)
+        if result is None:
+            return
+        both = self.call(0)
+        cache = (both[1] if len(both) == 2 else both[1:]) if isinstance(both, tuple) else None
+        self.student.attempt(f"{self.key}backward", lambda: self.call(1, cache=cache))
+        self.student.attempt(f"{self.key}slopes", lambda: self.slopes(step))
+
+    def slopes(self, step: float) -> Any:
+        """Return slopes of sum(dy * forward) along the directions in x, W and b, (arrays, directions)."""
+        import numpy as np  # noqa: PLC0415
+
+        return np.array(
+            [[self.slope(name, along, step) for along in self.directions(name)] for name in self.plan["wanted"]]
+        )
+
+    def directions(self, name: str) -> Any:
+        """Return the directions in an array."""
+        return self.arrays[f"directions_{name}"]
+
+    def slope(self, name: str, along: Any, step: float) -> float:
+        """Return the slope along one direction."""
+        ends = [self.output(**{name: self.arrays[name] + sign * step * along}) for sign in (1, -1)]
+        return float(((ends[0] - ends[1]) * self.arrays["dy"]).sum() / (2 * step))
+
+
 def call_all(plan: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
     """Call every variant of a plan, and return what came back by the number of the variant, lambda and role."""
     import numpy as np  # noqa: PLC0415
@@ -313,6 +359,8 @@ def call_all(plan: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
     with np.errstate(all="ignore"):
         for number, variant in enumerate(plan["variants"]):
             Variant(student, variant, arrays).run(str(number), plan["lams"], plan["step"])
+        for number, layer in enumerate(plan["layers"]):
+            Pair(student, layer, f"layers/{number}/", arrays).run(plan["step"])
     return student.answers
 
 
