@@ -185,6 +185,7 @@ def test_options_of_a_module_need_one(run):
         ("student.ipynb", b"not json", "cannot be read as Python"),
         ("student.ipynb", b"[" * 100_000, "cannot be read as Python"),
         ("student.py", b"#" * (21 * 2**20), "has 21 MiB; at most 20 are read"),
+        ("student.py", b"x = 1\n" * 300_000, "has more code than the 1 MiB that are read"),
         ("student.py", None, "cannot be read: No such file or directory"),
     ],
     ids=[
@@ -197,6 +198,7 @@ def test_options_of_a_module_need_one(run):
         "no JSON",
         "deep JSON",
         "large",
+        "much code",
         "missing",
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.course.interface import GRADIENT_NAMES, plain
+from cifar_linear.course.names import GRADIENT_NAMES, plain
 from cifar_linear.course.problem import Problem, orientation
 
 

@@ -15,6 +15,8 @@ from typing import Any
 LIBRARIES = {"numpy", "scipy", *getattr(sys, "stdlib_module_names", ("math", "copy", "time", "random", "itertools"))}
 """Their imports are kept. All others are left out: a module of the student's own may train when it is imported."""
 _MOST_BYTES = 20 * 2**20
+_MOST_CODE = 2**20
+"""Figures are most of a large notebook."""
 _CONSTANT = (
     ast.Constant,
     ast.Name,
@@ -48,12 +50,14 @@ def describe(path: str) -> dict[str, Any]:
         return {"error": f"has {len(content) >> 20} MiB; at most {_MOST_BYTES >> 20} are read"}
     try:
         source, places, skipped = _cells(content) if path.endswith(".ipynb") else (content.decode(), [], [])
-        tree = ast.parse(source)
+        tree = ast.parse(source) if len(source) <= _MOST_CODE else ast.Module([], [])
         beside = _beside(tree, Path(path).parent, {Path(path).stem})
     except SyntaxError as error:
         return {"error": f"line {error.lineno} is no Python {sys.version_info[0]}.{sys.version_info[1]}: {error.msg}"}
     except (ValueError, RecursionError, MemoryError) as error:
         return {"error": f"cannot be read as Python: {error}"}
+    if len(source) + sum(len(line) for _, line in beside) > _MOST_CODE:
+        return {"error": f"has more code than the {_MOST_CODE >> 20} MiB that are read"}
     if beside:
         places = [p for p, _ in beside] + (places or [f"line {n}" for n in range(1, source.count("\n") + 2)])
         source = "\n".join([line for _, line in beside] + [source])

@@ -1,54 +1,13 @@
-"""Which of a student's functions does what, and what its parameters are to be given.
-
-Names are compared without case and underscores with those that courses and their students use.
-"""
+"""Which of a student's functions does what, and what its parameters are to be given."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from cifar_linear.course.names import GRADIENT_NAMES, MODEL, ROLES, SYMBOL, plain
 from cifar_linear.course.problem import ORIENTATIONS, WITH_ONES
 from cifar_linear.errors import ConfigError
-
-_ROLES = {
-    "probabilities": "evaluateclassifier applynetwork evaluateclassifiers evaluatenetwork forwardpass forward evaluate"
-    " computeprobabilities applyclassifier softmaxclassifier predictproba classprobabilities eval",
-    "cost": "computecost cost costfunction computecosts calculatecost getcost calccost computeobjective",
-    "loss": "computeloss crossentropyloss loss lossfunction crossentropy calculateloss celoss getloss"
-    " computecrossentropy",
-    "gradients": "computegradients backwardpass backward computegrads computegradient computegradsanalytic"
-    " computegradientsanalytic computeanalyticgradients computegradsanalytical calculategradients calculategradient"
-    " gradients getgradients backprop grads",
-}
-ROLES = {role: names.split() for role, names in _ROLES.items()}
-"""What each function of an interface may be called, the likeliest first."""
-_MODEL = "model"
-_SYMBOLS = {
-    "X": "x xbatch xtrain images inputs input data batch",
-    "y": "y ybatch ytrain ys",
-    "onehot": "onehot yonehot onehotlabels targets target yhot",
-    "labels": "labels label ylabels classes",
-    "P": "p pbatch prob probs probabilities outputs output yhat predictions pred preds",
-    "W": "w weights weight theta",
-    "b": "b bias biases",
-    "lam": (
-        "lam lambda lambd lmbda lmd lamb lmb lamda l reg lambdareg reglambda lambdavalue l2 l2reg l2lambda l2reglambda"
-        " weightdecay regularization"
-    ),
-    "network": "network net netparams params parameters",
-    "d": "d dim ndim inputdim inputsize indim nfeatures numfeatures",
-    "K": "k nclasses numclasses outputsize outputdim outdim numoutputs noutputs",
-    "n": "n nbatch batchsize nimages",
-    "eta": "eta learningrate lr",
-    "seed": "seed",
-    "loss": "loss",
-}
-_SYMBOL = {name: symbol for symbol, names in _SYMBOLS.items() for name in names.split()}
-GRADIENT_NAMES = {
-    "W": ["w", "dw", "gradw", "wgrad", "gradsw", "gradientw", "dldw", "djdw", "grad", "weights"],
-    "b": ["b", "db", "gradb", "bgrad", "gradsb", "gradientb", "dldb", "djdb", "bias"],
-}
 
 
 class Interface(NamedTuple):
@@ -69,15 +28,6 @@ class Interface(NamedTuple):
     outputs: int
 
 
-def plain(name: str) -> str:
-    """A name without case and underscores.
-
-    >>> plain("Compute_Gradients")
-    'computegradients'
-    """
-    return name.replace("_", "").lower()
-
-
 def find_interface(path: str, found: Mapping[str, Any], renamed: Mapping[str, str], classes: int) -> Interface:
     """The interface of a file.
 
@@ -87,9 +37,9 @@ def find_interface(path: str, found: Mapping[str, Any], renamed: Mapping[str, st
         renamed: names of functions by role, of a class by ``model``, which come before those of the table.
         classes: K, of the problem that is computed.
     """
-    unknown = set(renamed) - {*ROLES, _MODEL}
+    unknown = set(renamed) - {*ROLES, MODEL}
     if unknown:
-        raise ConfigError(f"--map {min(unknown)}: is no role; choose from {', '.join((*ROLES, _MODEL))}")
+        raise ConfigError(f"--map {min(unknown)}: is no role; choose from {', '.join((*ROLES, MODEL))}")
     kind = _model(path, found, renamed)
     methods = _inherited(found["classes"], kind, "methods") if kind else {}
     chosen = {role: _function(role, methods, found["functions"], renamed) for role in ROLES}
@@ -109,10 +59,10 @@ class _Choice(NamedTuple):
 
 def _model(path: str, found: Mapping[str, Any], renamed: Mapping[str, str]) -> str | None:
     """The class that has the functions, unless they stand on their own."""
-    if _MODEL in renamed:
-        if renamed[_MODEL] not in found["classes"]:
-            raise ConfigError(f"{path}: has no class {renamed[_MODEL]}; it has {_listed(found['classes'])}")
-        return renamed[_MODEL]
+    if MODEL in renamed:
+        if renamed[MODEL] not in found["classes"]:
+            raise ConfigError(f"{path}: has no class {renamed[MODEL]}; it has {_listed(found['classes'])}")
+        return renamed[MODEL]
     needed = ("probabilities", "gradients")
     if all(_function(role, {}, found["functions"], renamed) for role in needed):
         return None
@@ -169,10 +119,8 @@ def _interface(
     path: str, found: Mapping[str, Any], kind: str | None, roles: dict[str, _Choice], classes: int
 ) -> Interface:
     attributes = _inherited(found["classes"], kind, "attributes") if kind else {}
-    state = {
-        name: symbol for name in attributes if (symbol := _SYMBOL.get(plain(name))) in ("W", "b", "lam", "network")
-    }
-    given = {_SYMBOL.get(plain(name)) for choice in roles.values() for name in choice.parameters} | set(state.values())
+    state = {name: symbol for name in attributes if (symbol := SYMBOL.get(plain(name))) in ("W", "b", "lam", "network")}
+    given = {SYMBOL.get(plain(name)) for choice in roles.values() for name in choice.parameters} | set(state.values())
     bias_in_weights = kind is not None and not {"b", "network"} & given
     outputs = 1 if kind and "binary" in plain(kind) else classes
     orientations = (WITH_ONES,) if bias_in_weights else tuple(ORIENTATIONS)
@@ -199,7 +147,7 @@ def _dialect(kind: str | None, bias_in_weights: bool, given: set[str | None]) ->
 def _ambiguous(roles: Mapping[str, _Choice]) -> Iterator[str]:
     """Parameters that may be labels or their one-hot form: ``y``, unlike ``Y``."""
     for choice in roles.values():
-        yield from (_SYMBOL.get(plain(name), "") for name in choice.parameters if name[0].islower())
+        yield from (SYMBOL.get(plain(name), "") for name in choice.parameters if name[0].islower())
 
 
 def _variant(
@@ -235,11 +183,11 @@ def _variant(
 
 def _takes_only_x(choice: _Choice) -> bool:
     required = [name for name, must in choice.parameters.items() if must]
-    return len(required) == 1 and _SYMBOL.get(plain(required[0])) == "X"
+    return len(required) == 1 and SYMBOL.get(plain(required[0])) == "X"
 
 
 def _symbol(name: str, labels: str) -> str | None:
-    symbol = _SYMBOL.get(plain(name))
+    symbol = SYMBOL.get(plain(name))
     if symbol == "y":
         return "onehot" if name[0].isupper() else labels
     return symbol

@@ -154,7 +154,7 @@ def _said(words: list[str], folder: str | None) -> str:
     with tempfile.TemporaryDirectory(prefix="student-") as other:
         child = _started(words, folder or other, subprocess.DEVNULL)
         try:
-            said, _ = child.communicate(timeout=60)
+            said, _ = child.communicate(timeout=20)
         except subprocess.TimeoutExpired:
             _kill(child)
             said = b""

@@ -8,16 +8,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.course import catalogue
 from cifar_linear.course.answers import Fault, Reader, Values
-from cifar_linear.course.catalogue import Factors, Fit, Term
+from cifar_linear.course.catalogue import Term, penalty_factor
+from cifar_linear.course.explaining import SINGLE, UNEXPLAINED, array_faults, bias_faults, factors_of, weight_faults
+from cifar_linear.course.fitting import Fit, close, fit_loss, fit_probabilities
+from cifar_linear.course.formulas import losses, penalties
 from cifar_linear.course.problem import LAMS, Problem
 
 Status = Literal["right", "wrong", "not checked"]
-UNEXPLAINED = "not explained"
 _CLOSE_NUMBER = 1e-5
 _CLOSE_SLOPE = 1e-4
-_SINGLE = 1e-3
 
 
 class Verdict(NamedTuple):
@@ -73,11 +73,11 @@ def _of_probabilities(values: Values, reader: Reader, problem: Problem) -> Verdi
     faults = [fault for fault in values.faults if fault.part == PROBABILITIES]
     if P is None:
         return Verdict(question, "wrong", faults, [], values.errors.get("P", "" if faults else "nothing is returned"))
-    fit = catalogue.fit_probabilities(P, problem) if not values.single else None
-    if values.single and catalogue.close(P, problem.P, _SINGLE):
+    fit = fit_probabilities(P, problem) if not values.single else None
+    if values.single and close(P, problem.P, SINGLE):
         fit = Fit((), 1.0)
     if fit is None or fit.terms:
-        faults += _faults(PROBABILITIES, fit.terms if fit else None, P, problem.P)
+        faults += array_faults(PROBABILITIES, fit.terms if fit else None, P, problem.P)
     large = reader.large()
     overflows = not faults and (large is None or not np.isfinite(np.asarray(large, np.float64)).all())
     note = "exp overflows for scores of some thousands: the result is not finite" if overflows else ""
@@ -86,7 +86,7 @@ def _of_probabilities(values: Values, reader: Reader, problem: Problem) -> Verdi
 
 def _wrong_probabilities(values: Values, problem: Problem) -> Floats | None:
     """The student's probabilities if they are not the right ones."""
-    return None if values.P is None or catalogue.close(values.P, problem.P) else values.P
+    return None if values.P is None or close(values.P, problem.P) else values.P
 
 
 def _of_loss(values: list[Values], problem: Problem, roles: dict[str, Any]) -> Verdict:
@@ -125,13 +125,13 @@ def _near(found: float, expected: float, tolerance: float = _CLOSE_NUMBER) -> bo
 
 
 def _loss_faults(role: str, value: float, own_P: Floats | None, problem: Problem, notes: list[str]) -> list[Fault]:
-    right = next(loss for _, loss in catalogue.losses(problem.P, problem))
+    right = next(loss for _, loss in losses(problem.P, problem))
     if _near(value, right):
         return []
-    factors = _factors(problem)
-    fit = catalogue.fit_loss(value, problem.P, problem, factors, _CLOSE_NUMBER)
+    factors = factors_of(problem)
+    fit = fit_loss(value, problem.P, problem, factors, _CLOSE_NUMBER)
     if own_P is not None:
-        own = catalogue.fit_loss(value, own_P, problem, factors, _CLOSE_NUMBER)
+        own = fit_loss(value, own_P, problem, factors, _CLOSE_NUMBER)
         if own is not None and (fit is None or len(own.terms) <= len(fit.terms)):
             notes.append(f"the {role} follows from the wrong probabilities")
             fit = own
@@ -139,21 +139,16 @@ def _loss_faults(role: str, value: float, own_P: Floats | None, problem: Problem
     return [Fault(role, term.name, term.text, f"{value:.8g}", f"{right:.8g}") for term in terms]
 
 
-def _factors(problem: Problem) -> Factors:
-    images, outputs = problem.P.shape
-    return Factors(images, outputs, problem.X.shape[1])
-
-
 def _unexplained(value: float) -> str:
     return "is not a finite number" if not np.isfinite(value) else "no mistake of the catalogue gives this number"
 
 
 def _penalty_faults(penalty: float, problem: Problem) -> list[Fault]:
-    choices = catalogue.penalties(problem)
+    choices = penalties(problem)
     right = choices[0][1]
     best: tuple[Term, ...] | None = None
     for terms, value in choices:
-        named = catalogue.penalty_factor(_rounded(penalty / value), LAMS[1], len(problem.labels))
+        named = penalty_factor(_rounded(penalty / value), LAMS[1], len(problem.labels))
         if named is not None and (best is None or len(named) + len(terms) < len(best)):
             best = (*terms, *named)
     best = (Term(UNEXPLAINED, "no mistake of the catalogue gives this number"),) if best is None else best
@@ -212,134 +207,14 @@ def _of_gradient(values: list[Values], problem: Problem, roles: dict[str, Any], 
     own_P = None if "P" in roles["gradients"]["arguments"].values() else _wrong_probabilities(first, problem)
     formula = None
     if first.weights is not None and last.weights is not None:
-        more, formula = _weight_faults(
+        more, formula = weight_faults(
             first.weights, last.weights if has_penalty else None, problem, own_P, first.single
         )
         faults += more
     if first.bias is not None and last.bias is not None:
-        faults += _bias_faults(first.bias, last.bias, problem, own_P, formula, first.single)
+        faults += bias_faults(first.bias, last.bias, problem, own_P, formula, first.single)
     if first.P is None:
         return Verdict(OURS, "not checked", [], ["there are no probabilities"])
     if first.weights is None and not faults:
         faults.append(Fault("grad_W", "missing", "nothing is returned"))
     return Verdict(OURS, "wrong" if faults else "right", faults, notes)
-
-
-def _right(problem: Problem) -> tuple[Floats, Floats]:
-    """The right gradients at lambda 0, (K, d) and (K,)."""
-    G = (problem.P - problem.Y) / len(problem.Y)
-    return G.T @ problem.X, G.sum(axis=0)
-
-
-def _weight_faults(
-    first: Floats, last: Floats | None, problem: Problem, own_P: Floats | None, single: bool
-) -> tuple[list[Fault], Floats | None]:
-    """The mistakes in the gradient of W, and the formula (n, K) that its data term is made of."""
-    right, _ = _right(problem)
-    tolerance = _SINGLE if single else catalogue.CLOSE
-    faults: list[Fault] = []
-    formula: Floats | None = problem.P - problem.Y
-    if not catalogue.close(first, right, tolerance):
-        terms, formula = _data_terms(first, problem, own_P)
-        faults += _faults("grad_W", terms, first, right, "data term: ")
-    if last is not None and not _is_right_penalty(penalty := (last - first) / LAMS[1], problem, tolerance):
-        terms = _penalty_terms(penalty, problem)
-        faults += _faults("grad_W", terms, last - first, 2 * LAMS[1] * problem.W, "penalty: ")
-    return faults, formula
-
-
-def _is_right_penalty(penalty: Floats, problem: Problem, tolerance: float) -> bool:
-    if catalogue.close(penalty, 2 * problem.W, tolerance):
-        return True
-    without = 2 * problem.W
-    without[:, -1] = 0
-    return problem.bias_in_weights and catalogue.close(penalty, without, tolerance)
-
-
-def _data_terms(
-    gradient: Floats, problem: Problem, own_P: Floats | None
-) -> tuple[tuple[Term, ...] | None, Floats | None]:
-    if not gradient.any():
-        return (Term("zero", "is zero everywhere"),), None
-    if not np.isfinite(gradient).all():
-        return (Term("not finite", "has entries that are not finite"),), None
-    if (apart := catalogue.take_apart(gradient, problem)) is None:
-        without_X = catalogue.factor_of(
-            gradient, np.tile((problem.P - problem.Y).sum(axis=0)[:, None], gradient.shape[1])
-        )
-        return ((Term("X left out", "the images are not multiplied in"),) if without_X else None), None
-    weights = (Term("penalty without lambda", "W is added although lambda is 0"),) if apart.weights else ()
-    fitted = catalogue.fit_data(apart.B, problem, own_P)
-    if fitted is None:
-        return None, None
-    fit, formula = fitted
-    return (*fit.terms, *_factor_terms(fit.factor, problem), *weights), formula
-
-
-def _factor_terms(factor: float, problem: Problem) -> tuple[Term, ...]:
-    named = _factors(problem).name(factor)
-    if named is not None:
-        return named
-    return (Term("factor", f"it is {factor:.6g} times as large as it should be"),)
-
-
-def _penalty_terms(penalty: Floats, problem: Problem) -> tuple[Term, ...] | None:
-    if not np.isfinite(penalty).all():
-        return (Term("not finite", "has entries that are not finite"),)
-    if np.abs(penalty).max() <= catalogue.CLOSE * np.abs(problem.W).max():
-        return catalogue.penalty_factor(0.0, LAMS[1], len(problem.labels))
-    for terms, half in catalogue.penalty_gradients(problem.W):
-        factor = catalogue.factor_of(penalty, 2 * half)
-        if factor is not None:
-            named = catalogue.penalty_factor(factor, LAMS[1], len(problem.labels))
-            return (*terms, *(named if named is not None else (Term("factor", f"it is {factor:.6g} times as large"),)))
-    return None
-
-
-def _bias_faults(
-    first: Floats, last: Floats, problem: Problem, own_P: Floats | None, formula: Floats | None, single: bool
-) -> list[Fault]:
-    _, right = _right(problem)
-    tolerance = _SINGLE if single else catalogue.CLOSE
-    faults: list[Fault] = []
-    if not catalogue.close(first, right, tolerance):
-        faults += _faults("grad_b", _bias_terms(first, problem, own_P, formula), first, right, "data term: ")
-    penalty = (last - first) / LAMS[1]
-    if np.isfinite(penalty).all() and np.abs(penalty).max() > tolerance * np.abs(problem.b).max():
-        factor = catalogue.factor_of(penalty, 2 * problem.b)
-        terms = None if factor is None else (catalogue.COVERS_B,)
-        faults += _faults("grad_b", terms, LAMS[1] * penalty, 0 * right, "penalty: ")
-    return faults
-
-
-def _bias_terms(
-    gradient: Floats, problem: Problem, own_P: Floats | None, formula: Floats | None
-) -> tuple[Term, ...] | None:
-    """Mistakes in the gradient of b: first those of the formula of W, then of the right one, then of all."""
-    if not gradient.any():
-        return (Term("zero", "is zero everywhere"),)
-    if not np.isfinite(gradient).all():
-        return (Term("not finite", "has entries that are not finite"),)
-    n = len(problem.Y)
-    right = problem.P - problem.Y
-    formulas = [((), formula)] if formula is not None else []
-    for terms, B in [*formulas, ((), right), *catalogue.score_gradients(problem, own_P)]:
-        total = B.sum(axis=0) / n
-        if not np.abs(total).max() > 1e-12:
-            continue
-        factor = catalogue.factor_of(gradient, total)
-        if factor is not None:
-            return (*terms, *_factor_terms(factor, problem))
-        if catalogue.factor_of(1 / gradient, total) is not None:
-            return (*terms, Term("reciprocal", "is one divided by the sum, not the sum divided by n"))
-    return None
-
-
-def _faults(part: str, terms: tuple[Term, ...] | None, found: Floats, expected: Floats, start: str = "") -> list[Fault]:
-    """A fault for each mistake, with the entry of largest difference."""
-    if terms is None:
-        terms = (Term(UNEXPLAINED, "no mistake of the catalogue gives these numbers"),)
-    apart = np.nan_to_num(np.abs(found - expected), nan=np.inf)
-    where = np.unravel_index(int(apart.argmax()), apart.shape)
-    entry = f"[{', '.join(str(int(place)) for place in where)}]"
-    return [Fault(part, t.name, start + t.text, f"{found[where]:.8g}", f"{expected[where]:.8g}", entry) for t in terms]
