@@ -655,6 +655,12 @@ print(c.connect(c.socket(2, 1, 0), address, 16))""",
 print('{"passed": true}')
 np.savez = lambda *a, **k: None
 np.save('answer.npz', passed=True)""",
+    "odd answer": """
+real = np.savez
+np.savez = lambda file, **answers: real(file, **{key: np.array(['x', 'y']) for key in answers})""",
+    "empty answer": """
+real = np.savez
+np.savez = lambda file, **answers: real(file, **{key: np.zeros((0, 3)) for key in answers})""",
     "sys.exit": "sys.exit(0)",
     "os._exit": "os._exit(0)",
     "writes files": "open('TRACE', 'w').write('x')",

@@ -271,6 +271,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     plan = json.loads(str(arrays.pop("plan")))
     enclose(limits, tuple(plan["libraries"]))
+    sys.modules["cifar_linear"] = None  # type: ignore[assignment]  # the gradient is to be the student's
     answers = call_all(plan, arrays)
     np.savez(answer, **answers)
     answer.close()

@@ -101,9 +101,12 @@ def _arguments(path: str, function: str, parameters: Mapping[str, bool]) -> dict
     return {name: _SYMBOL[plain(name)] for name, must in parameters.items() if plain(name) in _SYMBOL}
 
 
-def layer_problem(pair: Pair) -> LayerProblem:
-    """Draw the problem of a layer; the same each time."""
-    rng = np.random.default_rng(21)
+def layer_problem(pair: Pair, seed: int) -> LayerProblem:
+    """Draw the problem of a layer.
+
+    Pixels are apart from zero and from each other by more than the step of a difference, which so crosses no kink.
+    """
+    rng = np.random.default_rng(seed)
     layers: dict[str, Layer] = {
         "linear": Linear(_OUTPUTS),
         "relu": ReLU(),
@@ -112,7 +115,8 @@ def layer_problem(pair: Pair) -> LayerProblem:
     }
     layer = layers[pair.kind]
     shape = (_FEATURES,) if pair.kind in ("linear", "relu") else (_CHANNELS, _ROWS, _COLUMNS)
-    x = rng.standard_normal((1, *shape, IMAGES))
+    size = int(np.prod(shape)) * IMAGES
+    x = rng.permutation(np.arange(size) - size / 2 + 0.3).reshape(1, *shape, IMAGES) * (4 / size)
     shapes = layer.parameter_shapes(shape)
     parameters: dict[str, Floats] = {name: rng.standard_normal((1, *size)) for name, size in shapes.items()}
     dy = rng.standard_normal((1, *layer.output_shape(shape), IMAGES))
@@ -131,12 +135,12 @@ def turned(array: Floats, symbol: str, orientation: str) -> Floats:
     return np.ascontiguousarray(array.transpose(axes))
 
 
-def request(pairs: list[Pair]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def request(pairs: list[Pair], seed: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The plan of every pair in every orientation, and the arrays, whose names begin with the number of the plan."""
     plans: list[dict[str, Any]] = []
     arrays: dict[str, Any] = {}
     for pair in pairs:
-        problem = layer_problem(pair)
+        problem = layer_problem(pair, seed)
         values = {"x": problem.x, "dy": problem.dy, **problem.parameters}
         for orientation in (FIRST, LAST):
             number = len(plans)

@@ -18,7 +18,6 @@ LAMS = (0.0, 0.37)
 STEP = 1e-5
 _DIRECTIONS = 8
 _BIAS_DIRECTIONS = 4
-_SEED = 20
 
 
 class Problem(NamedTuple):
@@ -58,15 +57,16 @@ class Problem(NamedTuple):
         return {"n": n, "d": d, "K": len(self.b), "eta": 0.01, "seed": 0}
 
 
-def make_problem(features: int, outputs: int, bias_in_weights: bool) -> Problem:
-    """Draw a problem; the same each time, so that a verdict can be compared with an earlier one.
+def make_problem(features: int, outputs: int, bias_in_weights: bool, seed: int) -> Problem:
+    """Draw a problem.
 
     Args:
         features: d.
         outputs: K; 1 for logistic regression.
         bias_in_weights: whether one more column of ones takes the place of b.
+        seed: from 0.
     """
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(seed)
     X = rng.standard_normal((IMAGES, features))
     W = rng.standard_normal((outputs, features)) / np.sqrt(features)
     b = rng.standard_normal(outputs) / 2
