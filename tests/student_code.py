@@ -489,6 +489,8 @@ MISTAKES = [
     (FUNCTIONS, {"norm not squared"}, [("lam * np.sum(W ** 2)", "lam * np.linalg.norm(W)")]),
     (FUNCTIONS, {"sum over classes"}, [("np.sum(G, axis=1, keepdims=True)", "np.sum(G, axis=0)")]),
     (FUNCTIONS, {"shape"}, [("np.sum(G, axis=1, keepdims=True)", "np.sum(G, axis=1)")]),
+    (FUNCTIONS, {"penalty itself"}, [("+ 2 * lam * W", "+ lam * np.sum(W ** 2)")]),
+    (FUNCTIONS, {"factor"}, [("G @ X.T / n +", "G @ X.T / (n - 1) +")]),
     (FUNCTIONS, {"weights squared"}, [("+ 2 * lam * W", "+ 2 * lam * W ** 2")]),
     # Dialect B
     (NETWORK, {"1/n missing"}, [("return np.mean(L)", "return np.sum(L)")]),
@@ -626,6 +628,10 @@ def named(checked):
 OUTSIDE = {
     "noise": changed(FUNCTIONS, ("G @ X.T / n +", "G @ X.T / n * (1 + 0.01 * np.cos(np.arange(3072))) +")),
     "cubed weights": changed(FUNCTIONS, ("+ 2 * lam * W", "+ 2 * lam * W ** 3")),
+    "constant added": changed(FUNCTIONS, ("+ 2 * lam * W", "+ lam")),
+    "loss summed over the wrong axis": changed(
+        FUNCTIONS, ("-np.sum(Y * np.log(P))", "-np.sum(np.log(np.sum(Y * P, axis=1) + 1e-3))")
+    ),
     "clipped": changed(NETWORK, ("G = -(Y - P)", "G = np.clip(P - Y, -0.5, 0.5)")),
     "one class zero": changed(CLASS, ("g = P - Y", "g = P - Y\n        g[3] = 0")),
     "rounded": changed(MODEL, ("delta = outputs - targets", "delta = np.round(outputs - targets, 2)")),

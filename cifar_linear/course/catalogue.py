@@ -46,6 +46,7 @@ NOT_SQUARED = Term("norm not squared", "the norm of W is not squared")
 SIGNS = Term("absolute weights", "it is that of the absolute values of W, not of their squares")
 SQUARES = Term("weights squared", "the weights are squared in the gradient")
 COVERS_B = Term("bias penalised", "the penalty covers b")
+ITSELF = Term("penalty itself", "the penalty is added, not its derivative")
 SUM_SQUARED = Term("sum squared", "the sum of W is squared, not its entries")
 
 

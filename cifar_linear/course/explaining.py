@@ -86,9 +86,11 @@ def _penalty_terms(penalty: Floats, problem: Problem) -> tuple[Term, ...] | None
         return penalty_factor(0.0, LAMS[1], len(problem.labels))
     for terms, half in penalty_gradients(problem.W):
         factor = factor_of(penalty, 2 * half)
-        if factor is not None:
-            named = penalty_factor(factor, LAMS[1], len(problem.labels))
-            return (*terms, *(named if named is not None else (Term("factor", f"it is {factor:.6g} times as large"),)))
+        named = None if factor is None else penalty_factor(factor, LAMS[1], len(problem.labels))
+        if named is not None:
+            return (*terms, *named)
+        if factor is not None and not terms:  # with a factor of its own, every constant would be a sum of something
+            return (Term("factor", f"it is {factor:.6g} times as large as it should be"),)
     return None
 
 

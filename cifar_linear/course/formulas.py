@@ -13,6 +13,7 @@ from cifar_linear.course.catalogue import (
     DIVIDED_BY_P,
     EXTRA_SLOPE,
     FIRST_IMAGE,
+    ITSELF,
     JACOBIAN,
     LAST_IMAGE,
     MINUS_B,
@@ -124,6 +125,7 @@ def penalty_gradients(W: Floats) -> list[Formula]:
         ((), W),
         ((SIGNS,), np.sign(W) / 2),
         ((SQUARES,), W**2),
+        ((ITSELF,), np.full_like(W, (W**2).sum() / 2)),
         ((SUM_SQUARED,), np.full_like(W, W.sum())),
     ]
 
