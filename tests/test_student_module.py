@@ -302,6 +302,23 @@ def test_exp_that_overflows_is_a_note(tmp_path):
     assert verdict(checked_here(tmp_path / "student.py", NETWORK), 0).notes == []
 
 
+def test_a_class_that_is_made_without_its_constructor_is_told_as_such(tmp_path):
+    """It has a parameter for which nothing is known, and its methods need what it would have set."""
+    source = changed(
+        CLASS,
+        (
+            "    def __init__(self, data, n_hidden, eta=0.01, lmbda=0.1):\n",
+            "    def __init__(self, activation):\n        self.kind = activation\n",
+        ),
+        ("        return self.softmax(", "        assert self.kind\n        return self.softmax("),
+    )
+    checked = checked_here(tmp_path / "student.py", source)
+    assert "AttributeError" in verdict(checked, 0).error
+    assert checked.notes == [
+        "Classifier was made without its constructor, whose parameter activation is not known; give it a default"
+    ]
+
+
 def test_a_class_is_chosen_by_name(tmp_path):
     """Of two models in a file, the softmax model unless --map says otherwise."""
     both = BINARY.replace("cross_entropy_loss", "binary_loss") + MODEL

@@ -150,6 +150,8 @@ def _judged(module: Module, answer: Answer, granted: list[str]) -> Checked:
             functions |= {f"{pair.kind} forward": pair.forward, f"{pair.kind} backward": pair.backward}
             judged += _best_layer(module, pair, answer) if not answer.ending else []
     notes = [f"skipped, no Python: {cell}" for cell in module.found["skipped"]] + _notes(judged, answer, module.found)
+    if module.interface is not None:
+        notes += _without_constructor(judged, module.interface.variants[0])
     return Checked(module.path, dialect, functions, granted, judged, notes, answer.ending, answer.output)
 
 
@@ -188,6 +190,15 @@ def _merit(judged: list[Verdict]) -> tuple[int, int, int, int]:
     # A way with the wrong shapes fails with ValueError, the right one with what is wrong.
     shapes = sum("\nValueError" in error for error in errors)
     return right, -len(errors), -shapes, -sum(len(verdict.faults) for verdict in judged)
+
+
+def _without_constructor(judged: list[Verdict], plan: Mapping[str, Any]) -> list[str]:
+    if not plan["without"] or not any("AttributeError" in verdict.error for verdict in judged):
+        return []
+    unknown = ", ".join(plan["without"])
+    return [
+        f"{plan['class']} was made without its constructor, whose parameter {unknown} is not known; give it a default"
+    ]
 
 
 def _notes(judged: list[Verdict], answer: Answer, found: Mapping[str, Any]) -> list[str]:

@@ -165,6 +165,7 @@ def _variant(
         "orientation": orientation,
         "class": kind,
         "constructor": _constructor(_inherited(found["classes"], kind, "methods"), labels) if kind else None,
+        "without": _unknown(_inherited(found["classes"], kind, "methods")) if kind else [],
         "state": state,
         "results": [name for name in results if name not in state],
         "forward_first": kind is not None
@@ -212,10 +213,15 @@ def _constructor(methods: Mapping[str, Any], labels: str) -> dict[str, str] | No
     """What the constructor is given; None if that is not known, and the object is made without it."""
     parameters = methods.get("__init__", {})
     symbols = {name: _symbol(name, labels) for name in parameters}
-    if any(must and symbols[name] is None for name, must in parameters.items()):
+    if _unknown(methods):
         return None
     return {
         name: symbol
         for name, symbol in symbols.items()
         if symbol is not None and (parameters[name] or symbol in {"lam", "W", "b", "d", "K"})
     }
+
+
+def _unknown(methods: Mapping[str, Any]) -> list[str]:
+    """Parameters that a constructor needs and for which nothing is known."""
+    return [name for name, must in methods.get("__init__", {}).items() if must and plain(name) not in SYMBOL]
