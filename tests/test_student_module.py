@@ -25,8 +25,15 @@ from cifar_linear.errors import ConfigError
 
 @pytest.fixture
 def check(run, tmp_path, monkeypatch):
-    """The command on a source of our own, with guards that were asked before."""
+    """The command on a source of our own, with guards that were asked before and definitions that are read here."""
+    in_its_python = sandbox.description
+
+    def description(python, path):
+        found = describe(str(path))
+        return found if python == sys.executable and "error" not in found else in_its_python(python, path)
+
     monkeypatch.setattr(sandbox, "guards", lambda *_: ["wall-clock time"])
+    monkeypatch.setattr(sandbox, "description", description)
 
     def call(source, *options, name="student.py"):
         (tmp_path / name).write_text(source)
