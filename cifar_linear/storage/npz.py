@@ -19,11 +19,17 @@ def packed(arrays: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def unpacked(content: bytes, keys: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return the arrays named ``keys``, or all. Raises ValueError, with the reason, if the content is invalid."""
+def unpacked(content: bytes, keys: Sequence[str] | None = None, most: int = _MOST_ARRAYS) -> dict[str, Any]:
+    """Return the arrays named ``keys``, or all. Raises ValueError, with the reason, if the content is invalid.
+
+    Args:
+        content: content of the file.
+        keys: names of the arrays to read; None for all.
+        most: largest number of arrays that a file may have.
+    """
     try:
-        if content.count(_ENTRY) > _MOST_ARRAYS:
-            raise ValueError(f"it has more than {_MOST_ARRAYS} arrays")
+        if content.count(_ENTRY) > most:
+            raise ValueError(f"it has more than {most} arrays")
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             if sum(part.file_size for part in parts.infolist()) > len(content):
                 raise ValueError("it claims to unpack to more bytes than it has")

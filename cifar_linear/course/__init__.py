@@ -1,0 +1,1 @@
+"""For courses: what is wrong with a gradient that somebody else has written."""
