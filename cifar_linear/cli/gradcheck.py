@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option
-from cifar_linear.cli.terminal import printable
+from cifar_linear.cli.printing import printable
 
 if TYPE_CHECKING:
     from cifar_linear.experiments.gradient_check import Case
