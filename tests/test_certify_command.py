@@ -11,6 +11,7 @@ from PIL import Image
 from cifar_linear.cli.certify import sentences
 from cifar_linear.config.models import Config
 from cifar_linear.errors import RunError
+from cifar_linear.experiments import certificate as certificate_module
 from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.experiments.run import run_group
@@ -265,3 +266,35 @@ def test_the_figure_of_the_distance_goes_with_the_certificate(run, certified):
     (certified.path / "certificate.json").unlink()
     assert run("report", certified.path).exit_code == 0
     assert not (certified.path / "figures" / "optimum.png").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loss": "sigmoid_bce"},
+        {"loss": "logistic", "data": {"classes": [2, 3], "images_per_batch": 200}},
+        {"bias": "column"},
+        {"data": {"normalize": "minus_one_one"}},
+        {"early_stopping": {"patience": 100}},
+    ],
+    ids=["sigmoid_bce", "logistic", "bias column", "minus_one_one", "best weights"],
+)
+def test_every_convex_config_is_certified(run, make_config, tmp_path, changes):
+    config = make_config(**{"lambda": 0.1, **changes})
+    folder = RunFolder.create(tmp_path / "runs", "run")
+    run_group([config], [folder], load_dataset(config), lambda _: None)
+    result = run("certify", folder.path, "--quiet", "--with-test")
+    assert result.exit_code == 0, result.stderr
+    certificate, record = folder.read_certificate(), folder.read_record()
+    assert certificate.cost == pytest.approx(record.outcome["train"].cost, rel=1e-6)
+    assert certificate.weights == ("best" if record.best else "last")
+    assert certificate.run["test"].accuracy == record.outcome["test"].accuracy
+    assert ("the bias alone" in result.stdout) <= (config.bias == "separate")
+
+
+def test_a_network_is_refused_with_the_reason(run, own_run, monkeypatch):
+    """Whatever is not the linear model, which alone has a convex cost."""
+    monkeypatch.setattr(certificate_module, "Linear", int)
+    result = run("certify", own_run.path, "--quiet")
+    assert result.exit_code == 2
+    assert "no certificate of a network: its cost is not convex in its weights" in result.stderr
