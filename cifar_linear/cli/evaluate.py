@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @split_option(default="test")
 @best_option
 @data_dir_option
-@click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON, also those of each class.")
 @debug_option
 def evaluate(run: Path, split: SplitName, best: bool, data_dir: Path | None, as_json: bool) -> None:
     """Compute a run's metrics from its stored weights and compare them with those that it recorded.
@@ -30,17 +30,20 @@ def evaluate(run: Path, split: SplitName, best: bool, data_dir: Path | None, as_
     """
     from cifar_linear.errors import CheckError
     from cifar_linear.experiments.assembly import load_split
-    from cifar_linear.experiments.classifier import Classifier, disagreements
+    from cifar_linear.experiments.classifier import Classifier, by_class, disagreements
     from cifar_linear.runs.folder import RunFolder
 
     folder = RunFolder(run)
     record = folder.read_record()
     recorded = (record.outcome if best else record.metrics).get(split)
     classifier = Classifier.of(folder, best)
-    found = classifier.evaluate(load_split(classifier.config, split, data_dir))
+    images = load_split(classifier.config, split, data_dir)
+    found = classifier.evaluate(images)
     if as_json:
         before = recorded.model_dump() if recorded else None
-        click.echo(json.dumps({"split": split, "metrics": found.model_dump(), "recorded": before}, indent=2))
+        classes = by_class(classifier.predict(images.images).predicted, images.labels, classifier.class_names)
+        document = {"split": split, "metrics": found.model_dump(), "recorded": before, "classes": classes}
+        click.echo(json.dumps(document, indent=2))
     else:
         click.echo(f"{split}: {_in_words(found.model_dump())}")
     if recorded is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Split
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
+from cifar_linear.nn.metrics import Part, class_metrics, confusion
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import Parameters, stacked
 from cifar_linear.nn.standardization import Standardization
@@ -60,6 +63,39 @@ class Classifier:
         unlabelled = Split(images, np.zeros(len(images), np.intp))
         probabilities, predicted = predict(self.parameters, unlabelled, self.objective)
         return Predicted(probabilities[:, 0], predicted[:, 0])
+
+
+def by_class(predicted: Labels, labels: Labels, class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """Counts, precision, recall and F1 of each class as plain values for JSON.
+
+    Args:
+        predicted: the predicted classes, (n,).
+        labels: the true classes, (n,).
+        class_names: K names.
+
+    Returns:
+        For each class its name, how many images are of it, how many are said to be and how many of these rightly so;
+        precision, recall and f1, each with a 95 % interval, or None where there is nothing to count; and how often its
+        images are predicted as each class, in the order of the classes.
+    """
+    counts = confusion(predicted, labels, len(class_names))
+    metrics = class_metrics(counts)
+    return [
+        {
+            "class": name,
+            "images": int(counts[k].sum()),
+            "predicted": int(counts[:, k].sum()),
+            "correct": int(counts[k, k]),
+            **{key: _at(part, k) for key, part in metrics._asdict().items()},
+            "predicted_as": counts[k].tolist(),
+        }
+        for k, name in enumerate(class_names)
+    ]
+
+
+def _at(part: Part, k: int) -> dict[str, float] | None:
+    numbers = {name: float(values[k]) for name, values in part._asdict().items()}
+    return None if math.isnan(numbers["value"]) else numbers
 
 
 def disagreements(found: SplitMetrics, recorded: SplitMetrics) -> dict[str, float]:

@@ -6,7 +6,9 @@ from cifar_linear.data.dataset import Split
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import blas_threads
 from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.introspection import introspect
 from cifar_linear.nn.metrics import most_confident_mistakes
+from cifar_linear.nn.network import Network
 from cifar_linear.runs.artifacts import Predictions
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Record
@@ -19,7 +21,7 @@ def judge(folder: RunFolder, test: Split) -> Record:
     """Evaluate a finished run on the test set, and store predictions and metrics in its folder.
 
     A run that did not finish stays as it is. With early stopping the predictions are those of the best weights; there
-    are metrics of the last weights as well.
+    are metrics of the last weights as well. Of a network there is an `Introspection` besides.
     """
     record = folder.read_record()
     if record.status != "finished":
@@ -40,6 +42,8 @@ def _judge(folder: RunFolder, record: Record, test: Split) -> Record:
     probabilities, predicted = chosen.predict(test.images)
     mistakes = most_confident_mistakes(probabilities, predicted, test.labels, _MISTAKES)
     folder.write_predictions(Predictions(probabilities, predicted, test.labels, mistakes, test.images[mistakes]))
+    if isinstance(network := chosen.objective.model, Network):
+        folder.write_introspection(introspect(network, chosen.parameters, test, predicted))
     if record.best:
         metrics = {**record.best.metrics, "test": chosen.evaluate(test)}
         record = record.model_copy(update={"best": record.best.model_copy(update={"metrics": metrics})})

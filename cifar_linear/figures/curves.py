@@ -24,7 +24,13 @@ _SPLITS = {"train": ("training", "-"), "validation": ("validation", "--")}
 
 
 @styled
-def cost_figure(rows: Rows, lam: float, steps: Sequence[float] = (), ylim: tuple[float, float] | None = None) -> Figure:
+def cost_figure(
+    rows: Rows,
+    lam: float,
+    steps: Sequence[float] = (),
+    ylim: tuple[float, float] | None = None,
+    penalty: bool = False,
+) -> Figure:
     """Draw the cost of one run, and the loss where a penalty makes the two differ, on training and validation images.
 
     Args:
@@ -33,6 +39,7 @@ def cost_figure(rows: Rows, lam: float, steps: Sequence[float] = (), ylim: tuple
         steps: losses of single batches, in nats. If there are any, they replace the curves of the training images: as
             their mean in blocks, with the standard deviation within each block as a band.
         ylim: the ends of the y axis, in nats; by default it fits the curves.
+        penalty: whether the penalty has a curve of its own, cost minus loss.
     """
     figure = new_figure()
     axes = figure.subplots()
@@ -47,6 +54,9 @@ def cost_figure(rows: Rows, lam: float, steps: Sequence[float] = (), ylim: tuple
         _line(axes, rows, axis, f"{split}_cost", cost_name, color=colour, linestyle="-", marker=marker)
         if lam:
             _line(axes, rows, axis, f"{split}_loss", f"{name} loss", color=colour, linestyle="--", marker=marker)
+    if penalty and lam:
+        of_rows = [{axis: row[axis], "penalty": row["train_cost"] - row["train_loss"]} for row in rows]
+        _line(axes, of_rows, axis, "penalty", "penalty = cost - loss", color=COLOURS[2], linestyle="-.")
     axes.set_ylabel("nats")
     if ylim is not None:
         axes.set_ylim(ylim)

@@ -104,6 +104,11 @@ class Network:
         }
 
     @cached_property
+    def first_with_weights(self) -> int:
+        """The index of the first layer that has any; those before it need no gradient."""
+        return next(index for index, (_, layer, shape) in enumerate(self._named()) if layer.parameter_shapes(shape))
+
+    @cached_property
     def penalised(self) -> frozenset[str]:
         """The names of the parameters that the penalty covers."""
         return frozenset(name for name in self.parameter_shapes if self.penalise == "all" or name.endswith(".W"))
@@ -143,14 +148,30 @@ class Network:
         """
         gradients: dict[str, Floats] = {}
         dy = G.transpose(1, 2, 0)
-        for index in reversed(range(self._first_with_weights, len(self.layers))):
+        for index in reversed(range(self.first_with_weights, len(self.layers))):
             name, layer = self.names[index], self.layers[index]
-            want_dx = index > self._first_with_weights
+            want_dx = index > self.first_with_weights
             dx, own = layer.backward(dy, trace[index], _of(name, parameters), want_dx)
             dy = dy if dx is None else dx
             gradients |= {f"{name}.{key}": value for key, value in own.items()}
         for run in range(G.shape[1]):
             yield {name: gradients[name][run] for name in self.parameter_shapes}
+
+    def activations(self, pixels: Floats, parameters: Mapping[str, Floats]) -> Iterator[tuple[str, Floats]]:
+        """Yield the name of each layer and its output (R, ..., n) for raw images (n, C H W), without any trace."""
+        x = self._images_last(pixels)
+        for name, layer in zip(self.names, self.layers, strict=True):
+            x = layer.forward(x, _of(name, parameters))[0]
+            yield name, x
+
+    def pixel_gradient(self, G: Floats, trace: list[Any], parameters: Mapping[str, Floats]) -> Floats:
+        """The gradient with respect to the raw pixels, (R, C H W, n); the arguments are as in `backward`."""
+        dy = G.transpose(1, 2, 0)
+        for name, layer, of_layer in reversed(list(zip(self.names, self.layers, trace, strict=True))):
+            dx, _ = layer.backward(dy, of_layer, _of(name, parameters), want_dx=True)
+            dy = dy if dx is None else dx
+        dy = dy.reshape(len(dy), -1, dy.shape[-1])
+        return dy * self.standardization.scale.astype(dy.dtype)[:, None] if self.standardization else dy
 
     def table(self) -> list[Row]:
         """A row for each layer."""
@@ -175,17 +196,11 @@ class Network:
         """Each layer with its name and the shape before it."""
         return zip(self.names, self.layers, self.shapes[:-1], strict=True)
 
-    @cached_property
-    def _first_with_weights(self) -> int:
-        """The layers before it need no gradient."""
-        return next(index for index, (_, layer, shape) in enumerate(self._named()) if layer.parameter_shapes(shape))
-
     def _scores(self, pixels: Floats, parameters: Mapping[str, Floats]) -> Floats:
         """Scores of a few images, (R, K, n), without keeping any trace."""
-        x = self._images_last(pixels)
-        for name, layer in zip(self.names, self.layers, strict=True):
-            x = layer.forward(x, _of(name, parameters))[0]
-        return x
+        for _, x in self.activations(pixels, parameters):
+            scores = x
+        return scores
 
     def _images_last(self, pixels: Floats) -> Floats:
         """Standardised images (1, C, H, W, n) from raw ones in rows, (n, C H W)."""

@@ -13,9 +13,11 @@ import numpy as np
 from cifar_linear.config.formatting import flat
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
+from cifar_linear.nn.network import Network
 from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.discovery import run_folders, sweeps
 from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.introspection import Introspection
 from cifar_linear.runs.record import Record
 
 _WHY = {
@@ -39,6 +41,8 @@ class Run:
         model: the weights that the run is judged by.
         predictions: of these weights, on the test images; None if the run has not been evaluated on them.
         steps: steps.csv; empty if single steps were not recorded.
+        network: the layers of the config; None for a linear model.
+        inside: what the network does with some test images; None for a linear model and for older run folders.
     """
 
     folder: RunFolder
@@ -47,6 +51,8 @@ class Run:
     model: StoredModel
     predictions: Predictions | None
     steps: Sequence[float] = ()
+    network: Network | None = None
+    inside: Introspection | None = None
 
     @classmethod
     def read(cls, path: Path) -> Run:
@@ -56,7 +62,13 @@ class Run:
         if not rows:
             raise RunError(f"{path}: broken off before its first evaluation")
         model = folder.read_model(best=record.best is not None)
-        return cls(folder, record, rows, model, folder.read_predictions(model), folder.read_steps())
+        network = record.config.network()
+        if misfit := _misfit(model, network):
+            raise RunError(f"{path}: its model is not the config's: {misfit}")
+        predictions, inside = folder.read_predictions(model), None
+        if network and predictions is not None:
+            inside = folder.read_introspection(network, len(predictions.labels))
+        return cls(folder, record, rows, model, predictions, folder.read_steps(), network, inside)
 
     @property
     def name(self) -> str:
@@ -110,6 +122,11 @@ class Run:
         """Generalisation gap of these weights: accuracy on training images minus accuracy on validation images."""
         return self.judged["train_accuracy"] - self.judged["validation_accuracy"]
 
+    @property
+    def shows_penalty(self) -> bool:
+        """Whether loss, penalty and cost are shown side by side, as in the course on networks."""
+        return self.network is not None and self.record.config.lam > 0
+
     @cached_property
     def weight_norm(self) -> float:
         """|W|, the root of the sum of all squared weights; b counts where the penalty covers it."""
@@ -117,6 +134,15 @@ class Run:
         everything = config.bias == "column" or config.penalise == "all"
         names = [name for name in self.model.parameters if everything or name.rpartition(".")[2] != "b"]
         return float(np.sqrt(sum(np.sum(np.square(self.model.parameters[name], dtype=np.float64)) for name in names)))
+
+
+def _misfit(model: StoredModel, network: Network | None) -> str | None:
+    """What is wrong with a model that was read for a run with this network, or with a linear model."""
+    if network is None:
+        return None if model.is_linear else "the config's is linear"
+    if model.image_shape != network.shape or len(model.class_names) != network.shapes[-1][0]:
+        return f"{len(model.class_names)} classes of images {model.image_shape}"
+    return model.misfit(network.parameter_shapes)
 
 
 @dataclass

@@ -8,7 +8,8 @@ PAGES = ("report.md", "report.html")
 FIGURES = "figures"
 """The folder of the figures, beside the pages."""
 _DRAWN = re.compile(
-    r"(grid|norms|cost|accuracy|templates(-common-scale)?(-\d+)?|probabilities|confusion|mistakes)\.(png|pdf|svg)"
+    r"(grid|norms|cost|accuracy|templates(-common-scale)?(-\d+)?|filters(-\d+)?|patches|maps-\d+|saliency"
+    r"|probabilities|confusion|classes|mistakes)\.(png|pdf|svg)"
 )
 
 
