@@ -13,8 +13,8 @@ from cifar_linear.runs.introspection import (
     MOST_PATCHES,
     Introspection,
     Maps,
-    layers_that_may_die,
     layers_with_maps,
+    relu_channels,
 )
 
 _SEARCHED = 2000
@@ -68,7 +68,7 @@ def _maps(network: Network, pixels: Floats, parameters: Parameters) -> dict[str,
 
 def _searched(network: Network, parameters: Parameters, split: Split) -> tuple[dict[str, Bools], Floats, Labels]:
     """Which channels of each ReLU are never above 0; the `peaks` of the first layer with weights."""
-    alive = {name: np.zeros(channels, np.bool_) for name, channels in layers_that_may_die(network).items()}
+    alive = {name: np.zeros(channels, np.bool_) for name, channels in relu_channels(network).items()}
     first, found = network.names[network.first_with_weights], []
     for chunk in pixel_chunks(split, dtype_of(parameters)):
         for start in range(0, len(chunk), _AT_ONCE):

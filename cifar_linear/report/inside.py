@@ -49,7 +49,7 @@ def _filters(run: Run, of: str, number: int | None) -> Iterator[Drawing]:
     name, dead = network.names[network.first_with_weights], _dead_filters(network, run.inside)
     kept = dead[:MOST_FILTERS] if dead is not None else np.zeros(len(shown["after training"]), np.bool_)
     shares = _first(len(kept), len(after))
-    alt = f"{shares} filters of {name}{of} before and after training. {_mortality(dead, run.inside)}"
+    alt = f"{shares} filters of {name}{of} before and after training. {_count_of_dead(dead, run.inside)}"
     title = f"Filters of {name}{of}, each on one scale around zero, which is grey"
     yield Drawing("filters", title, alt.strip(), partial(filter_figure, shown, kept), number)
 
@@ -79,9 +79,10 @@ def _maps(run: Run, network: Network, inside: Introspection) -> Iterator[Drawing
         size = " x ".join(map(str, shapes[name]))
         alt = (
             f"{_first(shown, channels)} outputs of {name} for one test image of each class, a row for each image: "
-            f"{'; '.join(titles)}. {_mortality(dead, inside)}"
+            f"{'; '.join(titles)}. {_count_of_dead(dead, inside)}"
         )
-        figure = partial(map_figure, inside.images, titles, run.model.image_shape, maps.astype(np.float32), kept)
+        rows = [shortened(title, 2 * LONGEST_NAME) for title in titles]
+        figure = partial(map_figure, inside.images, rows, run.model.image_shape, maps.astype(np.float32), kept)
         yield Drawing("maps", f"Feature maps after {name}, {size}", alt.strip(), figure, number)
 
 
@@ -135,13 +136,16 @@ def _dead_after(network: Network, inside: Introspection | None, name: str) -> Bo
     if inside is None:
         return None
     at = network.names.index(name)
-    weighted = bool(network.layers[at].parameter_shapes(network.shapes[at]))
-    rest = range(at + 1, len(network.layers)) if weighted else range(at, -1, -1)
-    for index in rest:
-        if network.names[index] in inside.dead:
-            return inside.dead[network.names[index]]
-        if network.layers[index].parameter_shapes(network.shapes[index]):
+    weighted = [
+        bool(layer.parameter_shapes(shape)) for layer, shape in zip(network.layers, network.shapes, strict=False)
+    ]
+    for index in range(at + 1, len(weighted)) if weighted[at] else range(at, -1, -1):
+        if weighted[index]:
             return None
+        if network.names[index] in inside.dead:
+            dead = inside.dead[network.names[index]]
+            # Behind a flatten each place is a channel of its own.
+            return dead if len(dead) == network.shapes[at + 1][0] else None
     return None
 
 
@@ -149,7 +153,7 @@ def _first(shown: int, of: int) -> str:
     return f"The {of}" if shown == of else f"The first {shown} of {of}"
 
 
-def _mortality(dead: Bools | None, inside: Introspection | None) -> str:
+def _count_of_dead(dead: Bools | None, inside: Introspection | None) -> str:
     """Say how many channels are dead; nothing where that is not known."""
     if dead is None or inside is None:
         return ""

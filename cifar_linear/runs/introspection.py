@@ -99,8 +99,8 @@ def layers_with_maps(network: Network) -> dict[str, Shape]:
     return dict(images[:MOST_LAYERS])
 
 
-def layers_that_may_die(network: Network) -> dict[str, int]:
-    """The ReLUs, with their channels."""
+def relu_channels(network: Network) -> dict[str, int]:
+    """The number of channels of each ReLU, by its name."""
     layers = zip(network.names, network.layers, network.shapes[1:], strict=True)
     return dict([(name, shape[0]) for name, layer, shape in layers if layer.kind == "relu"][:MOST_LAYERS])
 
@@ -120,7 +120,7 @@ def _shapes(network: Network, images: int, searched: int) -> dict[str, tuple[Sha
         "saliency": ((images, height, width), floats),
         "occlusion": ((images, *squares), floats),
         **{f"maps.{name}": ((images, *shape), ("int8",)) for name, shape in layers_with_maps(network).items()},
-        **{f"dead.{name}": ((channels,), ("bool",)) for name, channels in layers_that_may_die(network).items()},
+        **{f"dead.{name}": ((channels,), ("bool",)) for name, channels in relu_channels(network).items()},
     }
 
 
