@@ -20,10 +20,13 @@ from cifar_linear.data.archives import members_of
 from cifar_linear.data.image_files import read_picture
 from cifar_linear.data.registry import PUBLICATIONS
 from cifar_linear.errors import CifarLinearError
+from cifar_linear.nn.layers import Conv, Flatten, Linear, ReLU
+from cifar_linear.nn.network import Network
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.storage.csv_tables import COLUMNS
 
 MiB = 2**20
+NETWORK = Network((Conv(4, 3), ReLU(), Flatten(), Linear(10)), (3, 32, 32))
 
 
 class Call:
@@ -179,6 +182,7 @@ READERS = {
     "cifar-10-python.tar.gz": lambda path: list(members_of(path, PUBLICATIONS["cifar10"].archives[0])),
     "model.npz": lambda path: RunFolder(path.parent).read_model(),
     "checkpoint.npz": lambda path: RunFolder(path.parent).read_checkpoint(),
+    "introspection.npz": lambda path: RunFolder(path.parent).read_introspection(NETWORK, 100),
     "run.json": lambda path: RunFolder(path.parent).read_record(),
     "metrics.csv": lambda path: RunFolder(path.parent).read_metrics(),
     "config.yaml": read_config,
@@ -197,6 +201,7 @@ def contents(trace):
     for name, content in arrays().items():
         yield "model.npz", name, content
         yield "checkpoint.npz", name, content
+        yield "introspection.npz", name, content
     yield from ((file, name, content) for (name, file), content in run_files().items())
     yield from (("config.yaml", name, content) for name, content in yamls(trace).items())
     yield from (("picture.png", name, content) for name, content in pictures().items())

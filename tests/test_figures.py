@@ -8,8 +8,10 @@ from matplotlib.text import Text
 from cifar_linear.figures.curves import SAME, accuracy_figure, axis_of, cost_figure, norm_figure, overlaid_figure
 from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
-from cifar_linear.figures.predictions import BINS, confusion_figure, histogram_figure
-from cifar_linear.figures.style import rendered
+from cifar_linear.figures.networks import filter_figure, map_figure, patch_figure, saliency_figure
+from cifar_linear.figures.predictions import BINS, class_figure, confusion_figure, histogram_figure
+from cifar_linear.figures.style import COLOURS, rendered
+from cifar_linear.nn.metrics import class_metrics
 
 NAMES = ("frog", "truck", "ship")
 ROWS = [
@@ -286,3 +288,109 @@ def test_long_names_of_classes_are_cut():
     ):
         rendered(figure)
         assert max(map(len, labels(figure.axes[0].xaxis))) < 50
+
+
+def test_penalty_has_a_curve_where_it_is_asked_for():
+    axes = cost_figure(ROWS, lam=0.1, penalty=True).axes[0]
+    assert lines(axes)["penalty = cost - loss"] == pytest.approx([0.5 - 0.1 * epoch for epoch in range(5)])
+    assert "penalty = cost - loss" not in lines(cost_figure(ROWS, lam=0, penalty=True).axes[0])
+
+
+def test_class_figure_has_a_point_with_its_interval_for_each_number():
+    """Wilson's interval is not symmetric, and a class that is never predicted has no precision."""
+    metrics = class_metrics(np.array([[5, 1, 0], [2, 6, 0], [1, 3, 0]]))
+    axes = class_figure(metrics, NAMES).axes[0]
+    assert labels(axes.yaxis) == [*NAMES]
+    assert axes.yaxis_inverted()
+    for bars, part in zip(axes.containers, metrics, strict=True):
+        points, _, (reach,) = bars.lines
+        np.testing.assert_array_equal(points.get_xdata(), part.value)
+        ends = [segment[:, 0] for segment in reach.get_segments() if len(segment)]
+        known = ~np.isnan(part.value)
+        np.testing.assert_allclose(ends, np.stack([part.low, part.high], axis=1)[known])
+    assert np.isnan(axes.containers[0].lines[0].get_xdata()[2])
+
+
+def test_filters_are_upright_in_their_own_colours_with_zero_grey():
+    """A weight at the top left of the red plane is a red pixel there; each filter has a scale of its own."""
+    W = np.zeros((3, 3, 4, 4))
+    W[0, 0, 0, 0], W[0, 2, 3, 1] = 2, -1
+    W[1, 1, 2, 3] = -0.01
+    figure = filter_figure({"before training": W, "after training": -W}, np.array([False, False, True]))
+    before, after = figure.axes
+    assert [axes.get_title() for axes in figure.axes] == ["before training", "after training"]
+    first, second, third = (np.asarray(image.get_array()) for image in before.get_images())
+    assert first[0, 0].tolist() == [1, 0.5, 0.5]
+    assert first[3, 1].tolist() == [0.5, 0.5, 0.25]
+    assert first[1, 1].tolist() == [0.5, 0.5, 0.5]
+    assert second[2, 3].tolist() == [0.5, 0, 0.5]
+    assert (third == 0.5).all()
+    assert np.asarray(after.get_images()[0].get_array())[0, 0].tolist() == [0, 0.5, 0.5]
+
+
+def test_dead_filters_are_framed_and_called_dead():
+    figure = filter_figure({"after training": np.ones((18, 1, 3, 3))}, np.arange(18) == 17)
+    assert texts(figure) == [*map(str, range(1, 18)), "18 dead"]
+    (frame,) = figure.axes[0].patches
+    image = figure.axes[0].get_images()[17].get_extent()
+    assert frame.get_x() <= image[0] < image[1] <= frame.get_x() + frame.get_width()
+
+
+def test_patches_stand_beside_their_filters():
+    patches = np.zeros((3, 2, 3, 2, 2), np.uint8)
+    patches[2, 1, 0, 0, 1] = 255
+    figure = patch_figure(np.ones((3, 3, 2, 2)), patches, np.array([False, True, False]))
+    assert texts(figure) == ["1", "2", "3"]
+    shown = [np.asarray(image.get_array()) for image in figure.axes[0].get_images()]
+    assert len(shown) == 9
+    assert shown[8][0, 1].tolist() == [1, 0, 0]
+    assert [text.get_color() for text in figure.axes[0].texts] == ["black", COLOURS[1], "black"]
+
+
+def test_maps_are_rows_of_images_and_columns_of_channels():
+    maps = np.zeros((2, 3, 4, 5))
+    maps[0, 1, 0, 0], maps[1, 1, 3, 4] = -2, 1
+    images = np.zeros((2, 12), np.uint8)
+    figure = map_figure(images, ["frog", "truck as ship"], (3, 2, 2), maps, np.array([True, False, True]))
+    (axes,) = figure.axes
+    sheet, *pictures = axes.get_images()
+    tiles = np.asarray(sheet.get_array())
+    assert tiles.shape == (2 * 4, 3 * 5)
+    assert (tiles[0, 5], tiles[7, 9]) == (-1, 0.5)
+    assert np.count_nonzero(tiles) == 2
+    assert sheet.get_clim() == (-1, 1)
+    assert len(pictures) == 2
+    assert labels(axes.xaxis) == ["dead", "2", "dead"]
+    assert labels(axes.yaxis) == ["frog", "truck as ship"]
+    assert [label.get_color() for label in axes.get_xticklabels()] == [COLOURS[1], "black", COLOURS[1]]
+
+
+def test_saliency_and_occlusion_lie_where_they_are_in_the_image():
+    saliency, falls = np.zeros((1, 8, 8)), np.zeros((1, 3, 3))
+    saliency[0, 2, 3], falls[0, 0, 2] = 5, -1
+    figure = saliency_figure(np.zeros((1, 64), np.uint8), ["seven"], (1, 8, 8), saliency, falls, [float("nan")])
+    (axes,) = figure.axes
+    image, gradient, covered = axes.get_images()
+    assert gradient.get_clim() == (0, 5)
+    assert (covered.norm.vmin, covered.norm.vmax) == (-1, 1)
+    # The squares begin 0, 2 and 4 pixels from the edge, so that their middles are at 2, 4 and 6 of 8.
+    left, right, bottom, top = covered.get_extent()
+    middles = left + (np.arange(3) + 0.5) * (right - left) / 3
+    of_pixels = gradient.get_extent()
+    np.testing.assert_allclose(middles, of_pixels[0] + np.array([2, 4, 6]) / 8 * (of_pixels[1] - of_pixels[0]))
+    assert bottom > top
+    assert image.get_extent()[:2] == pytest.approx(of_pixels[:2])
+    assert texts(figure) == ["-"]
+
+
+def test_figures_without_any_signal_are_drawn():
+    """A network whose filters all are dead: nothing is divided by zero."""
+    dead = np.ones(1, bool)
+    zeros = np.zeros((1, 1, 8, 8))
+    image = np.zeros((1, 64), np.uint8)
+    for figure in (
+        filter_figure({"after training": zeros}, dead),
+        map_figure(image, ["a"], (1, 8, 8), zeros, dead),
+        saliency_figure(image, ["a"], (1, 8, 8), zeros[0], np.zeros((1, 3, 3)), [float("nan")]),
+    ):
+        assert rendered(figure).startswith(b"\x89PNG")

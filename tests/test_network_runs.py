@@ -246,6 +246,7 @@ def test_a_network_is_swept_evaluated_and_reported(run, tmp_path, runs_dir):
     assert run("evaluate", folder).exit_code == 0
     assert run("verify", folder, "-q").exit_code == 0
     assert run("report", folder).exit_code == 0
+    assert (folder / "figures" / "maps-3.png").exists()
 
 
 def network_file(tmp_path):

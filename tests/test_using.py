@@ -128,7 +128,10 @@ def test_accuracies_are_percents_for_people_and_fractions_in_json(run, one):
     """To two digits, as everywhere."""
     accuracy = RunFolder(one).read_record().metrics["test"].accuracy
     assert run("evaluate", one).stdout.splitlines()[0].endswith(f", accuracy {100 * accuracy:.2f} %")
-    assert json.loads(run("evaluate", one, "--json").stdout)["metrics"]["accuracy"] == accuracy
+    document = json.loads(run("evaluate", one, "--json").stdout)
+    assert document["metrics"]["accuracy"] == accuracy
+    counts = np.array([of["predicted_as"] for of in document["classes"]])
+    assert counts.trace() / counts.sum() == accuracy
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])

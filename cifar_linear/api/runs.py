@@ -15,8 +15,9 @@ from cifar_linear.errors import CifarLinearError, ConfigError
 from cifar_linear.experiments.classifier import Classifier, Predicted
 from cifar_linear.figures.style import format_of, rendered
 from cifar_linear.nn.parameters import Parameters
+from cifar_linear.report.captions import Drawing
 from cifar_linear.report.collecting import Run as StoredRun
-from cifar_linear.report.drawing import Drawing, draw_one
+from cifar_linear.report.drawing import draw_one
 from cifar_linear.runs.artifacts import Predictions
 from cifar_linear.runs.discovery import find_run
 from cifar_linear.storage.atomic import write_whole

@@ -66,8 +66,12 @@ def schema(kind: str | None) -> None:
 def show(config_path: Path, overrides: tuple[str, ...]) -> None:
     """Check a config file and print it complete, with every default filled in.
 
+    The layers of a network follow as comments: their output shapes, parameters, receptive fields and multiplications.
     FILE may be - for standard input.
     """
+    from cifar_linear.config.formatting import layers_as_comments
     from cifar_linear.config.reading import read_config
 
-    click.echo(read_config(config_path, overrides).to_yaml(), nl=False)
+    config = read_config(config_path, overrides)
+    network = config.network()
+    click.echo(config.to_yaml() + (layers_as_comments(network) if network else ""), nl=False)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @best_option
 @optimum_option
 @data_dir_option
-@click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON, also those of each class.")
 @debug_option
 def evaluate(run: Path, split: SplitName, best: bool, optimum: bool, data_dir: Path | None, as_json: bool) -> None:
     """Compute a run's metrics from its stored weights and compare them with those that it recorded.
@@ -46,7 +46,7 @@ def evaluate(run: Path, split: SplitName, best: bool, optimum: bool, data_dir: P
     from cifar_linear.errors import CheckError
     from cifar_linear.experiments.assembly import load_split
     from cifar_linear.experiments.calibration import calibration_on
-    from cifar_linear.experiments.classifier import Classifier, disagreements
+    from cifar_linear.experiments.classifier import Classifier, by_class, disagreements
     from cifar_linear.runs.folder import RunFolder
 
     refuse_both(best, optimum)
@@ -59,8 +59,10 @@ def evaluate(run: Path, split: SplitName, best: bool, optimum: bool, data_dir: P
     calibration = calibration_on(classifier, images, temperature)
     if as_json:
         before = recorded.model_dump() if recorded else None
-        document = {"split": split, "metrics": found.model_dump(), "recorded": before, "temperature": temperature}
-        click.echo(json.dumps({**document, "calibration": calibration.model_dump()}, indent=2))
+        classes = by_class(classifier.predict(images.images).predicted, images.labels, classifier.class_names)
+        document = {"split": split, "metrics": found.model_dump(), "recorded": before, "classes": classes}
+        honesty = {"temperature": temperature, "calibration": calibration.model_dump()}
+        click.echo(json.dumps({**document, **honesty}, indent=2))
     else:
         click.echo(f"{split}: {_in_words(found.model_dump())}")
         click.echo("\n".join(calibration_sentences(calibration, temperature)))

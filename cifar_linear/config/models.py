@@ -10,6 +10,7 @@ from cifar_linear.config.datasets import Cifar10Data, MnistData, SyntheticData
 from cifar_linear.config.networks import LinearModel, ModelConfig, NetworkModel
 from cifar_linear.config.section import Section, beside, conflict
 from cifar_linear.config.yaml_tree import as_yaml
+from cifar_linear.nn.network import Network
 
 
 class AugmentationConfig(Section):
@@ -194,10 +195,16 @@ class Config(Section):
         if self.init_std != type(self).model_fields["init_std"].default:
             raise conflict("init_std", "is for linear models; a network has model.init")
         try:
-            self.model.network(len(self.data.classes or range(10)), self.data.image_shape, self.penalise)
+            self.network()
         except ValueError as error:
             raise conflict("model", str(error)) from None
         return self
+
+    def network(self) -> Network | None:
+        """The network of this config, on raw pixels; None for a linear model."""
+        if not isinstance(self.model, NetworkModel):
+            return None
+        return self.model.network(len(self.data.classes or range(10)), self.data.image_shape, self.penalise)
 
     @property
     def length(self) -> int:

@@ -11,7 +11,20 @@ from cifar_linear.config.reading import listed, parse_file, validated
 from cifar_linear.errors import ConfigError
 
 FigureName = Literal[
-    "grid", "norms", "cost", "accuracy", "templates", "templates-common-scale", "probabilities", "confusion", "mistakes"
+    "grid",
+    "norms",
+    "cost",
+    "accuracy",
+    "templates",
+    "templates-common-scale",
+    "filters",
+    "patches",
+    "maps",
+    "saliency",
+    "probabilities",
+    "confusion",
+    "classes",
+    "mistakes",
 ]
 
 

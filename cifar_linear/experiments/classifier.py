@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from cifar_linear.data.batches import pixel_chunks
 from cifar_linear.data.dataset import Split
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
+from cifar_linear.nn.metrics import Part, class_metrics, confusion
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import Parameters, dtype_of, stacked
 from cifar_linear.nn.standardization import Standardization
@@ -88,6 +91,39 @@ def stored_temperature(folder: RunFolder, best: bool = False, optimum: bool = Fa
         hint = "add --best" if calibration.weights == "best" else "leave out --best and --optimum"
         raise RunError(f"{folder.path}: its temperature is that of the {calibration.weights} weights; {hint}")
     return calibration.temperature
+
+
+def by_class(predicted: Labels, labels: Labels, class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """Counts, precision, recall and F1 of each class as plain values for JSON.
+
+    Args:
+        predicted: the predicted classes, (n,).
+        labels: the true classes, (n,).
+        class_names: K names.
+
+    Returns:
+        For each class its name, how many images are of it, how many are said to be and how many of these rightly so;
+        precision, recall and f1, each with a 95 % interval, or None where there is nothing to count; and how often its
+        images are predicted as each class, in the order of the classes.
+    """
+    counts = confusion(predicted, labels, len(class_names))
+    metrics = class_metrics(counts)
+    return [
+        {
+            "class": name,
+            "images": int(counts[k].sum()),
+            "predicted": int(counts[:, k].sum()),
+            "correct": int(counts[k, k]),
+            **{key: _at(part, k) for key, part in metrics._asdict().items()},
+            "predicted_as": counts[k].tolist(),
+        }
+        for k, name in enumerate(class_names)
+    ]
+
+
+def _at(part: Part, k: int) -> dict[str, float] | None:
+    numbers = {name: float(values[k]) for name, values in part._asdict().items()}
+    return None if math.isnan(numbers["value"]) else numbers
 
 
 def disagreements(found: SplitMetrics, recorded: SplitMetrics) -> dict[str, float]:

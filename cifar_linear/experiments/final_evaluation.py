@@ -7,7 +7,9 @@ from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import blas_threads
 from cifar_linear.experiments.calibration import calibrate
 from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.introspection import introspect
 from cifar_linear.nn.metrics import most_confident_mistakes
+from cifar_linear.nn.network import Network
 from cifar_linear.runs.artifacts import Predictions
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Record
@@ -21,7 +23,7 @@ def evaluate_on_test(folder: RunFolder, test: Split, validation: Split) -> Recor
 
     The temperature is fitted on the validation images.
     A run that did not finish stays as it is. With early stopping the predictions are those of the best weights; there
-    are metrics of the last weights as well.
+    are metrics of the last weights as well. Of a network there is an `Introspection` besides.
     """
     record = folder.read_record()
     if record.status != "finished":
@@ -43,6 +45,8 @@ def _evaluate_on_test(folder: RunFolder, record: Record, test: Split, validation
     mistakes = most_confident_mistakes(probabilities, predicted, test.labels, _MISTAKES)
     folder.write_predictions(Predictions(probabilities, predicted, test.labels, mistakes, test.images[mistakes]))
     calibrate(folder, validation, test)
+    if isinstance(network := chosen.objective.model, Network):
+        folder.write_introspection(introspect(network, chosen.parameters, test, predicted))
     if record.best:
         metrics = {**record.best.metrics, "test": chosen.evaluate(test)}
         record = record.model_copy(update={"best": record.best.model_copy(update={"metrics": metrics})})

@@ -31,6 +31,7 @@ def cost_figure(
     steps: Sequence[float] = (),
     ylim: tuple[float, float] | None = None,
     optimum: tuple[float, float] | None = None,
+    penalty: bool = False,
 ) -> Figure:
     """Draw the cost of one run, and the loss where a penalty makes the two differ, on training and validation images.
 
@@ -41,6 +42,7 @@ def cost_figure(
             their mean in blocks, with the standard deviation within each block as a band.
         ylim: the ends of the y axis, in nats; by default it fits the curves.
         optimum: bounds of the lowest training cost, drawn as a band, if they are known.
+        penalty: whether the penalty has a curve of its own, cost minus loss.
     """
     figure = new_figure()
     axes = figure.subplots()
@@ -57,6 +59,9 @@ def cost_figure(
             _line(axes, rows, axis, f"{split}_loss", f"{name} loss", color=colour, linestyle="--", marker=marker)
     if optimum is not None:
         axes.axhspan(*optimum, color=_OPTIMUM, linewidth=1, label="lowest training cost")
+    if penalty and lam:
+        of_rows = [{axis: row[axis], "penalty": row["train_cost"] - row["train_loss"]} for row in rows]
+        _line(axes, of_rows, axis, "penalty", "penalty = cost - loss", color=COLOURS[2], linestyle="-.")
     axes.set_ylabel("nats")
     if ylim is not None:
         axes.set_ylim(ylim)

@@ -25,13 +25,13 @@ def template_figure(
             stand out; by default each is scaled from its own smallest to its own largest.
     """
     figure = new_figure(max(4.5, 0.9 * len(class_names)), 0.3 + 0.9 * len(weights))
-    axes = _sheet(figure, len(class_names), len(weights))
+    axes = sheet(figure.subplots(), len(class_names), len(weights))
     for line, W in enumerate(weights.values()):
         templates = as_pictures(W, image_shape)
         low, high = (f(templates, axis=None if common_scale else (1, 2, 3), keepdims=True) for f in (np.min, np.max))
         span = np.where(high > low, high - low, 1)
         for column, picture in enumerate((templates - low) / span):
-            _show(axes, picture, column, line)
+            show(axes, picture, column, line)
     axes.xaxis.tick_top()
     most = LONGEST_NAME if len(class_names) > 1 else 3 * LONGEST_NAME
     axes.set_xticks(range(len(class_names)), [shortened(name, most) for name in class_names])
@@ -56,11 +56,11 @@ def image_figure(
     lines = -(-len(pictures) // columns)
     pitch = 1 + 0.19 * (1 + titles[0].count("\n"))
     figure = new_figure(0.95 * columns, 0.97 * pitch * lines)
-    axes = _sheet(figure, columns, lines, pitch)
+    axes = sheet(figure.subplots(), columns, lines, pitch)
     for place, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
         if picture is not None:
             line, column = divmod(place, columns)
-            _show(axes, as_pictures(picture[None], image_shape)[0] / 255, column, line * pitch)
+            show(axes, as_pictures(picture[None], image_shape)[0] / 255, column, line * pitch)
             axes.text(column, line * pitch - 0.5, title, ha="center", va="bottom", fontsize=7, in_layout=False)
     return figure
 
@@ -71,12 +71,11 @@ def as_pictures(rows: Floats | Images, image_shape: tuple[int, ...]) -> Doubles:
     return rows.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).astype(np.float64)
 
 
-def _sheet(figure: Figure, columns: int, lines: int, pitch: float = 1) -> Axes:
-    """Return axes with a place of size 1 for each image; the lines are ``pitch`` apart.
+def sheet(axes: Axes, columns: int, lines: int, pitch: float = 1) -> Axes:
+    """Make axes with a place of size 1 for each image; the lines are ``pitch`` apart.
 
     All images share them: axes for each would take most of the drawing time.
     """
-    axes = figure.subplots()
     axes.set(aspect="equal", xlim=(-0.5, columns - 0.5), ylim=(lines * pitch - pitch + 0.5, 0.5 - pitch), yticks=[])
     axes.set(xticks=[])
     axes.set_autoscale_on(False)
@@ -86,7 +85,7 @@ def _sheet(figure: Figure, columns: int, lines: int, pitch: float = 1) -> Axes:
     return axes
 
 
-def _show(axes: Axes, picture: Any, x: float, y: float) -> None:
+def show(axes: Axes, picture: Any, x: float, y: float) -> None:
     """Draw a picture (height, width, channels) of 0 to 1 around a point; a single channel is grey."""
     height, width, channels = picture.shape
     right, down = (0.46 * size / max(height, width) for size in (width, height))

@@ -1,15 +1,16 @@
-"""Histograms of predicted probabilities, accuracy over confidence, and the confusion matrix."""
+"""Histograms of predicted probabilities, accuracy over confidence, the confusion matrix, metrics of each class."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from cifar_linear.arrays import Bools, Doubles, Floats, Integers
 from cifar_linear.figures.style import COLOURS, FAR_APART, LONGEST_NAME, logarithmic, new_figure, shortened, styled
-from cifar_linear.nn.metrics import precision_and_recall
+from cifar_linear.nn.metrics import ClassMetrics, class_metrics
 
 BINS = np.linspace(0, 1, 41)
 
@@ -143,13 +144,40 @@ def _write_counts(axes: Axes, confusion: Integers) -> None:
 
 
 def _write_precision_and_recall(axes: Axes, confusion: Integers) -> None:
-    precision, recall = precision_and_recall(confusion)
+    precision, recall = (part.value for part in class_metrics(confusion)[:2])
     end = len(confusion) - 0.3
     for k in range(len(confusion)):
         axes.text(end, k, _percent(recall[k]), va="center", fontsize=8)
         axes.text(k, end, _percent(precision[k]), ha="center", va="top", fontsize=8)
     axes.text(end, -0.8, "recall", fontsize=8)
     axes.text(-0.7, end, "precision", fontsize=8, ha="right", va="top")
+
+
+@styled
+def class_figure(metrics: ClassMetrics, class_names: Sequence[str]) -> Figure:
+    """Draw precision, recall and F1 of each class as points with their 95 % intervals, a line for each class.
+
+    Args:
+        metrics: of K classes; what is NaN has no point.
+        class_names: K names.
+    """
+    classes = len(class_names)
+    figure = new_figure(6.5, 1.1 + 0.42 * classes)
+    axes = figure.subplots()
+    for i, (name, part) in enumerate(zip(("precision", "recall", "F1"), metrics, strict=True)):
+        reach = np.abs(np.stack([part.value - part.low, part.high - part.value]))
+        height = np.arange(classes) + 0.22 * (i - 1)
+        look: dict[str, Any] = {"color": COLOURS[i], "marker": "os^"[i], "markersize": 4, "linewidth": 1.3}
+        axes.errorbar(part.value, height, xerr=reach, linestyle="none", capsize=2, label=name, **look)
+    for k in range(1, classes):
+        axes.axhline(k - 0.5, color="0.9", linewidth=0.8, zorder=0)
+    axes.set_yticks(range(classes), [shortened(name, LONGEST_NAME) for name in class_names])
+    axes.set_ylim(classes - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.set_xlabel("with 95 % intervals")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+    return figure
 
 
 def _percent(fraction: float) -> str:

@@ -9,11 +9,11 @@ import numpy as np
 from cifar_linear.arrays import Doubles, Floats, Integers, Labels
 from cifar_linear.nn.losses import Loss
 
+_Z = 1.959963984540054
+"""Within so many standard deviations lie 95 % of a normal distribution."""
 BINS = 15
 _OCTAVES = 20
 """Temperatures are looked for between 2**-20 and 2**20."""
-_Z = 1.959963984540054
-"""Within so many standard deviations lie 95 % of a normal distribution."""
 
 
 class Bins(NamedTuple):
@@ -72,16 +72,6 @@ def reliability(confidence: Floats, correct: Floats, bins: int = BINS) -> Bins:
         np.array([right[group].mean() for group in groups]),
         np.array([(p[group] * (1 - p[group])).mean() for group in groups]),
     )
-
-
-def wilson(accuracy: Doubles, images: Integers) -> tuple[Doubles, Doubles]:
-    """The ends of the 95 % intervals of fractions (m,), each of a number of images (m,).
-
-    Source: E. Wilson, Journal of the American Statistical Association 22, 1927.
-    """
-    square = _Z**2 / images
-    centre, half = accuracy + square / 2, _Z * np.sqrt(accuracy * (1 - accuracy) / images + square / (4 * images))
-    return (centre - half) / (1 + square), (centre + half) / (1 + square)
 
 
 def brier_score(probabilities: Floats, labels: Labels) -> float:

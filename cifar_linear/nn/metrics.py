@@ -6,6 +6,8 @@ import numpy as np
 
 from cifar_linear.arrays import Bools, Doubles, Floats, Integers, Labels
 
+_Z = 1.959963984540054  # 95 % of a normal distribution lie within as many standard deviations
+
 
 class Metrics(NamedTuple):
     """Metrics of R runs on one split, each (R,): loss and cost in nats, accuracy as a fraction."""
@@ -50,16 +52,55 @@ def confusion(predicted: Labels, labels: Labels, classes: int) -> Integers:
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
-def precision_and_recall(confusion: Integers) -> tuple[Doubles, Doubles]:
-    """Return precision and recall of each class, two arrays (K,), from a confusion matrix (K, K).
+class Part(NamedTuple):
+    """A fraction of each class with its 95 % interval, each (K,); NaN where there is nothing to count."""
 
-    Precision is NaN for a class that is never predicted, recall is NaN for a class without images.
+    value: Doubles
+    low: Doubles
+    high: Doubles
+
+
+class ClassMetrics(NamedTuple):
+    """How well each class is classified.
+
+    Attributes:
+        precision: which part of the predictions of a class is right.
+        recall: which part of the images of a class is found.
+        f1: the harmonic mean of the two, 2 TP / (2 TP + FP + FN).
     """
-    right = np.diag(confusion).astype(np.float64)
-    predicted, present = confusion.sum(axis=0), confusion.sum(axis=1)
-    nothing = np.full(len(right), np.nan)
-    precision = np.divide(right, predicted, out=nothing.copy(), where=predicted > 0)
-    return precision, np.divide(right, present, out=nothing.copy(), where=present > 0)
+
+    precision: Part
+    recall: Part
+    f1: Part
+
+
+def class_metrics(confusion: Integers) -> ClassMetrics:
+    """Precision, recall and F1 of each class with intervals, from counts (K, K) by true and predicted class.
+
+    The intervals of precision and recall are Wilson's. F1 is no fraction of a number of images, but it is 2 J / (1 + J)
+    of one: J = TP / (TP + FP + FN), of the images that are or are said to be of the class; its interval comes from J's.
+    """
+    right, predicted, present = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    overlap = wilson(right, predicted + present - right)
+    f1 = Part(*(2 * j / (1 + j) for j in overlap))
+    return ClassMetrics(wilson(right, predicted), wilson(right, present), f1)
+
+
+def wilson(successes: Integers, trials: Integers) -> Part:
+    """The fraction of successes with its 95 % interval (E. Wilson, J. Am. Stat. Assoc. 22, 1927); NaN without trials.
+
+    >>> [round(float(part[0]), 3) for part in wilson(np.array([8]), np.array([10]))]
+    [0.8, 0.49, 0.943]
+    """
+    n = np.where(trials > 0, trials, np.nan)
+    fraction = successes / n
+    middle = fraction + _Z**2 / (2 * n)
+    reach = _Z * np.sqrt(fraction * (1 - fraction) / n + (_Z / (2 * n)) ** 2)
+    scale = 1 + _Z**2 / n
+    # Where all or none succeed, one end is the fraction itself, but for rounding.
+    return Part(
+        fraction, np.clip((middle - reach) / scale, 0, fraction), np.clip((middle + reach) / scale, fraction, 1)
+    )
 
 
 def most_confident_mistakes(probabilities: Floats, predicted: Labels, labels: Labels, count: int) -> Labels:

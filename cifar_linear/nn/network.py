@@ -109,6 +109,11 @@ class Network:
         }
 
     @cached_property
+    def first_with_weights(self) -> int:
+        """The index of the first layer that has any; those before it need no gradient."""
+        return next(index for index, (_, layer, shape) in enumerate(self._named()) if layer.parameter_shapes(shape))
+
+    @cached_property
     def penalised(self) -> frozenset[str]:
         """The names of the parameters that the penalty covers."""
         return frozenset(name for name in self.parameter_shapes if self.penalise == "all" or name.endswith(".W"))
@@ -161,13 +166,34 @@ class Network:
         """Gradients of all runs from one chunk of a batch."""
         gradients: dict[str, Floats] = {}
         dy = G.transpose(1, 2, 0)
-        for index in reversed(range(self._first_with_weights, len(self.layers))):
+        for index in reversed(range(self.first_with_weights, len(self.layers))):
             name, layer = self.names[index], self.layers[index]
-            want_dx = index > self._first_with_weights
+            want_dx = index > self.first_with_weights
             dx, own = layer.backward(dy, trace[index], _of(name, parameters), want_dx)
             dy = dy if dx is None else dx
             gradients |= {f"{name}.{key}": value for key, value in own.items()}
         return gradients
+
+    def activations(self, pixels: Floats, parameters: Mapping[str, Floats]) -> Iterator[tuple[str, Floats]]:
+        """Yield the name of each layer and its output (R, ..., n) for raw images (n, C H W), without any trace."""
+        x = self._images_last(pixels)
+        for name, layer in zip(self.names, self.layers, strict=True):
+            x = layer.forward(x, _of(name, parameters))[0]
+            yield name, x
+
+    def pixel_gradient(self, G: Floats, trace: list[Any], parameters: Mapping[str, Floats]) -> Floats:
+        """The gradient with respect to the raw pixels, (R, C H W, n); the arguments are as in `backward`."""
+        parts = zip(_chunks(G), trace, strict=True)
+        return np.concatenate([self._pixel_gradient(some, of_some, parameters) for some, of_some in parts], axis=-1)
+
+    def _pixel_gradient(self, G: Floats, trace: list[Any], parameters: Mapping[str, Floats]) -> Floats:
+        """The same for one chunk of a batch."""
+        dy = G.transpose(1, 2, 0)
+        for name, layer, of_layer in reversed(list(zip(self.names, self.layers, trace, strict=True))):
+            dx, _ = layer.backward(dy, of_layer, _of(name, parameters), want_dx=True)
+            dy = dy if dx is None else dx
+        dy = dy.reshape(len(dy), -1, dy.shape[-1])
+        return dy * self.standardization.scale.astype(dy.dtype)[:, None] if self.standardization else dy
 
     def table(self) -> list[Row]:
         """A row for each layer."""
@@ -192,11 +218,6 @@ class Network:
         """Each layer with its name and the shape before it."""
         return zip(self.names, self.layers, self.shapes[:-1], strict=True)
 
-    @cached_property
-    def _first_with_weights(self) -> int:
-        """The layers before it need no gradient."""
-        return next(index for index, (_, layer, shape) in enumerate(self._named()) if layer.parameter_shapes(shape))
-
     def _side_by_side(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
         """The results for all parts in their order, from several threads where there are several parts."""
         if self.threads == 1 or len(parts) == 1:
@@ -209,10 +230,9 @@ class Network:
 
     def _scores(self, pixels: Floats, parameters: Mapping[str, Floats]) -> Floats:
         """Scores of a few images, (R, K, n), without keeping any trace."""
-        x = self._images_last(pixels)
-        for name, layer in zip(self.names, self.layers, strict=True):
-            x = layer.forward(x, _of(name, parameters))[0]
-        return x
+        for _, x in self.activations(pixels, parameters):
+            scores = x
+        return scores
 
     def _images_last(self, pixels: Floats) -> Floats:
         """Standardised images (1, C, H, W, n) from raw ones in rows, (n, C H W)."""

@@ -13,9 +13,11 @@ import numpy as np
 from cifar_linear.config.formatting import flat
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import RunError
+from cifar_linear.nn.network import Network
 from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.discovery import run_folders, sweeps
 from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.introspection import Introspection
 from cifar_linear.runs.record import Calibration, Certificate, Record
 
 _WHY = {
@@ -41,6 +43,8 @@ class Run:
         steps: steps.csv; empty if single steps were not recorded.
         certificate: bounds of the lowest cost; None if the run was not certified.
         calibration: how honest the probabilities are; None for runs of earlier versions.
+        network: the layers of the config; None for a linear model.
+        inside: what the network does with some test images; None for a linear model and for older run folders.
     """
 
     folder: RunFolder
@@ -51,6 +55,8 @@ class Run:
     steps: Sequence[float] = ()
     certificate: Certificate | None = None
     calibration: Calibration | None = None
+    network: Network | None = None
+    inside: Introspection | None = None
 
     @classmethod
     def read(cls, path: Path) -> Run:
@@ -60,9 +66,24 @@ class Run:
         if not rows:
             raise RunError(f"{path}: broken off before its first evaluation")
         model = folder.read_model(best=record.best is not None)
-        predictions, steps = folder.read_predictions(model), folder.read_steps()
-        certificate, calibration = folder.read_certificate(), folder.read_calibration()
-        return cls(folder, record, rows, model, predictions, steps, certificate, calibration)
+        network = record.config.network()
+        if misfit := _misfit(model, network):
+            raise RunError(f"{path}: its model is not the config's: {misfit}")
+        predictions, inside = folder.read_predictions(model), None
+        if network and predictions is not None:
+            inside = folder.read_introspection(network, len(predictions.labels))
+        return cls(
+            folder,
+            record,
+            rows,
+            model,
+            predictions,
+            folder.read_steps(),
+            folder.read_certificate(),
+            folder.read_calibration(),
+            network,
+            inside,
+        )
 
     @property
     def name(self) -> str:
@@ -116,6 +137,11 @@ class Run:
         """Generalisation gap of these weights: accuracy on training images minus accuracy on validation images."""
         return self.judged["train_accuracy"] - self.judged["validation_accuracy"]
 
+    @property
+    def shows_penalty(self) -> bool:
+        """Whether loss, penalty and cost are shown side by side, as in the course on networks."""
+        return self.network is not None and self.record.config.lam > 0
+
     @cached_property
     def weight_norm(self) -> float:
         """|W|, the root of the sum of all squared weights; b counts where the penalty covers it."""
@@ -123,6 +149,15 @@ class Run:
         everything = config.bias == "column" or config.penalise == "all"
         names = [name for name in self.model.parameters if everything or name.rpartition(".")[2] != "b"]
         return float(np.sqrt(sum(np.sum(np.square(self.model.parameters[name], dtype=np.float64)) for name in names)))
+
+
+def _misfit(model: StoredModel, network: Network | None) -> str | None:
+    """What is wrong with a model that was read for a run with this network, or with a linear model."""
+    if network is None:
+        return None if model.is_linear else "the config's is linear"
+    if model.image_shape != network.shape or len(model.class_names) != network.shapes[-1][0]:
+        return f"{len(model.class_names)} classes of images {model.image_shape}"
+    return model.misfit(network.parameter_shapes)
 
 
 @dataclass

@@ -1,25 +1,30 @@
 """The figures of a report, each with a title and a text for readers who do not see it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice, product
 from math import prod
 from statistics import fmean
-from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Bools, Floats
 from cifar_linear.figures.curves import accuracy_figure, cost_figure, distance_figure, norm_figure, overlaid_figure
 from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
-from cifar_linear.figures.predictions import Curve, confusion_figure, histogram_figure, reliability_figure
+from cifar_linear.figures.predictions import (
+    Curve,
+    class_figure,
+    confusion_figure,
+    histogram_figure,
+    reliability_figure,
+)
 from cifar_linear.figures.style import LONGEST_NAME, shortened
-from cifar_linear.nn.calibration import wilson
-from cifar_linear.nn.metrics import confusion, true_class_probability
+from cifar_linear.nn.metrics import class_metrics, confusion, true_class_probability, wilson
+from cifar_linear.report.captions import Drawing
 from cifar_linear.report.collecting import Run
+from cifar_linear.report.inside import filters, inside
 from cifar_linear.report.settings import as_label, factors, grouped, in_order
 from cifar_linear.report.statistics import percent
 from cifar_linear.runs.artifacts import Predictions, StoredModel
@@ -33,29 +38,6 @@ Limits = Mapping[str, tuple[float, float]]
 NO_LIMITS: Limits = {}
 
 
-class Drawing(NamedTuple):
-    """A figure that can be drawn.
-
-    Attributes:
-        name: which of the report's figures it is.
-        title: its heading.
-        alt: what it shows, for readers who do not see it.
-        draw: draws it.
-        number: tells apart several of one name.
-    """
-
-    name: str
-    title: str
-    alt: str
-    draw: Callable[[], Figure]
-    number: int | None = None
-
-    @property
-    def file(self) -> str:
-        """The name of its file, without the ending."""
-        return self.name if self.number is None else f"{self.name}-{self.number}"
-
-
 def draw(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
     """Yield the figures of one run, or of several side by side; ``ylim`` are ends of axes."""
     return draw_one(next(iter(runs.values())), ylim) if len(runs) == 1 else draw_several(runs, ylim)
@@ -65,17 +47,19 @@ def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
     """Yield the figures of one run; those of test predictions only if it has any."""
     known = run.certificate
     optimum = (known.lower, known.upper) if known else None
-    cost = partial(cost_figure, run.rows, run.record.config.lam, run.steps, ylim.get("cost"), optimum)
+    lam, steps = run.record.config.lam, run.steps
+    cost = partial(cost_figure, run.rows, lam, steps, ylim.get("cost"), optimum, penalty=run.shows_penalty)
     lowest = f" The lowest cost is {known.lower:.5g} to {known.upper:.5g}." if known else ""
     yield Drawing("cost", "Loss and cost", _spans(run, "cost") + lowest, cost)
     yield from _distances({run.name: run})
     accuracy = partial(accuracy_figure, run.rows, ylim.get("accuracy"))
     yield Drawing("accuracy", "Accuracy", _spans(run, "accuracy"), accuracy)
     yield from _templates({run.name: run})
+    yield from inside(run)
     if run.predictions is not None:
         yield _histograms({run.name: run})
         yield from _reliability({run.name: run})
-        yield _confusion(run.predictions, run.model.class_names)
+        yield from _by_class(run.predictions, run.model.class_names)
         if run.predictions.mistakes.size:
             yield _mistakes(run.predictions, run.model)
 
@@ -92,10 +76,15 @@ def _distances(runs: Mapping[str, Run]) -> Iterator[Drawing]:
         yield Drawing("optimum", "Training cost above its optimum", alt, partial(distance_figure, rows, bounds))
 
 
-def _confusion(predictions: Predictions, class_names: Sequence[str]) -> Drawing:
+def _by_class(predictions: Predictions, class_names: Sequence[str]) -> Iterator[Drawing]:
+    """Yield the confusion matrix and the metrics of each class, from the same counts."""
     counts = confusion(predictions.predicted, predictions.labels, len(class_names))
     alt = f"Confusion matrix of {counts.sum()} test images, {counts.trace()} on the diagonal."
-    return Drawing("confusion", "Confusion matrix", alt, partial(confusion_figure, counts, class_names))
+    yield Drawing("confusion", "Confusion matrix", alt, partial(confusion_figure, counts, class_names))
+    metrics = class_metrics(counts)
+    of_classes = "; ".join(f"{name} {f1:.3f}" for name, f1 in zip(class_names, metrics.f1.value, strict=True))
+    alt = f"Precision, recall and F1 of each class with 95 % intervals; F1: {of_classes}."
+    yield Drawing("classes", "Precision, recall and F1 of each class", alt, partial(class_figure, metrics, class_names))
 
 
 def _mistakes(predictions: Predictions, model: StoredModel) -> Drawing:
@@ -127,6 +116,7 @@ def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[
         yield Drawing(quantity, quantity.capitalize(), alt, figure)
     yield from _distances(runs)
     yield from _templates(runs)
+    yield from filters(runs)
     yield from _norms(all_runs)
     predicted = {label: run for label, run in runs.items() if run.predictions is not None}
     if predicted:
@@ -244,7 +234,8 @@ def _curve(of: Honesty) -> Curve:
     """Return the bins as arrays."""
     images = np.array([each.images for each in of.bins])
     accuracy = np.array([each.accuracy for each in of.bins])
-    return Curve(np.array([each.confidence for each in of.bins]), accuracy, *wilson(accuracy, images))
+    interval = wilson(np.rint(accuracy * images), images)
+    return Curve(np.array([each.confidence for each in of.bins]), accuracy, interval.low, interval.high)
 
 
 def _histograms(runs: Mapping[str, Run]) -> Drawing:

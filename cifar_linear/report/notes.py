@@ -19,7 +19,8 @@ def notes(runs: Mapping[str, Run]) -> Iterator[str]:
             "in a sweep only the selected setting is, unless asked otherwise"
         )
     if len(runs) > MOST_DRAWN:
-        yield f"curves, templates and histograms show the {MOST_DRAWN} runs with the highest validation accuracy"
+        shown = f"the {MOST_DRAWN} runs with the highest validation accuracy"
+        yield f"curves, templates, filters and histograms show {shown}"
     yield from early_stops(runs)
     yield from unsettled(runs)
 

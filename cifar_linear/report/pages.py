@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from cifar_linear import __version__
 from cifar_linear.errors import RunError
 from cifar_linear.figures.style import Format, rendered
-from cifar_linear.report.drawing import Drawing
+from cifar_linear.report.captions import Drawing
 from cifar_linear.report.statistics import percent
 from cifar_linear.runs.report_files import FIGURES, drawn_in
 from cifar_linear.storage.atomic import write_whole

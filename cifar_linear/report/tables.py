@@ -1,8 +1,12 @@
 """The tables of a report: a row for each run, settings that differ, and what the numbers depend on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from cifar_linear.config.formatting import LAYER_COLUMNS, layer_rows
+from cifar_linear.nn.metrics import Part, class_metrics, confusion
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import settings_label
 from cifar_linear.report.statistics import percent
@@ -111,6 +115,30 @@ def settings_table(runs: Mapping[str, Run], keys: Sequence[str], most: int) -> d
     if len(runs) > most and all(label == settings_label(run, keys) for label, run in runs.items()):
         return {}
     return {label: [run.settings.get(key, "-") for key in keys] for label, run in runs.items()}
+
+
+def layers(run: Run) -> dict[str, Any] | None:
+    """Return the layers of a network as a table; None for a linear model."""
+    return {"columns": LAYER_COLUMNS, "rows": layer_rows(run.network)} if run.network else None
+
+
+def classes(run: Run) -> list[list[str]]:
+    """Return for each class its number of test images, precision, recall and F1, from the run's test predictions."""
+    if run.predictions is None:
+        return []
+    counts = confusion(run.predictions.predicted, run.predictions.labels, len(run.model.class_names))
+    metrics = class_metrics(counts)
+    return [
+        [name, str(counts[k].sum()), *(_with_interval(part, k) for part in metrics)]
+        for k, name in enumerate(run.model.class_names)
+    ]
+
+
+def _with_interval(part: Part, k: int) -> str:
+    if np.isnan(part.value[k]):
+        return "-"
+    value, low, high = (f"{100 * values[k]:.1f}" for values in part)
+    return f"{value} % ({low} to {high})"
 
 
 def environment(run: Run) -> dict[str, str]:

@@ -12,7 +12,16 @@ from cifar_linear.report.effects import effects
 from cifar_linear.report.notes import notes, synthetic
 from cifar_linear.report.pages import refuse_link, remove_old_figures, write_figure, write_pages
 from cifar_linear.report.settings import differences, labelled
-from cifar_linear.report.tables import RESULTS, details, environment, honesty, results, settings_table
+from cifar_linear.report.tables import (
+    RESULTS,
+    classes,
+    details,
+    environment,
+    honesty,
+    layers,
+    results,
+    settings_table,
+)
 from cifar_linear.runs.report_files import FIGURES
 
 
@@ -53,6 +62,8 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "shared": {key: value for key, value in first.settings.items() if key not in differing},
         "alone": first if len(runs) == 1 else None,
         "details": details(first),
+        "layers": layers(first) if len(runs) == 1 else None,
+        "classes": classes(first) if len(runs) == 1 else [],
         "table": results(runs, RESULTS),
         "honesty": honesty(runs),
         "status": {label: run.record.status for label, run in runs.items()},

@@ -17,8 +17,10 @@ from cifar_linear.config.models import Config
 from cifar_linear.config.problems import path_in_file
 from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import ConfigError, RunError
+from cifar_linear.nn.network import Network
 from cifar_linear.runs.artifacts import MODEL_FACTS, Checkpoint, Predictions, StoredModel
 from cifar_linear.runs.format_1 import from_format_1, is_format_1
+from cifar_linear.runs.introspection import Introspection
 from cifar_linear.runs.record import FORMATS, Calibration, Certificate, Record
 from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
@@ -34,7 +36,7 @@ _MODEL = {False: "model.npz", True: "best_model.npz"}
 _OPTIMUM = "optimum.npz"
 _CERTIFICATE = "certificate.json"
 _CALIBRATION = "calibration.json"
-_OF_THE_LAST_WEIGHTS = ("predictions.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM)
+_OF_THE_LAST_WEIGHTS = ("predictions.npz", "introspection.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM)
 _LARGEST_TEXT = 2**20
 _Entry = TypeVar("_Entry", bound=BaseModel)
 
@@ -293,6 +295,28 @@ class RunFolder:
         if problem := predictions.problem(model):
             raise RunError(f"{self.path / 'predictions.npz'}: damaged: {problem}")
         return predictions
+
+    def write_introspection(self, introspection: Introspection) -> None:
+        """What the finished network does with some test images."""
+        self._write_arrays("introspection.npz", introspection.arrays())
+
+    def read_introspection(self, network: Network, test_images: int) -> Introspection | None:
+        """What `write_introspection` wrote for a run with this network; None if there is no such file.
+
+        Args:
+            network: of the run's config.
+            test_images: how many it was evaluated on.
+        """
+        path = self.path / "introspection.npz"
+        if not path.exists():
+            return None
+        try:
+            introspection = Introspection.of_arrays(self._read_arrays(path.name))
+        except TypeError as error:
+            raise RunError(f"{path}: damaged: wrong arrays in it") from error
+        if problem := introspection.problem(network, test_images):
+            raise RunError(f"{path}: damaged: {problem}")
+        return introspection
 
     def _write_entry(self, name: str, entry: BaseModel) -> None:
         self._write(name, (json.dumps(entry.model_dump(mode="json"), indent=2, allow_nan=False) + "\n").encode())

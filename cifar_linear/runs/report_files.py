@@ -8,8 +8,8 @@ PAGES = ("report.md", "report.html")
 FIGURES = "figures"
 """The folder of the figures, next to the pages."""
 _DRAWN = re.compile(
-    r"(grid|norms|cost|accuracy|optimum|templates(-common-scale)?(-\d+)?|probabilities|reliability|confusion|mistakes)"
-    r"\.(png|pdf|svg)"
+    r"(grid|norms|cost|accuracy|optimum|templates(-common-scale)?(-\d+)?|filters(-\d+)?|patches|maps-\d+|saliency"
+    r"|probabilities|reliability|confusion|classes|mistakes)\.(png|pdf|svg)"
 )
 
 

@@ -1,0 +1,160 @@
+"""The figures of what a network has learnt: filters before and after training, and what it does with test images."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import numpy as np
+
+from cifar_linear.arrays import Bools
+from cifar_linear.figures.networks import filter_figure, map_figure, patch_figure, saliency_figure
+from cifar_linear.figures.style import LONGEST_NAME, shortened
+from cifar_linear.nn.introspection import agreement, first_filters
+from cifar_linear.nn.network import Network
+from cifar_linear.randomness import Purpose, rng_for
+from cifar_linear.report.captions import Drawing
+from cifar_linear.report.collecting import Run
+from cifar_linear.runs.artifacts import Predictions
+from cifar_linear.runs.introspection import MOST_FILTERS, Introspection
+
+
+def filters(runs: Mapping[str, Run]) -> Iterator[Drawing]:
+    """Yield for each network among the runs its first filters before and after training."""
+    networks = {label: run for label, run in runs.items() if run.network is not None}
+    for number, (label, run) in enumerate(networks.items(), start=1):
+        of = f" ({label})" if len(runs) > 1 else ""
+        yield from _filters(run, of, number if of else None)
+
+
+def inside(run: Run) -> Iterator[Drawing]:
+    """Yield the figures of a single network; without a stored introspection only its filters."""
+    if run.network is None:
+        return
+    yield from filters({run.name: run})
+    if run.inside is not None and run.predictions is not None:
+        yield from _patches(run, run.network, run.inside)
+        yield from _maps(run, run.network, run.inside)
+        yield _saliency(run, run.inside, run.predictions)
+
+
+def _filters(run: Run, of: str, number: int | None) -> Iterator[Drawing]:
+    network = run.network
+    after = first_filters(network, run.model.parameters) if network else None
+    if network is None or after is None:
+        return
+    config = run.record.config
+    # As they were drawn: a seed and a purpose are all that first weights depend on.
+    before = first_filters(network, network.initial(rng_for(config.seed, Purpose.WEIGHTS)))
+    moments = {"before training": before, "after training": after}
+    shown = {name: weights[:MOST_FILTERS] for name, weights in moments.items() if weights is not None}
+    name, dead = network.names[network.first_with_weights], _dead_filters(network, run.inside)
+    kept = dead[:MOST_FILTERS] if dead is not None else np.zeros(len(shown["after training"]), np.bool_)
+    shares = _first(len(kept), len(after))
+    alt = f"{shares} filters of {name}{of} before and after training. {_count_of_dead(dead, run.inside)}"
+    title = f"Filters of {name}{of}, each on one scale around zero, which is grey"
+    yield Drawing("filters", title, alt.strip(), partial(filter_figure, shown, kept), number)
+
+
+def _patches(run: Run, network: Network, inside: Introspection) -> Iterator[Drawing]:
+    filters = first_filters(network, run.model.parameters)
+    if filters is None:
+        return
+    name, dead = network.names[network.first_with_weights], _dead_filters(network, inside)
+    shown = filters[:MOST_FILTERS]
+    alt = (
+        f"Beside each filter of {name} the {inside.patches.shape[1]} parts of the first {inside.searched} test images "
+        "with the strongest response, at most one of each image. What lies outside of an image is drawn as the mean."
+    )
+    kept = dead[:MOST_FILTERS] if dead is not None else np.zeros(len(shown), np.bool_)
+    title = f"What excites the filters of {name} most"
+    yield Drawing("patches", title, alt, partial(patch_figure, shown, inside.patches, kept))
+
+
+def _maps(run: Run, network: Network, inside: Introspection) -> Iterator[Drawing]:
+    titles = _titles(run, inside)
+    shapes = dict(zip(network.names, network.shapes[1:], strict=True))
+    for number, (name, maps) in enumerate(inside.maps.items(), start=1):
+        dead = _dead_after(network, inside, name)
+        kept = dead[: maps.shape[1]] if dead is not None else np.zeros(maps.shape[1], np.bool_)
+        shown, channels = maps.shape[1], shapes[name][0]
+        size = " x ".join(map(str, shapes[name]))
+        alt = (
+            f"{_first(shown, channels)} outputs of {name} for one test image of each class, a row for each image: "
+            f"{'; '.join(titles)}. {_count_of_dead(dead, inside)}"
+        )
+        rows = [shortened(title, 2 * LONGEST_NAME) for title in titles]
+        figure = partial(map_figure, inside.images, rows, run.model.image_shape, maps.astype(np.float32), kept)
+        yield Drawing("maps", f"Feature maps after {name}, {size}", alt.strip(), figure, number)
+
+
+def _saliency(run: Run, inside: Introspection, predictions: Predictions) -> Drawing:
+    names = run.model.class_names
+    true, predicted = ([names[k] for k in of[inside.indices]] for of in (predictions.labels, predictions.predicted))
+    titles = [
+        shortened(t, LONGEST_NAME) + (f"\nas {shortened(p, LONGEST_NAME)}" if t != p else "")
+        for t, p in zip(true, predicted, strict=True)
+    ]
+    found = [agreement(*maps) for maps in zip(inside.saliency, inside.occlusion, strict=True)]
+    known = [value for value in found if not np.isnan(value)]
+    mean = f", on average {np.mean(known):.2f}" if known else ""
+    alt = (
+        "For one test image of each class the largest |d score / d pixel| of the channels, the score being that of the "
+        "predicted class, and how much this score falls when a square is covered with the mean; and the rank "
+        f"correlation of the two{mean}."
+    )
+    figure = partial(
+        saliency_figure,
+        inside.images,
+        titles,
+        run.model.image_shape,
+        inside.saliency,
+        inside.occlusion,
+        found,
+    )
+    return Drawing("saliency", "Pixels that the score of the predicted class depends on", alt, figure)
+
+
+def _titles(run: Run, inside: Introspection) -> list[str]:
+    """The class of each image, and the predicted one where it is another."""
+    if run.predictions is None:
+        return []
+    names, of = run.model.class_names, run.predictions
+    pairs = zip(of.labels[inside.indices], of.predicted[inside.indices], strict=True)
+    return [names[t] if t == p else f"{names[t]} as {names[p]}" for t, p in pairs]
+
+
+def _dead_filters(network: Network, inside: Introspection | None) -> Bools | None:
+    """Which filters of the first layer are dead, all of them; None if that is not known."""
+    return _dead_after(network, inside, network.names[network.first_with_weights])
+
+
+def _dead_after(network: Network, inside: Introspection | None, name: str) -> Bools | None:
+    """Which outputs of a layer belong to channels that a ReLU leaves at 0; None where none says so.
+
+    For a layer with weights the next ReLU counts, for others the last before them, the layer itself included; pooling
+    does not change which channels are dead.
+    """
+    if inside is None:
+        return None
+    at = network.names.index(name)
+    weighted = [
+        bool(layer.parameter_shapes(shape)) for layer, shape in zip(network.layers, network.shapes, strict=False)
+    ]
+    for index in range(at + 1, len(weighted)) if weighted[at] else range(at, -1, -1):
+        if weighted[index]:
+            return None
+        if network.names[index] in inside.dead:
+            dead = inside.dead[network.names[index]]
+            # Behind a flatten each place is a channel of its own.
+            return dead if len(dead) == network.shapes[at + 1][0] else None
+    return None
+
+
+def _first(shown: int, of: int) -> str:
+    return f"The {of}" if shown == of else f"The first {shown} of {of}"
+
+
+def _count_of_dead(dead: Bools | None, inside: Introspection | None) -> str:
+    """Say how many channels are dead; nothing where that is not known."""
+    if dead is None or inside is None:
+        return ""
+    return f"Dead, at 0 for all of the first {inside.searched} test images: {int(dead.sum())} of {len(dead)}."
