@@ -66,7 +66,7 @@ def figures(out):
 def test_a_network_is_shown_from_its_filters_to_the_pixels_that_it_looks_at(reported):
     assert figures(reported) == [
         *("cost", "accuracy", "filters", "patches", "maps-1", "maps-2", "maps-3", "saliency"),
-        *("probabilities", "confusion", "classes", "mistakes"),
+        *("probabilities", "reliability", "confusion", "classes", "mistakes"),
     ]
     text = (reported / "report.md").read_text()
     assert "![The 3 outputs of conv1 for one test image of each class, a row for each image: " in text
@@ -115,7 +115,7 @@ def test_classes_have_a_table_on_both_pages(trained, reported):
 def test_a_mixed_report_has_templates_of_linear_runs_and_filters_of_networks(trained, tmp_path):
     write_report(collect([trained]), tmp_path)
     assert figures(tmp_path) == [
-        *("cost", "accuracy", "templates", "templates-common-scale", "filters-1", "probabilities"),
+        *("cost", "accuracy", "templates", "templates-common-scale", "filters-1", "probabilities", "reliability"),
     ]
     text = (tmp_path / "report.md").read_text()
     assert "![The weights of" in text

@@ -66,7 +66,7 @@ def test_one_run_is_reported_into_its_folder(run, own_runs):
     assert "| lambda | 0 |" in text
     figures = RunFolder(path).read_record().metrics["test"]
     assert f"| test | {figures.loss:.4f} | {figures.cost:.4f} | {100 * figures.accuracy:.2f} % |" in text
-    assert len(list((path / "figures").iterdir())) == 8
+    assert len(list((path / "figures").iterdir())) == 9
 
 
 @pytest.mark.parametrize(("form", "start"), [("pdf", b"%PDF"), ("svg", b"<?xml")])
