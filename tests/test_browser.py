@@ -57,7 +57,7 @@ def test_page_asks_the_network_for_nothing_and_the_console_stays_empty(browser, 
 def test_every_picture_is_shown(browser, page):
     open_page(browser, page)
     widths = browser.execute_script("return [...document.images].map((image) => image.naturalWidth)")
-    assert len(widths) == 6
+    assert len(widths) == 7
     assert min(widths) > 400
 
 
