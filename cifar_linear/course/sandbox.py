@@ -1,4 +1,4 @@
-"""A child process for code that nobody has read: what it may use, how long, and what it leaves.
+"""A child process for untrusted code, with limits on its resources and its time.
 
 These are guards against accidents and curiosity. Which of them a system grants is asked before any code is run.
 """

@@ -14,7 +14,7 @@ from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Calibration, Honesty, Reliability, SplitCalibration
 
 TOP = 5
-"""Of more classes than these, it counts as well whether the true one is among so many."""
+"""With more classes than this, top-k accuracy is computed as well, with this k."""
 
 
 def calibrate(folder: RunFolder, validation: Split, test: Split | None) -> Calibration:

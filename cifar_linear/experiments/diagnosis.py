@@ -23,7 +23,7 @@ from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.provenance import other_images
 
 _IMAGES = 1000
-"""The curvature is that of so many training images at most."""
+"""The largest number of training images used to estimate the curvature."""
 SURE = 0.99
 _Z = 1.96
 _MANY_WRONG, _MUCH_PENALTY, _CLEAR_GAP, _STILL_FALLING, _SLOW = 0.1, 0.5, 0.05, 0.005, 10

@@ -28,7 +28,7 @@ def draw_images(
         config: of the experiment; its seed draws random images, its augmentation changes them.
         dataset: the experiment's images.
         split: which of the splits to show.
-        count: the number of images, as far as there are so many.
+        count: the number of images; all of them if there are fewer.
         at_random: whether to draw random images instead of the first ones.
         augment: whether to draw, below each image, the image as training sees it in epoch 1.
 

@@ -10,7 +10,7 @@ from cifar_linear.arrays import Doubles, Floats, Integers, Labels
 from cifar_linear.nn.losses import Loss
 
 _Z = 1.959963984540054
-"""Within so many standard deviations lie 95 % of a normal distribution."""
+"""95 % of a normal distribution lie within this many standard deviations of the mean."""
 BINS = 15
 _OCTAVES = 20
 """Temperatures are looked for between 2**-20 and 2**20."""

@@ -14,7 +14,7 @@ class Drawing(NamedTuple):
         title: its heading.
         alt: what it shows, for readers who do not see it.
         draw: draws it.
-        number: tells apart several of one name.
+        number: distinguishes several with the same name.
     """
 
     name: str

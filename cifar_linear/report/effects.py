@@ -22,7 +22,7 @@ class Contrast(NamedTuple):
     Attributes:
         key: the setting.
         ends: its smallest and its largest value.
-        where: which runs: the other settings, as far as they tell groups of runs apart, or two names.
+        where: which runs: the other settings, where they distinguish groups of runs, or two names.
         pairs: a pair for each seed that both values were trained with; at least one.
     """
 
