@@ -199,3 +199,16 @@ def whole(tmp_path_factory):
         faults.train(runs_dir)
     (path,) = runs_dir.iterdir()
     return RunFolder(path), counting.count
+
+
+@pytest.fixture
+def trained(make_config, tmp_path):
+    """Train a config with these changes, and return the folder of its run."""
+
+    def train(**changes):
+        config = make_config(**changes)
+        folder = RunFolder.create(tmp_path / "runs", "run")
+        run_group([config], [folder], load_dataset(config), lambda _: None)
+        return folder
+
+    return train

@@ -13,11 +13,9 @@ from sklearn.metrics import brier_score_loss, log_loss, top_k_accuracy_score
 from cifar_linear.cli.evaluate import calibration_sentences
 from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.classifier import Classifier
-from cifar_linear.experiments.run import run_group
 from cifar_linear.nn.calibration import brier_score, fitted_temperature, reliability, top_accuracy
 from cifar_linear.nn.losses import LOSSES, softmax
 from cifar_linear.nn.metrics import wilson
-from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Honesty, SplitCalibration
 
 
@@ -103,17 +101,6 @@ def test_scores_that_separate_all_images_have_no_lowest_loss_and_a_finite_temper
     assert 0 < found < 0.1
     assert softmax_loss.values(scores / found, np.array([0])) < 1e-15
     assert fitted_temperature(scores, np.array([1]), softmax_loss) == pytest.approx(2.0**20)
-
-
-@pytest.fixture
-def trained(make_config, tmp_path):
-    def train(**changes):
-        config = make_config(**changes)
-        folder = RunFolder.create(tmp_path / "runs", "run")
-        run_group([config], [folder], load_dataset(config), lambda _: None)
-        return folder
-
-    return train
 
 
 @pytest.mark.parametrize("changes", [{}, {"early_stopping": {"patience": 100}, "eta": 0.05}], ids=["last", "best"])

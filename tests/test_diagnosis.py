@@ -8,13 +8,11 @@ import pytest
 
 from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.diagnosis import Facts, facts_after, sentences, stable_rate
-from cifar_linear.experiments.run import run_group
 from cifar_linear.nn.curvature import largest_curvature
 from cifar_linear.nn.layers import Conv, Flatten, Linear, ReLU
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.network import Network
 from cifar_linear.nn.objective import Objective
-from cifar_linear.runs.folder import RunFolder
 
 QUIET = Facts(
     eta=0.01, shrinking=0.0, curvature_at_start=100, curvature_at_end=50, sure=(0.0, 0.0), penalty_share=0.1,
@@ -73,17 +71,6 @@ def test_a_rate_below_the_stable_one_settles_and_one_above_it_does_not():
         for _ in range(100):
             point = point - eta * H @ point
         assert (np.linalg.norm(point) > 1) == grows
-
-
-@pytest.fixture
-def trained(make_config, tmp_path):
-    def train(**changes):
-        config = make_config(**changes)
-        folder = RunFolder.create(tmp_path / "runs", "run")
-        run_group([config], [folder], load_dataset(config), lambda _: None)
-        return folder
-
-    return train
 
 
 def said(facts):

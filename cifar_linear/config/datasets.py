@@ -59,7 +59,7 @@ class _BatchedData(Section, ABC):
     dataset: str
     image_shape: ClassVar[tuple[int, int, int]] = (3, 32, 32)
     limit: int | None = Field(
-        None, ge=1, examples=[1000], description="use only the first so many images of each split"
+        None, ge=1, examples=[1000], description="use only the first images of each split, at most this number"
     )
     classes: Annotated[tuple[Annotated[int, Field(ge=0, le=9)], ...], Field(strict=False, min_length=2)] | None = Field(
         None, examples=[[2, 3]], description="then keep only images with these labels, renumbered in this order"

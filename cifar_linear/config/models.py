@@ -77,7 +77,9 @@ class EvaluationConfig(Section):
         examples=[5],
         description="evaluate every S // per_epoch of the S updates in an epoch, counted across epochs, and at the end",
     )
-    every_steps: int | None = Field(None, ge=1, description="evaluate after each so many updates, and at the end")
+    every_steps: int | None = Field(
+        None, ge=1, description="number of updates between evaluations; the last update is always evaluated"
+    )
     train_images: int | None = Field(
         None, ge=1, description="training images to evaluate on, the first ones, instead of all"
     )
