@@ -163,7 +163,7 @@ def python_folder(tmp_path, batch_arrays):
     """A folder with one good batch in Python's layout."""
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
-    (folder / "data_batch_1").write_bytes(python2_batch(*batch_arrays))
+    (folder / "data_batch_1").write_bytes(python2_batch(batch_arrays[0], {"labels": batch_arrays[1]}))
     return folder
 
 
@@ -185,7 +185,7 @@ def fetch(run, tmp_path, mirrors):
     """Call ``data download`` with mirrors that behave in these ways."""
 
     def call(*ways, dataset="cifar10"):
-        addresses = [word for way in ways for word in ("--mirror", mirrors.address(way))]
+        addresses = [word for way in ways for word in ("--mirror", mirrors.address(way, dataset))]
         return run("data", "download", dataset, "--data-dir", tmp_path / "data", *addresses)
 
     return call

@@ -23,7 +23,7 @@ ONLY_IN = {
     "yaml": "config/",
     "matplotlib.axes": "figures/",
     "pickle": "data/safe_pickle.py",
-    "scipy": "data/cifar10.py",
+    "scipy": "data/cifar.py",
     "sklearn": "estimator.py",
     "pandas": "api/runs.py",
     "requests": "data/download.py",

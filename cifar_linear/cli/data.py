@@ -11,6 +11,7 @@ import click
 
 from cifar_linear.cli.options import (
     PATH,
+    PUBLISHED,
     config_option,
     data_dir_option,
     debug_option,
@@ -29,10 +30,10 @@ def data() -> None:
     """Install the images, check them, look at them."""
 
 
-_dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mnist"]), default="cifar10")
+_dataset_argument = click.argument("dataset", type=click.Choice(PUBLISHED), default="cifar10")
 
 
-@data.command(short_help="Download CIFAR-10 or MNIST.")
+@data.command(short_help="Download a published data set.")
 @_dataset_argument
 @data_dir_option
 @click.option(
@@ -47,7 +48,7 @@ _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mni
 @quiet_option
 @debug_option
 def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quiet: bool) -> None:
-    """Download CIFAR-10 or MNIST from the first mirror that has it."""
+    """Download CIFAR-10, CIFAR-100, MNIST or Fashion-MNIST from the first mirror that has it."""
     from cifar_linear.cli.progress import Progress
     from cifar_linear.data.download import DownloadListener, fetch
     from cifar_linear.data.install import install_dataset
@@ -85,18 +86,21 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
     is_flag=True,
     help="Also read archives whose SHA-256 sum is not the published one; without it they are refused unread.",
 )
+@click.option(
+    "--dataset", type=click.Choice(PUBLISHED), help="What unpublished archives hold, if their names leave it open."
+)
 @debug_option
-def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool) -> None:
+def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool, dataset: str | None) -> None:
     """Install a data set from archives that you already have.
 
-    FILES is cifar-10-python.tar.gz, or the four archives of MNIST. Published archives are known by their SHA-256 sums,
-    whatever they are called. Archives that were packed again have other sums: with --unpublished they are read, and
-    their files compared with the published ones.
+    FILES is cifar-10-python.tar.gz, cifar-100-python.tar.gz, or the four archives of MNIST or Fashion-MNIST. Published
+    archives are known by their SHA-256 sums, whatever they are called. Archives that were packed again have other sums:
+    with --unpublished they are read, and their files compared with the published ones.
     """
     from cifar_linear.data.install import install_dataset, recognize_archives
     from cifar_linear.data.sources import default_folder
 
-    dataset, archives = recognize_archives(files, unpublished)
+    dataset, archives = recognize_archives(files, dataset, unpublished=unpublished)
     folder = data_dir or default_folder()
     install_dataset(dataset, folder, lambda archive, _: archives[archive.name], lambda text: click.echo(text, err=True))
     _report(dataset, folder)

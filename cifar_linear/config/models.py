@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
-from cifar_linear.config.datasets import Cifar10Data, MnistData, SyntheticData
+from cifar_linear.config.datasets import Cifar10Data, Cifar100Data, FashionMnistData, MnistData, SyntheticData
 from cifar_linear.config.networks import LinearModel, ModelConfig, NetworkModel
 from cifar_linear.config.section import Section, beside, conflict
 from cifar_linear.config.yaml_tree import as_yaml
@@ -95,7 +95,8 @@ class Config(Section):
     """One experiment: every setting that influences a number."""
 
     data: Annotated[
-        Cifar10Data | MnistData | SyntheticData, Field(discriminator="dataset", description="images and their splits")
+        Cifar10Data | Cifar100Data | MnistData | FashionMnistData | SyntheticData,
+        Field(discriminator="dataset", description="images and their splits"),
     ]
     loss: Literal["softmax", "sigmoid_bce", "logistic"] = Field(
         "softmax", description="softmax cross-entropy, K binary cross-entropies, or a single one for two classes"
@@ -166,7 +167,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _one_score_is_for_two_classes(self) -> Self:
-        if self.loss == "logistic" and len(self.data.classes or range(10)) != 2:
+        if self.loss == "logistic" and self.data.class_count != 2:
             raise conflict("loss", "logistic needs exactly two classes: name them in data.classes")
         return self
 
@@ -206,7 +207,7 @@ class Config(Section):
         """The network of this config, on raw pixels; None for a linear model."""
         if not isinstance(self.model, NetworkModel):
             return None
-        return self.model.network(len(self.data.classes or range(10)), self.data.image_shape, self.penalise)
+        return self.model.network(self.data.class_count, self.data.image_shape, self.penalise)
 
     @property
     def length(self) -> int:

@@ -14,7 +14,7 @@ from cifar_linear.config.models import Config
 from cifar_linear.config.yaml_tree import as_yaml
 from cifar_linear.errors import ConfigError
 
-DatasetName = Literal["cifar10", "mnist", "synthetic"]
+DatasetName = Literal["cifar10", "cifar100", "mnist", "fashion_mnist", "synthetic"]
 
 _HEAD = """\
 # An experiment for cifar-linear. To run it: cifar-linear train FILE

@@ -13,12 +13,13 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from cifar_linear.arrays import Doubles
-from cifar_linear.config.datasets import Centering, HeldOut, SyntheticData
+from cifar_linear.config.datasets import Centering, Cifar100Data, HeldOut, SyntheticData
 from cifar_linear.config.models import Config, CosineDecay, NoDecay, PlateauDecay, StepDecay
 from cifar_linear.config.networks import NetworkModel
 from cifar_linear.data import synthetic
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches
+from cifar_linear.data.cifar import CIFAR100
 from cifar_linear.data.dataset import (
     Dataset,
     Source,
@@ -110,8 +111,10 @@ def _source(config: Config, data_dir: Path | None) -> Source:
     data = config.data
     if isinstance(data, SyntheticData):
         return synthetic.source(data.images_per_batch, data.seed)
-    own_folder = Path(data.folder).expanduser() if data.folder else default_folder()
-    return SOURCES[data.dataset](data_dir or own_folder)
+    folder = data_dir or (Path(data.folder).expanduser() if data.folder else default_folder())
+    if isinstance(data, Cifar100Data):
+        return CIFAR100.source(folder, data.labels)
+    return SOURCES[data.dataset](folder)
 
 
 def make_standardization(config: Config, training: Split) -> Standardization:
