@@ -69,6 +69,11 @@ class Command(NamedTuple):
     exit_code: int
     shown: str
 
+    @property
+    def last_line(self):
+        """The line of its last word."""
+        return self.line + self.words.count("\n")
+
 
 def blocks(page):
     """Every fenced block of a page's text, in order."""
@@ -149,9 +154,8 @@ class Reader:
             return result.output, result.exit_code
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "OPENBLAS_NUM_THREADS": "1", **self.environment}
-        done = subprocess.run(
-            ["bash", "-c", words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        done = subprocess.run(["bash", "-c", words], env=environment, check=False, **output)
         return done.stdout, done.returncode
 
     def _read(self, block):
@@ -199,25 +203,23 @@ def run_page(path, folder):
 
 
 def update(path):
-    """Run a page, and write what its commands print now where that differs from what it shows."""
-    text = path.read_text()
-    lines = text.splitlines(keepends=True)
-    changes = []
+    """Run a page, write what its commands print now where it differs, and return what was changed or failed."""
+    text, changes, said = path.read_text(), [], []
     with tempfile.TemporaryDirectory() as folder:
         reader = Reader(Path(folder))
-        for block in blocks(text):
-            for command, printed, exit_code in reader.follow(block):
-                if exit_code != command.exit_code:
-                    print(f"{path}:{command.line}: exit code {exit_code} of: {command.words}\n{printed}")
-                if not matches(command.shown, printed):
-                    first = command.line + command.words.count("\n")
-                    changes.append((first, first + command.shown.count("\n"), _tidy(printed)))
+        for command, printed, exit_code in (each for block in blocks(text) for each in reader.follow(block)):
+            if exit_code != command.exit_code:
+                said.append(f"{path}:{command.line}: exit code {exit_code}: {command.words}\n{printed}")
+            if not matches(command.shown, printed):
+                said.append(f"{path}:{command.line}: changed: {command.words}")
+                changes.append((command.last_line, command.last_line + command.shown.count("\n"), _tidy(printed)))
+    lines = text.splitlines(keepends=True)
     for start, end, printed in reversed(changes):
         lines[start:end] = [printed]
     path.write_text("".join(lines))
-    return len(changes)
+    return said
 
 
 if __name__ == "__main__":
     for name in sys.argv[1:]:
-        print(f"{name}: changed outputs: {update(Path(name))}")
+        sys.stdout.writelines(f"{line}\n" for line in update(Path(name)))

@@ -1,6 +1,6 @@
 """Every page that a reader follows step by step does what it says: its blocks run, and print what it shows."""
 
-import shutil
+import tempfile
 from pathlib import Path
 
 import doc_blocks
@@ -19,11 +19,10 @@ def test_a_page_prints_what_its_commands_print(page, tmp_path, monkeypatch):
 
 
 def page(text, tmp_path):
-    """Run a page with this text."""
+    """Run a page with this text, in a new folder."""
     path = tmp_path / "page.md"
     path.write_text(text)
-    (tmp_path / "folder").mkdir()
-    doc_blocks.run_page(path, tmp_path / "folder")
+    doc_blocks.run_page(path, Path(tempfile.mkdtemp(dir=tmp_path)))
 
 
 def console(*lines):
@@ -52,7 +51,6 @@ def test_durations_and_dates_may_differ(tmp_path):
 def test_an_exit_code_must_be_named(tmp_path):
     page(console("$ cifar-linear evaluate none  # exit code 1", "error: ..."), tmp_path)
     with pytest.raises(AssertionError, match="exit code 1"):
-        shutil.rmtree(tmp_path / "folder")
         page(console("$ cifar-linear evaluate none", "error: ..."), tmp_path)
 
 
@@ -66,14 +64,12 @@ def test_a_variable_is_exported_to_later_commands(tmp_path):
 
 def test_yaml_is_read_by_the_program(tmp_path):
     page("```yaml\ndecay: {kind: step, every: 5, factor: 0.1}\n```\n", tmp_path)
-    shutil.rmtree(tmp_path / "folder")
     with pytest.raises(Exception, match="did you mean 'decay'"):
         page("```yaml\ndecai: {kind: step, every: 5, factor: 0.1}\n```\n", tmp_path)
 
 
 def test_python_runs_in_one_namespace(tmp_path):
     page("```python\na = 1\n```\n\n```python\nassert a == 1\n```\n", tmp_path)
-    shutil.rmtree(tmp_path / "folder")
     with pytest.raises(NameError):
         page("```python\nassert b == 1\n```\n", tmp_path)
 
@@ -90,5 +86,5 @@ def test_a_block_with_a_reason_is_left_out(tmp_path):
 def test_outputs_are_renewed_where_they_differ(tmp_path):
     path = tmp_path / "page.md"
     path.write_text(console("$ echo one", "one", "$ echo two", "three", "four", "$ seq 3", "..."))
-    assert doc_blocks.update(path) == 1
+    assert doc_blocks.update(path) == [f"{path}:4: changed: echo two"]
     assert path.read_text() == console("$ echo one", "one", "$ echo two", "two", "$ seq 3", "...")
