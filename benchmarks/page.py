@@ -1,4 +1,4 @@
-"""Writes docs/performance.md and its figure from the measurements."""
+"""Writes docs/explanation/performance.md and its figure from the measurements."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ WORK = {
 
 
 def write(known: Mapping[str, Any], path: Path) -> str:
-    """Write the page, and its figure in ``figures/`` beside it; return the text of the page."""
-    figures = path.parent / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
+    """Write the page, and its figure in ``../figures/``; return the text of the page."""
     lines = [*_head(known["about"])]
     for work, title in WORKS.items():
         if work in known:
@@ -65,7 +63,7 @@ def write(known: Mapping[str, Any], path: Path) -> str:
     if "estimators" in known:
         lines += ["", "## With scikit-learn's interface", "", *_estimators(known["estimators"])]
     if "growth" in known:
-        _growth_figure(known["growth"]).savefig(figures / "performance.png", dpi=160)
+        _growth_figure(known["growth"]).savefig(path.parent.parent / "figures" / "performance.png", dpi=160)
         lines += ["", "## How the cost grows", "", *_growth(known["growth"])]
     text = "\n".join(lines) + "\n"
     path.write_text(text)
@@ -152,7 +150,7 @@ def _estimators(found: Mapping[str, Any]) -> Iterator[str]:
 def _growth(growth: Mapping[str, Any]) -> Iterator[str]:
     yield "Whole processes of 10 epochs. One size grows; the others stay at 10 000 images, one setting, n_batch 100."
     yield ""
-    yield "![Seconds over images, cells and n_batch](figures/performance.png)"
+    yield "![Seconds over images, cells and n_batch](../figures/performance.png)"
     yield ""
     programs = list(next(iter(next(iter(growth.values())).values())))
     yield f"| | {' | '.join(NAMES[program] for program in programs)} |"
