@@ -16,7 +16,7 @@ from hypothesis import settings
 from cifar_linear.cli import cli
 from cifar_linear.config.models import Config
 from cifar_linear.data import download
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 

@@ -9,7 +9,8 @@ import numpy as np
 from cifar_linear.arrays import Doubles, Floats, Labels
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
-from cifar_linear.experiments.assembly import make_model, make_standardization
+from cifar_linear.experiments.assembly import make_model
+from cifar_linear.experiments.loading import make_standardization
 from cifar_linear.nn import linear
 from cifar_linear.nn.finite_differences import (
     ComplexCost,

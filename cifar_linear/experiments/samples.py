@@ -10,7 +10,7 @@ from cifar_linear.arrays import Bools, Images, Integers, Labels
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset, SplitName
 from cifar_linear.errors import ConfigError
-from cifar_linear.experiments.assembly import make_augmentation
+from cifar_linear.experiments.loading import make_augmentation
 from cifar_linear.figures.images import image_figure
 from cifar_linear.randomness import Purpose, rng_for
 
