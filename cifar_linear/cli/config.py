@@ -23,7 +23,7 @@ def config() -> None:
 @click.argument("file", metavar="[FILE]", type=PATH, default="-")
 @click.option(
     "--dataset",
-    type=click.Choice(["cifar10", "mnist", "synthetic"]),
+    type=click.Choice(["cifar10", "mnist", "synthetic", "features"]),
     default="synthetic",
     show_default=True,
     help="The images; synthetic ones need no download.",

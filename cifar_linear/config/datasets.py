@@ -83,6 +83,11 @@ class _BatchedData(Section, ABC):
         """Images in one published batch."""
 
     @property
+    def class_count(self) -> int:
+        """The number of classes."""
+        return len(self.classes or range(10))
+
+    @property
     def training_images(self) -> int:
         """The number of training images, before ``classes`` selects some of them."""
         published = sum(map(self.images_in, self.train))
@@ -167,3 +172,7 @@ class SyntheticData(_SixBatches):
     def images_in(self, batch: str) -> int:  # noqa: ARG002  # all of one size
         """As configured."""
         return self.images_per_batch
+
+
+BatchedData = Cifar10Data | MnistData | SyntheticData
+"""Data sets in batches, published or generated."""

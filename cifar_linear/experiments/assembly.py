@@ -243,4 +243,5 @@ class Group:
     def model(self, parameters: Parameters, run: int) -> StoredModel:
         """Return one run's model for storage."""
         seen, dataset = self.standardization, self.dataset
-        return StoredModel(of_run(parameters, run), seen.mean, seen.std, dataset.class_names, dataset.image_shape)
+        facts = dataset.class_names, dataset.image_shape, seen.unit
+        return StoredModel(of_run(parameters, run), seen.mean, seen.std, *facts)
