@@ -121,7 +121,10 @@ BAD_VALUES = [
     ("loss: hinge", "f.yaml:6: loss: must be 'softmax', 'sigmoid_bce' or 'logistic', found \"hinge\""),
     ("data: 5", "f.yaml:6: data: must be a mapping of keys, found 5"),
     ("data: {}", "f.yaml:6: data.dataset: missing (which images)"),
-    ("data: {dataset: svhn}", "f.yaml:6: data.dataset: must be one of 'cifar10', 'mnist', 'synthetic', 'features', found \"svhn\""),
+    (
+        "data: {dataset: svhn}",
+        "f.yaml:6: data.dataset: must be one of 'cifar10', 'mnist', 'synthetic', 'features', found \"svhn\"",
+    ),
     ("data: {dataset: cifar10, train: []}", "data.train: must have at least 1 item, not 0, found []"),
     ("data: {dataset: cifar10, train: test_batch}", 'data.train: must be a list, found "test_batch"'),
     ("data: {dataset: cifar10, train: [batch_1]}", "data.train.0: must be 'data_batch_1', 'data_batch_2'"),

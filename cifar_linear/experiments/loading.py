@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,11 @@ def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
     if isinstance(config.data, FeaturesData):
         return _of_files(config, config.data, data_dir)
     source = _source(config.data, data_dir)
-    training, validation = _train_and_validation(config.data, config.seed, source)
-    test = _split(config.data, source, config.data.test) if config.data.test else None
+    # Reading leaves the interpreter free, so the splits are read side by side.
+    with ThreadPoolExecutor() as threads:
+        of_test = threads.submit(_split, config.data, source, config.data.test) if config.data.test else None
+        training, validation = _train_and_validation(config.data, config.seed, source, threads)
+        test = of_test.result() if of_test else None
     _check_sizes(config, training, validation)
     names = tuple(source.class_names[label] for label in config.data.classes or range(len(source.class_names)))
     return Dataset(training, validation, test, names, source.image_shape)
@@ -62,15 +66,17 @@ def load_split(config: Config, name: SplitName, data_dir: Path | None = None) ->
         return _split(config.data, source, config.data.test)
     if name == "train" and not isinstance(config.data.validation, HeldOut):
         return _split(config.data, source, config.data.train)
-    training, validation = _train_and_validation(config.data, config.seed, source)
+    with ThreadPoolExecutor() as threads:
+        training, validation = _train_and_validation(config.data, config.seed, source, threads)
     return training if name == "train" else validation
 
 
-def _train_and_validation(data: BatchedData, seed: int, source: Source) -> tuple[Split, Split]:
-    training = _split(data, source, data.train)
+def _train_and_validation(data: BatchedData, seed: int, source: Source, threads: Executor) -> tuple[Split, Split]:
     if isinstance(data.validation, HeldOut):
+        training = _split(data, source, data.train)
         return hold_out(training, data.validation.size, rng_for(seed, Purpose.HELD_OUT))
-    return training, _split(data, source, data.validation)
+    of_validation = threads.submit(_split, data, source, data.validation)
+    return _split(data, source, data.train), of_validation.result()
 
 
 def _split(data: BatchedData, source: Source, batches: Sequence[str]) -> Split:
