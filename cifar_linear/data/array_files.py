@@ -157,9 +157,7 @@ def _place_by_key(path: Path, file: Any, key: str | None, preferred: str | None)
 
 def _read_npz(path: Path, key: str | None, preferred: str | None) -> Stored:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if not hasattr(arrays, "files"):
-                raise DataError(f"{path}: an .npy file by its content; call it .npy")
+        with path.open("rb") as file, np.lib.npyio.NpzFile(file) as arrays:
             key = _key_in(path, arrays.files, key, preferred)
             return Stored(path, key, arrays[key])
     except DataError:

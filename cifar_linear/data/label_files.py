@@ -109,7 +109,17 @@ def _from_text(path: Path, key: str | None) -> NDArray[Any]:
     try:
         return np.array([int(cell) for cell in cells], np.int64)
     except (ValueError, OverflowError):
+        if all(map(_is_number, cells)):
+            raise DataError(f"{path}: labels are numbers such as {cells[0]}; expected integers or names") from None
         return np.array(cells, np.str_)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _column(rows: list[list[str]], path: Path, key: str | None) -> list[str]:
