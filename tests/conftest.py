@@ -15,8 +15,8 @@ from hypothesis import settings
 
 from cifar_linear.cli import cli
 from cifar_linear.config.models import Config
-from cifar_linear.data import download
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.data import download, inspection
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 
@@ -40,6 +40,12 @@ def no_settings_from_outside(monkeypatch):
     """A test does not depend on the environment of whoever runs it; `real_data` asks for it before this."""
     monkeypatch.delenv("CIFAR_LINEAR_DATA", raising=False)
     monkeypatch.delenv("CIFAR_LINEAR_RUNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_memory_of_files(monkeypatch, tmp_path):
+    """What is known of files from other runs of the program is in no test's way, and stays as it is."""
+    monkeypatch.setattr(inspection, "default_folder", lambda: tmp_path / "cache")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cifar_linear.config.models import AugmentationConfig, Config
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
 from cifar_linear.report.collecting import collect
 from cifar_linear.report.comparing import changes, paired, repeated

@@ -122,7 +122,7 @@ BAD_VALUES = [
     ("data: 5", "f.yaml:6: data: must be a mapping of keys, found 5"),
     ("data: {}", "f.yaml:6: data.dataset: missing (which images)"),
     ("data: {dataset: svhn}", "f.yaml:6: data.dataset: must be one of 'cifar10', 'cifar100', 'mnist', "),
-    ("data: {dataset: svhn}", "'synthetic', found \"svhn\""),
+    ("data: {dataset: svhn}", "'synthetic', 'features', found \"svhn\""),
     ("data: {dataset: cifar10, train: []}", "data.train: must have at least 1 item, not 0, found []"),
     ("data: {dataset: cifar10, train: test_batch}", 'data.train: must be a list, found "test_batch"'),
     ("data: {dataset: cifar10, train: [batch_1]}", "data.train.0: must be 'data_batch_1', 'data_batch_2'"),

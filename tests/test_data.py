@@ -125,7 +125,7 @@ def test_config_and_data_know_the_same_batches(published, names):
 
 def test_every_published_data_set_can_be_named_downloaded_and_read():
     """The command line, the configs, the registry and the readers list the same ones."""
-    assert set(PUBLISHED) == set(get_args(DatasetName)) - {"synthetic"} == set(PUBLICATIONS) == set(SOURCES)
+    assert set(PUBLISHED) == set(get_args(DatasetName)) - {"synthetic", "features"} == set(PUBLICATIONS) == set(SOURCES)
 
 
 def test_synthetic_images_are_the_same_everywhere_and_always():

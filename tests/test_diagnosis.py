@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.diagnosis import Facts, facts_after, sentences, stable_rate
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.nn.curvature import largest_curvature
 from cifar_linear.nn.layers import Conv, Flatten, Linear, ReLU
 from cifar_linear.nn.losses import LOSSES

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.experiments.final_evaluation import evaluate_on_test
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.nn.linear import Linear

@@ -8,8 +8,9 @@ from folders import stopped_after
 
 from cifar_linear.errors import RunError
 from cifar_linear.experiments import introspection
-from cifar_linear.experiments.assembly import Group, load_dataset
+from cifar_linear.experiments.assembly import Group
 from cifar_linear.experiments.introspection import introspect
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.nn.introspection import (

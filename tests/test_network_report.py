@@ -11,7 +11,7 @@ from folders import stopped_after
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
 from cifar_linear.nn.metrics import confusion
 from cifar_linear.report.collecting import Run, collect

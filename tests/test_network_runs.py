@@ -9,8 +9,9 @@ from folders import same, stopped_after
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.experiments.assembly import Group, load_dataset
+from cifar_linear.experiments.assembly import Group
 from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.experiments.verify import recorded_run, verify_run

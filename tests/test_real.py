@@ -10,8 +10,8 @@ import reference
 from cifar_linear.config.reading import read_config
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.data.cifar import CIFAR10
-from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.gradient_check import check_gradients
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.provenance import fingerprint

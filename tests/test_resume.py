@@ -12,7 +12,7 @@ from filelock import FileLock
 from folders import EVERYTHING, only_run, same, stopped_after
 
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder

@@ -5,7 +5,7 @@ import pytest
 from folders import EVERYTHING, stopped_after
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder

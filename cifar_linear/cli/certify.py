@@ -52,9 +52,9 @@ def certify(
     RUN is the path of a run folder, the name of a run in --runs-dir, sweep/cell, or last.
     """
     from cifar_linear.cli.progress import Progress
-    from cifar_linear.experiments.assembly import load_dataset
     from cifar_linear.experiments.certificate import certifiable
     from cifar_linear.experiments.certificate import certify as certify_run
+    from cifar_linear.experiments.loading import load_dataset
     from cifar_linear.runs.folder import RunFolder
 
     folder = RunFolder(run)

@@ -23,7 +23,7 @@ def config() -> None:
 @click.argument("file", metavar="[FILE]", type=PATH, default="-")
 @click.option(
     "--dataset",
-    type=click.Choice([*PUBLISHED, "synthetic"]),
+    type=click.Choice([*PUBLISHED, "synthetic", "features"]),
     default="synthetic",
     show_default=True,
     help="The images; synthetic ones need no download.",

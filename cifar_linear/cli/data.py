@@ -178,7 +178,7 @@ def show(
     """
     from cifar_linear.config.reading import config_or_default
     from cifar_linear.errors import ConfigError
-    from cifar_linear.experiments.assembly import load_dataset
+    from cifar_linear.experiments.loading import load_dataset
     from cifar_linear.experiments.samples import draw_images
     from cifar_linear.figures.style import format_of, rendered
     from cifar_linear.storage.atomic import write_whole

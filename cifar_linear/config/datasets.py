@@ -214,3 +214,7 @@ class SyntheticData(_SixBatches):
     def images_in(self, batch: str) -> int:  # noqa: ARG002  # all of one size
         """As configured."""
         return self.images_per_batch
+
+
+BatchedData = Cifar10Data | Cifar100Data | MnistData | FashionMnistData | SyntheticData
+"""Data sets in batches, published or generated."""

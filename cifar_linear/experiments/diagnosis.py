@@ -12,8 +12,9 @@ from cifar_linear.arrays import Floats
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset, Split
 from cifar_linear.errors import CheckError, RunError
-from cifar_linear.experiments.assembly import make_model, make_objective, make_standardization
+from cifar_linear.experiments.assembly import make_model, make_objective
 from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.loading import make_standardization
 from cifar_linear.nn.curvature import largest_curvature
 from cifar_linear.nn.metrics import true_class_probability
 from cifar_linear.nn.objective import Objective

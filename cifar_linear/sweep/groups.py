@@ -13,14 +13,8 @@ from cifar_linear.config.models import Config
 from cifar_linear.config.sweeps import Cell
 from cifar_linear.data.dataset import Dataset, Split, first_images
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import (
-    Group,
-    blas_threads,
-    load_dataset,
-    read_checkpoint,
-    shared_part,
-    updates_of,
-)
+from cifar_linear.experiments.assembly import Group, blas_threads, read_checkpoint, shared_part, updates_of
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import Watch, run_group
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked

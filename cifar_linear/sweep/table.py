@@ -11,8 +11,8 @@ from typing import Any
 from cifar_linear.config.formatting import as_text
 from cifar_linear.config.sweeps import Cell, Sweep
 from cifar_linear.data.dataset import Split, SplitName
-from cifar_linear.experiments.assembly import load_split
 from cifar_linear.experiments.final_evaluation import evaluate_on_test
+from cifar_linear.experiments.loading import load_split
 from cifar_linear.report.statistics import Interval
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Record
