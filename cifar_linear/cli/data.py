@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cifar_linear.cli.import_folder import import_folder
 from cifar_linear.cli.options import (
     PATH,
     PUBLISHED,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 def data() -> None:
     """Install the images, check them, look at them."""
 
+
+data.add_command(import_folder)
 
 _dataset_argument = click.argument("dataset", type=click.Choice(PUBLISHED), default="cifar10")
 

@@ -88,9 +88,9 @@ def _split(data: BatchedData, source: Source, batches: Sequence[str]) -> Split:
 def _check_sizes(config: Config, training: Split, validation: Split) -> None:
     """Raise `ConfigError` if there is not a batch to train on, or nothing to validate with."""
     if len(training) < config.n_batch or not len(validation):
-        keys = "data.limit" if isinstance(config.data, FeaturesData) else "data.limit and data.classes"
+        what = "there are" if isinstance(config.data, FeaturesData) else "data.limit and data.classes leave"
         raise ConfigError(
-            f"{keys} leave {len(training)} images for training and {len(validation)} for validation; "
+            f"{what} {len(training)} images for training and {len(validation)} for validation; "
             f"n_batch is {config.n_batch}"
         )
 
@@ -113,6 +113,8 @@ def _of_files(config: Config, data: FeaturesData, data_dir: Path | None) -> Data
         train, validation = hold_out(train, data.validation.size, rng_for(config.seed, Purpose.HELD_OUT))
     assert validation is not None  # noqa: S101  # it has files unless it is held out
     _check_sizes(config, train, validation)
+    if config.loss == "logistic" and len(opened.class_names) != 2:
+        raise ConfigError(f"loss: logistic needs exactly two classes; these are {len(opened.class_names)}")
     if is_constant(train.images):
         raise DataError(f"{files['train'].features}: all {len(train)} rows to train on are the same")
     return Dataset(train, validation, splits.get("test"), opened.class_names, opened.image_shape)
