@@ -10,7 +10,7 @@ import yaml
 from archives import publish, serving
 from cifar_files import python2_batch
 from click.testing import CliRunner
-from folders import BASE
+from folders import BASE, finished_run
 from hypothesis import settings
 
 from cifar_linear.cli import cli
@@ -199,7 +199,7 @@ def fetch(run, tmp_path, mirrors):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The run that nobody has disturbed, and how many file operations it took."""
+    """An undisturbed run, and how many file operations it took."""
     runs_dir = tmp_path_factory.mktemp("whole")
     with faults.Faults().installed() as counting:
         faults.train(runs_dir)
@@ -211,10 +211,4 @@ def whole(tmp_path_factory):
 def trained(make_config, tmp_path):
     """Train a config with these changes, and return the folder of its run."""
 
-    def train(**changes):
-        config = make_config(**changes)
-        folder = RunFolder.create(tmp_path / "runs", "run")
-        run_group([config], [folder], load_dataset(config), lambda _: None)
-        return folder
-
-    return train
+    return lambda **changes: finished_run(make_config(**changes), tmp_path / "runs")
