@@ -25,7 +25,7 @@ ONLY_IN = {
     "matplotlib.axes": "figures/",
     "pickle": "data/safe_pickle.py",
     "scipy": "data/cifar.py",
-    "sklearn": "estimator.py",
+    "sklearn": "estimator/",
     "pandas": "api/runs.py",
     "requests": "data/download.py",
     "subprocess": ("runs/provenance.py", "course/sandbox.py"),
