@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from cifar_linear.arrays import Doubles
 from cifar_linear.config.models import Config, CosineDecay, NoDecay, PlateauDecay, StepDecay
 from cifar_linear.config.networks import NetworkModel
+from cifar_linear.config.shuffling import BlockShuffle
 from cifar_linear.data.batches import Batches
 from cifar_linear.data.dataset import (
     Dataset,
@@ -172,7 +173,8 @@ class Group:
         return Batches(
             self.dataset.train,
             n_batch=shared.n_batch,
-            shuffle=shared.shuffle,
+            shuffle=bool(shared.shuffle),
+            block=shared.shuffle.block if isinstance(shared.shuffle, BlockShuffle) else None,
             seed=shared.seed,
             drop_last=shared.drop_last,
             augmentation=make_augmentation(shared, self.dataset),
