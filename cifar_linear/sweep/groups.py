@@ -16,9 +16,10 @@ from cifar_linear.config.models import Config
 from cifar_linear.config.sweeps import Cell
 from cifar_linear.data.dataset import Dataset, Split, first_images
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import Group, blas_threads, read_checkpoint, shared_part, updates_of
+from cifar_linear.experiments.assembly import Group, read_checkpoint, shared_part, updates_of
 from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import Watch, run_group
+from cifar_linear.experiments.threads import blas_threads
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
 from cifar_linear.runs.record import Record
@@ -148,7 +149,7 @@ def estimate(cells: Cells, dataset: Dataset) -> float:
 
     few = replace(dataset, train=part(dataset.train), validation=part(dataset.validation))
     group = Group.of(configs, few)
-    with blas_threads(configs[0]):
+    with blas_threads(configs[0], len(configs)):
         evaluations = group.evaluations(group.first_state(), group.batches())
         next(evaluations)
         started = perf_counter()
