@@ -451,7 +451,7 @@ def one_row_of_features(folder):
 def no_rows(folder):
     np.save(folder / "train.npy", np.ones((0, 24), np.float32))
     np.save(folder / "train_labels.npy", np.ones(0, int))
-    return {}, 3, "train.npy: features have the shape (0, 24): there is nothing in it"
+    return {}, 3, "train.npy: an array of the shape (0, 24): there is nothing in it"
 
 
 def other_width_in_validation(folder):

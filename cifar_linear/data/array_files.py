@@ -113,7 +113,7 @@ def _mapped(path: Path, key: str | None, file: Any, place: _Place) -> Stored:
     if found < wanted:
         raise DataError(f"{path}: cut off: {found} bytes of the {wanted} that its header promises; copy it again")
     if not count:
-        return Stored(path, key, np.empty(place.shape, place.dtype))
+        raise DataError(f"{path}: an array of the shape {place.shape}: there is nothing in it")
     whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     flat: Examples = np.frombuffer(whole, place.dtype, count, place.offset)
     array = flat.reshape(place.shape[::-1]).T if place.by_columns else flat.reshape(place.shape)
