@@ -101,7 +101,7 @@ def test_numbers_are_read_as_people_write_them(written, meant):
 def test_yaml_1_1_surprises_are_none():
     """``010`` is ten, not eight; ``on`` is a word, not true."""
     assert parse(GOOD.replace("n_batch: 50", "n_batch: 010")).n_batch == 10
-    assert 'shuffle: must be true or false, found "on"' in refusal(GOOD + "shuffle: on\n")
+    assert 'shuffle: must be true, false or {block: n}, found "on"' in refusal(GOOD + "shuffle: on\n")
 
 
 BAD_VALUES = [

@@ -12,12 +12,16 @@ import pytest
 import yaml
 from feature_files import CLASSES, FEATURES, data, features, files, write
 from folders import only_run, same, stopped_after
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cifar_linear import load_run
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.data import inspection, rows
 from cifar_linear.data.array_files import Stored, open_array
+from cifar_linear.data.features import Files, open_examples
+from cifar_linear.data.label_files import read_labels
 from cifar_linear.errors import ConfigError, DataError
 from cifar_linear.experiments.loading import load_dataset, make_standardization
 from cifar_linear.experiments.resume import resume_run, resumed_config
@@ -447,7 +451,7 @@ def one_row_of_features(folder):
 def no_rows(folder):
     np.save(folder / "train.npy", np.ones((0, 24), np.float32))
     np.save(folder / "train_labels.npy", np.ones(0, int))
-    return {}, 3, "train.npy: features have the shape (0, 24): there is nothing in it"
+    return {}, 3, "train.npy: an array of the shape (0, 24): there is nothing in it"
 
 
 def other_width_in_validation(folder):
@@ -751,3 +755,44 @@ def test_augmentation_is_for_images(folder):
 def test_a_single_score_needs_two_classes(folder):
     with pytest.raises(ConfigError, match="loss: logistic needs exactly two classes; these are 4"):
         load_dataset(config(folder, loss="logistic"))
+
+
+_HEADERS = st.builds(
+    lambda d, f, s: str({"descr": d, "fortran_order": f, "shape": s}).encode(),
+    st.sampled_from(["<f4", "|O", "<U3", "nonsense", 3, [("a", "<f4")], "<f4,<f4", "|V8"]),
+    st.sampled_from([True, False, 1]),
+    st.one_of(st.tuples(st.integers(-3, 5), st.integers(-3, 10**20)), st.sampled_from([(), 5, [2], "ab", (2.5,)])),
+)
+_CONTENTS = st.one_of(
+    st.binary(max_size=200),
+    st.text(max_size=100).map(str.encode),
+    st.builds(
+        lambda h, rest: b"\x93NUMPY\x01\x00" + len(h).to_bytes(2, "little") + h + rest, _HEADERS, st.binary(max_size=50)
+    ),
+    st.builds(
+        lambda tree, rest: len(json.dumps(tree)).to_bytes(8, "little") + json.dumps(tree).encode() + rest,
+        st.recursive(
+            st.one_of(st.none(), st.integers(-3, 10**20), st.floats(), st.sampled_from(["F32", "U8"])),
+            lambda inner: st.one_of(
+                st.lists(inner, max_size=3),
+                st.dictionaries(st.sampled_from(["features", "dtype", "shape", "data_offsets"]), inner, max_size=4),
+            ),
+            max_leaves=12,
+        ),
+        st.binary(max_size=50),
+    ),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_CONTENTS, st.sampled_from([".npy", ".npz", ".safetensors", ".csv", ".tsv", ".txt"]))
+def test_any_content_is_read_or_refused_in_words(tmp_path, content, ending):
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(content)
+    for read in (read_labels, lambda path: open_examples(Files(path, path), None)):
+        said = None
+        try:
+            read(path)
+        except DataError as error:
+            said = str(error)
+        assert said is None or (said.startswith(f"{path}: ") and "\n" not in said)

@@ -38,6 +38,7 @@ def spoilt():
         for dataset in ("cifar10", "mnist", "synthetic"):
             for key in ("train", "validation", "test", "limit", "classes", "normalize", "folder", "images_per_batch"):
                 yield Config, {**GOOD, "data": {"dataset": dataset, key: bad}}
+        yield Config, {**GOOD, "shuffle": bad}
         for key in ("train", "validation", "test", "class_names", "image_shape"):
             yield Config, {**GOOD, "data": {**FEATURES, key: bad}}
         for section, keys in (

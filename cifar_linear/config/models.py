@@ -10,6 +10,7 @@ from cifar_linear.config.datasets import BatchedData
 from cifar_linear.config.features import FeaturesData
 from cifar_linear.config.networks import LinearModel, ModelConfig, NetworkModel
 from cifar_linear.config.section import Section, beside, conflict
+from cifar_linear.config.shuffling import Shuffle
 from cifar_linear.config.yaml_tree import as_yaml
 from cifar_linear.nn.network import Network
 
@@ -126,7 +127,10 @@ class Config(Section):
         examples=[0.9],
         description="mu of the moving average m <- mu m + (1 - mu) gradient of the loss, which replaces that gradient",
     )
-    shuffle: bool = Field(True, description="a new order in every epoch")
+    shuffle: Shuffle = Field(
+        True,
+        description="a new order in every epoch; {block: n}: of blocks and within them, for maps larger than memory",
+    )
     drop_last: bool = Field(False, description="leave out the last batch of an epoch if it is smaller than n_batch")
     evaluate: EvaluationConfig | None = Field(None, description="when to evaluate, and on which training images")
     record_steps: bool = Field(False, description="keep the training loss of every batch, before its update")

@@ -6,6 +6,7 @@ import json
 import math
 import mmap
 import shlex
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -112,7 +113,7 @@ def _mapped(path: Path, key: str | None, file: Any, place: _Place) -> Stored:
     if found < wanted:
         raise DataError(f"{path}: cut off: {found} bytes of the {wanted} that its header promises; copy it again")
     if not count:
-        return Stored(path, key, np.empty(place.shape, place.dtype))
+        raise DataError(f"{path}: an array of the shape {place.shape}: there is nothing in it")
     whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     flat: Examples = np.frombuffer(whole, place.dtype, count, place.offset)
     array = flat.reshape(place.shape[::-1]).T if place.by_columns else flat.reshape(place.shape)
@@ -124,7 +125,9 @@ def _place_in_npy(path: Path, file: Any) -> _Place:
         major, _ = npy.read_magic(file)
         read = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
         shape, by_columns, dtype = read(file)
-    except (ValueError, EOFError) as error:
+        if min(shape, default=0) < 0:
+            raise ValueError(f"it has the shape {shape}")
+    except (ValueError, EOFError, TypeError, SyntaxError, OverflowError, RecursionError, tokenize.TokenError) as error:
         raise DataError(f"{path}: not an array as numpy.save writes it: {_first_line(error)}") from error
     if dtype.hasobject:
         raise DataError(
@@ -145,7 +148,7 @@ def _place_by_key(path: Path, file: Any, key: str | None, preferred: str | None)
         key = _key_in(path, list(contents), key, preferred)
         entry = contents[key]
         kind, shape, (start, end) = entry["dtype"], tuple(map(int, entry["shape"])), map(int, entry["data_offsets"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(f"{path}: not a safetensors file: {_first_line(error)}") from error
     if kind not in _SAFETENSORS:
         raise DataError(f"{path}: {key} is {kind}, which NumPy does not have; store it as float32: tensor.float()")

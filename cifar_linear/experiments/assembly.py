@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from cifar_linear.arrays import Doubles
 from cifar_linear.config.models import Config, CosineDecay, NoDecay, PlateauDecay, StepDecay
 from cifar_linear.config.networks import NetworkModel
+from cifar_linear.config.shuffling import BlockShuffle
 from cifar_linear.data.batches import Batches
-from cifar_linear.data.dataset import (
-    Dataset,
-    first_images,
-)
+from cifar_linear.data.dataset import Dataset, first_images
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.loading import make_augmentation, make_standardization
 from cifar_linear.nn.linear import Linear
@@ -120,19 +116,6 @@ def read_checkpoint(folder: RunFolder, config: Config, dataset: Dataset) -> Chec
     return checkpoint
 
 
-def blas_threads(config: Config) -> AbstractContextManager[object]:
-    """Limit the BLAS threads during the block.
-
-    One core is left to the evaluation in the second thread; a smaller existing limit is kept. A network uses its own
-    threads, with one BLAS thread each.
-    """
-    threads = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
-    alone = config.repro == "strict" or isinstance(config.model, NetworkModel)
-    most = 1 if alone else max(1, min([cores() - 1, *threads]))
-    limits: AbstractContextManager[object] = threadpool_limits(most, user_api="blas")
-    return limits
-
-
 def shared_part(config: Config) -> Config:
     """Return the part that configs of a shared pass have in common: all but lambda, eta, decay and momentum."""
     momentum = None if config.momentum is None else 0.0
@@ -172,7 +155,8 @@ class Group:
         return Batches(
             self.dataset.train,
             n_batch=shared.n_batch,
-            shuffle=shared.shuffle,
+            shuffle=bool(shared.shuffle),
+            block=shared.shuffle.block if isinstance(shared.shuffle, BlockShuffle) else None,
             seed=shared.seed,
             drop_last=shared.drop_last,
             augmentation=make_augmentation(shared, self.dataset),

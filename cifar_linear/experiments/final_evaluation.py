@@ -6,10 +6,10 @@ import numpy as np
 
 from cifar_linear.data.dataset import Split, as_pixels
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import blas_threads
 from cifar_linear.experiments.calibration import calibrated
 from cifar_linear.experiments.classifier import Classifier, Scored
 from cifar_linear.experiments.introspection import introspect
+from cifar_linear.experiments.threads import blas_threads
 from cifar_linear.nn.metrics import most_confident_mistakes
 from cifar_linear.nn.network import Network
 from cifar_linear.runs.artifacts import Predictions
