@@ -48,12 +48,13 @@ class Objective:
             pixels: raw pixels, 0 to 255, (n, d), in the dtype of the parameters.
             labels: true classes, (n,).
             parameters: parameters of R runs.
-            weights: factor on the loss of each image, before the mean over n is taken, (n,); None for 1.
+            weights: factor on the loss of each image, before the mean over n is taken, (n,), or (n, R) with one for
+                each run; None for 1.
         """
         scores, trace = self.model.forward(pixels, parameters)
         G = self.loss.score_gradient(scores, labels)
         if weights is not None:
-            G *= weights[:, None, None]
+            G *= weights.reshape(len(weights), -1, 1)
         G /= len(labels)
         return self.model.backward(G, trace, parameters)
 
@@ -76,7 +77,7 @@ class Objective:
         """Return the mean loss of each run on a batch, without the penalty, (R,); arguments as in `loss_gradients`."""
         values = self.loss.values(self.model.scores([pixels], parameters), labels)
         if weights is not None:
-            values *= weights[:, None]
+            values *= weights.reshape(len(weights), -1)
         mean: Doubles = values.mean(axis=0, dtype=np.float64)
         return mean
 

@@ -24,7 +24,7 @@ from cifar_linear.runs.introspection import Introspection
 from cifar_linear.runs.record import FORMATS, Calibration, Certificate, Record
 from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
-from cifar_linear.storage.csv_tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
+from cifar_linear.storage.csv_tables import evaluations_of_csv, losses_as_csv, losses_of_csv, rows_as_csv
 from cifar_linear.storage.locks import LOCK, is_locked, locked
 from cifar_linear.storage.npz import packed, unpacked
 
@@ -170,7 +170,7 @@ class RunFolder:
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write metrics.csv with a row for each evaluation point."""
-        self._write("metrics.csv", evaluations_as_csv(rows).encode())
+        self._write("metrics.csv", rows_as_csv(rows).encode())
 
     def read_metrics(self) -> list[dict[str, float]]:
         """Return the rows of metrics.csv. Raises `RunError` if one lacks a column or has an infinite or NaN value."""
