@@ -195,11 +195,10 @@ def test_flipped_labels_are_doubted_first(run, small_config, tmp_path):
     assert told["found"]["flipped"] == 30
     assert told["found"]["area_under_curve"] > 0.9
     assert told["found"]["among_as_many"] > 10 > 5 * told["found"]["by_chance"]
-    table = list(csv.DictReader((tmp_path / "found.csv").open()))
-    assert [int(row["train"]) for row in table] == [row["train"] for row in told["doubts"]]
-    assert [float(row["given_probability"]) for row in table] == sorted(
-        row["given_probability"] for row in told["doubts"]
-    )
+    rows = table(tmp_path / "found.csv")
+    assert [int(row["train"]) for row in rows] == [row["train"] for row in told["doubts"]]
+    confidences = [float(row["given_probability"]) for row in rows]
+    assert confidences == sorted(row["given_probability"] for row in told["doubts"])
     with Image.open(sheet) as drawn:
         assert drawn.width > 500
 

@@ -1,6 +1,7 @@
 """From configs and a dataset to finished run folders."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -67,7 +68,11 @@ def _train(
     checkpoints: Sequence[Checkpoint],
 ) -> list[Record]:
     """Train without the evaluation on the test set."""
-    group = Group.of(configs, dataset)
+    # The images are hashed while the group is prepared.
+    with ThreadPoolExecutor(1) as beside:
+        of_facts = beside.submit(_facts, configs, dataset)
+        group = Group.of(configs, dataset)
+    facts = of_facts.result()
     if configs[0].model.kind == "network":
         keep_freed_memory()
     nothing = [()] * len(configs)
@@ -79,7 +84,7 @@ def _train(
     batches = group.batches()
     for config, folder in zip(configs, folders, strict=True):
         folder.write_config(config.to_yaml())
-    recorder = Recorder(folders, state, history, group.model, _facts(configs, dataset))
+    recorder = Recorder(folders, state, history, group.model, facts)
     try:
         for folder in folders:
             folder.remove_outdated()
