@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_linear.cli.doubts import doubts
+from cifar_linear.cli.duplicates import duplicates
 from cifar_linear.cli.options import (
     PATH,
     config_option,
@@ -31,6 +32,7 @@ def data() -> None:
 
 
 data.add_command(doubts)
+data.add_command(duplicates)
 _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mnist"]), default="cifar10")
 
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cifar_linear.arrays import Doubles, Floats, Images, Labels
+from cifar_linear.arrays import Bools, Doubles, Floats, Images, Labels
 from cifar_linear.config.models import Config
+from cifar_linear.data.batches import parts
 from cifar_linear.data.dataset import Split
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
@@ -56,6 +57,12 @@ class Scored(NamedTuple):
     def scores(self) -> Doubles:
         """All scores in double precision, (n, K)."""
         return np.concatenate(self.parts)[:, 0].astype(np.float64)
+
+    def part(self, rows: Bools) -> Scored:
+        """The scores of some of the images."""
+        some = self.split.part(rows)
+        ends = np.cumsum([len(part) for part in parts(some)])[:-1]
+        return Scored(self.classifier, some, np.split(np.concatenate(self.parts)[rows], ends))
 
     def predicted(self, temperature: float = 1.0) -> Predicted:
         """Probabilities and predicted classes, with scores divided by a temperature."""

@@ -87,7 +87,10 @@ def numbers_of_csv(text: str, column: str) -> list[int]:
     Raises:
         ValueError: if the table has no such column, or a cell is no whole number from 0; the message says where.
     """
-    lines = list(csv.reader(io.StringIO(text)))
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise ValueError(f"no table: {error}") from error
     head = lines[0] if lines else []
     has_header = not all(cell.strip().isdecimal() for cell in head)
     if has_header and column not in head:
@@ -97,7 +100,7 @@ def numbers_of_csv(text: str, column: str) -> list[int]:
     for count, line in enumerate(lines, start=1):
         if line and not (has_header and count == 1):
             cell = line[place].strip() if len(line) > place else ""
-            if not cell.isdecimal():
+            if not (cell.isascii() and cell.isdecimal() and len(cell) < 10):
                 raise ValueError(f"line {count}: {cell!r} is no number of an image")
             numbers.append(int(cell))
     return numbers
