@@ -28,6 +28,7 @@ from cifar_linear.cli.gradcheck import gradcheck
 from cifar_linear.cli.options import debug_option, is_debugging
 from cifar_linear.cli.predict import predict
 from cifar_linear.cli.printing import printable
+from cifar_linear.cli.probe import probe
 from cifar_linear.cli.report import report
 from cifar_linear.cli.runs import runs
 from cifar_linear.cli.sweep import sweep
@@ -136,6 +137,7 @@ def cli() -> None:
 for _command in (
     train,
     sweep,
+    probe,
     report,
     runs,
     evaluate,

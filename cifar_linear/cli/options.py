@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PATH = click.Path(path_type=Path, readable=False)
 """A path, unchecked: the code that uses it says what is wrong with it."""
+PUBLISHED = ("cifar10", "cifar100", "mnist", "fashion_mnist")
+"""The data sets that can be downloaded, here without loading what knows them."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
