@@ -34,7 +34,7 @@ def curve(values: Sequence[float], width: int) -> tuple[str, str]:
 
 
 def _means(values: Sequence[float], most: int) -> list[float]:
-    """At most so many values: the means of equal shares."""
+    """The means of equal shares of the values, at most ``most`` of them."""
     count = min(most, len(values))
     ends = [place * len(values) // count for place in range(count + 1)] if count else []
     return [sum(values[start:end]) / (end - start) for start, end in pairwise(ends)]

@@ -1,4 +1,4 @@
-"""What repeated runs and shared test images can tell: intervals over seeds, paired tests of two classifiers."""
+"""Intervals over seeds, and paired tests of two classifiers on the same test images."""
 
 from __future__ import annotations
 
