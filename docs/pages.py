@@ -116,8 +116,13 @@ def _keys(what: str) -> str:
     found = _rows(tree, definitions)
     if file == "config":
         of_section = [row for row in found if row.key.startswith(f"`{section}.")] if section else []
-        found = of_section or [row for row in found if not re.match(r"`\w+[.\[]", row.key)]
+        found = of_section or [_linked(row) for row in found if not re.match(r"`\w+[.\[]", row.key)]
     return _table(("key", "type", "range", "default", "meaning"), found)
+
+
+def _linked(row: Key) -> Key:
+    """A key of the top level; a section is linked."""
+    return row._replace(kind=f"[section](#{row.key.strip('`')})") if row.kind == "section" else row
 
 
 def _rows(tree: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str = "") -> list[Key]:
