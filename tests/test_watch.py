@@ -69,6 +69,18 @@ def test_two_passes_at_once_are_twice_as_fast(swept):
     assert Watcher(swept).look().speed == pytest.approx(3 * 2 / 18 * 3)
 
 
+def test_the_rest_is_not_known_before_the_first_save(run, swept):
+    for path in swept.glob("2*"):
+        change(path, status="running", epoch=None, step=None, metrics={})
+    snapshot = Watcher(swept).look()
+    assert (snapshot.progress, snapshot.speed, snapshot.rest, snapshot.best) == (0, None, None, {})
+    assert run("watch", swept).stdout.splitlines()[1:] == ["  6 cells: 3 running, 3 waiting", "  0 % done"]
+
+
+def test_cells_that_wait_while_nothing_runs_are_not_promised_a_time(run, swept):
+    assert "50 % done; nothing is running" in run("watch", swept).stdout
+
+
 def test_a_run_that_ended_early_has_nothing_left_to_do(swept):
     change(min(swept.glob("2*")), epoch=1, early_stop=True)
     assert Watcher(swept).look().progress == 3 / 6

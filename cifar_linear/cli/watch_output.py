@@ -63,7 +63,7 @@ def _counts(snapshot: Snapshot) -> str:
 def _rest(snapshot: Snapshot) -> str:
     if snapshot.rest is not None:
         return f", about {duration(snapshot.rest)} left"
-    return "" if snapshot.ended else "; nothing is running"
+    return "" if snapshot.ended or snapshot.counts["running"] else "; nothing is running"
 
 
 def _speed(speed: float, unit: str) -> str:
