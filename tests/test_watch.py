@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 
@@ -235,6 +236,16 @@ def test_json_is_the_whole_snapshot(run, swept):
     assert tree["progress"] == 0.5
     assert all(len(each["curve"]) == 4 for each in tree["runs"])
     assert tree["best"]["synthetic"] in {each["label"] for each in tree["runs"]}
+
+
+@pytest.mark.parametrize(("encoding", "drawn"), [("ascii", False), ("latin-1", False), ("utf-8", True)])
+def test_a_curve_is_left_out_where_its_characters_cannot_be_printed(own_runs, encoding, drawn):
+    command = [sys.executable, "-m", "cifar_linear", "watch", own_runs]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    text = subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode(encoding)
+    assert "validation loss" in text
+    assert any(0x2800 <= ord(character) < 0x2900 for character in text) == drawn
+    assert "\\u28" not in text
 
 
 def test_names_cannot_write_to_the_terminal(run, own_runs):

@@ -23,6 +23,15 @@ def accept_all_text() -> None:
         sys.stdout.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
 
 
+def can_print(text: str) -> bool:
+    """Whether stdout has these characters; `accept_all_text` would escape them otherwise."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def give_up_on(stream: TextIO | None) -> None:
     """Drop what a stream could not write, so that Python does not try again when the process ends."""
     try:

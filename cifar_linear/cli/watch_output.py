@@ -10,7 +10,7 @@ import click
 
 from cifar_linear.cli.braille import curve
 from cifar_linear.cli.printing import printable
-from cifar_linear.cli.terminal import counted, duration, percent
+from cifar_linear.cli.terminal import can_print, counted, duration, percent
 
 if TYPE_CHECKING:
     from cifar_linear.sweep.watching import Seen, Snapshot
@@ -81,8 +81,9 @@ def _curve_lines(run: Seen, unit: str) -> Iterator[str]:
     yield ""
     yield f"  {run.label}: validation loss {run.curve[-1]:.4f} after {unit} {run.done} of {run.length}"
     upper, lower = curve(run.curve, _CURVE)
-    yield f"  {upper:{_CURVE}} {max(run.curve):.4g}"
-    yield f"  {lower:{_CURVE}} {min(run.curve):.4g}"
+    if can_print(upper + lower):
+        yield f"  {upper:{_CURVE}} {max(run.curve):.4g}"
+        yield f"  {lower:{_CURVE}} {min(run.curve):.4g}"
 
 
 class Screen:
