@@ -52,7 +52,7 @@ def test_a_change_that_test_images_support_is_claimed_with_its_p_value():
 def test_a_change_within_the_chance_of_the_test_images_is_not_claimed():
     """Twenty images more and nineteen fewer are no difference."""
     (sentence,) = effects([stub(0, 0.4, right=range(80)), stub(1, 0.405, right=[*range(61), *range(80, 100)])])
-    assert "test accuracy 40.00 % and 40.50 %, no significant difference on these test images;" in sentence
+    assert "test accuracy 40.00 % and 40.50 %, a difference within what these test images can tell;" in sentence
     assert "rose" not in sentence
 
 
@@ -61,7 +61,7 @@ def test_p_values_are_corrected_for_the_number_of_sentences():
     pair = [stub(0, 0.40, right=range(80), loss="softmax"), stub(1, 0.43, right=range(86), loss="softmax")]
     other = [stub(0, 0.40, right=range(80), loss="logistic"), stub(1, 0.43, right=range(86), loss="logistic")]
     assert "McNemar's test, p = 0.031" in effects(pair)[0]
-    assert all("no significant difference on these test images" in sentence for sentence in effects(pair + other))
+    assert all("within what these test images can tell" in sentence for sentence in effects(pair + other))
 
 
 def test_seeds_that_both_values_have_decide_whether_a_change_is_claimed():
@@ -74,7 +74,7 @@ def test_seeds_that_both_values_have_decide_whether_a_change_is_claimed():
     )
     noisy = [stub(1, accuracy, seed) for seed, accuracy in enumerate((0.30, 0.36, 0.30))]
     (sentence,) = effects([*before, *noisy])
-    assert "test accuracy 31.00 % and 32.00 %, no significant difference over 3 seeds;" in sentence
+    assert "test accuracy 31.00 % and 32.00 %, a difference within what 3 seeds can tell;" in sentence
 
 
 def test_effects_keep_apart_what_else_differs():

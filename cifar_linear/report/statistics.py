@@ -1,4 +1,4 @@
-"""Intervals over seeds, and paired tests of two classifiers on the same test images."""
+"""What repeated runs and shared test images can tell: intervals over seeds, paired tests of two classifiers."""
 
 from __future__ import annotations
 
