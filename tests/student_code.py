@@ -7,10 +7,10 @@ import re
 import textwrap
 from pathlib import Path
 
-from cifar_linear.course.checking import judge, prepare
-from cifar_linear.course.child import call_all
-from cifar_linear.course.definitions import describe
-from cifar_linear.course.sandbox import Answer
+from cifar_linear.course.gradients.checking import judge, prepare
+from cifar_linear.course.gradients.child import call_all
+from cifar_linear.course.gradients.definitions import describe
+from cifar_linear.course.gradients.sandbox import Answer
 
 FUNCTIONS = """
 import numpy as np

@@ -27,7 +27,7 @@ ONLY_IN = {
     "sklearn": "estimator.py",
     "pandas": "api/runs.py",
     "requests": "data/download.py",
-    "subprocess": ("runs/provenance.py", "course/sandbox.py"),
+    "subprocess": ("runs/provenance.py", "course/gradients/sandbox.py"),
 }
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from student_code import FUNCTIONS, HOSTILE, changed, hostile, named
 
-from cifar_linear.course import sandbox
-from cifar_linear.course.checking import check_module
-from cifar_linear.course.definitions import describe
-from cifar_linear.course.sandbox import Limits
+from cifar_linear.course.gradients import sandbox
+from cifar_linear.course.gradients.checking import check_module
+from cifar_linear.course.gradients.definitions import describe
+from cifar_linear.course.gradients.sandbox import Limits
 from cifar_linear.errors import CifarLinearError
 
 SHORT = Limits(seconds=1, cpu_seconds=1)
@@ -48,7 +48,7 @@ def processes():
             words = (folder / "cmdline").read_bytes()
         except OSError:
             continue
-        if b"course/child.py" in words:
+        if b"gradients/child.py" in words:
             found.append(words)
     return found
 

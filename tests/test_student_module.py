@@ -18,8 +18,8 @@ from student_code import (
     notebook,
 )
 
-from cifar_linear.course import sandbox
-from cifar_linear.course.definitions import describe
+from cifar_linear.course.gradients import sandbox
+from cifar_linear.course.gradients.definitions import describe
 from cifar_linear.errors import ConfigError
 
 

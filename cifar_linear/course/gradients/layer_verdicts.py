@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.course.answers import Fault
-from cifar_linear.course.catalogue import CLOSE, WITHOUT_B, Term
-from cifar_linear.course.explaining import UNEXPLAINED
-from cifar_linear.course.fitting import close, factor_of
-from cifar_linear.course.layer_pairs import IMAGES, LayerProblem, turned
-from cifar_linear.course.verdicts import Verdict
+from cifar_linear.course.gradients.answers import Fault
+from cifar_linear.course.gradients.catalogue import CLOSE, WITHOUT_B, Term
+from cifar_linear.course.gradients.explaining import UNEXPLAINED
+from cifar_linear.course.gradients.fitting import close, factor_of
+from cifar_linear.course.gradients.layer_pairs import IMAGES, LayerProblem, turned
+from cifar_linear.course.gradients.verdicts import Verdict
 
 _CLOSE_SLOPE = 1e-5
 Candidates = list[tuple[tuple[Term, ...], Floats]]

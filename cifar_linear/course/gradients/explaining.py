@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.course.answers import Fault
-from cifar_linear.course.catalogue import CLOSE, COVERS_B, Factors, Term, penalty_factor
-from cifar_linear.course.fitting import close, factor_of, fit_data, take_apart
-from cifar_linear.course.formulas import penalty_gradients, score_gradients
-from cifar_linear.course.problem import LAMS, Problem
+from cifar_linear.course.gradients.answers import Fault
+from cifar_linear.course.gradients.catalogue import CLOSE, COVERS_B, Factors, Term, penalty_factor
+from cifar_linear.course.gradients.fitting import close, factor_of, fit_data, take_apart
+from cifar_linear.course.gradients.formulas import penalty_gradients, score_gradients
+from cifar_linear.course.gradients.problem import LAMS, Problem
 
 UNEXPLAINED = "not explained"
 SINGLE = 1e-3

@@ -8,12 +8,19 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.course.answers import Fault, Reader, Values
-from cifar_linear.course.catalogue import Term, penalty_factor
-from cifar_linear.course.explaining import SINGLE, UNEXPLAINED, array_faults, bias_faults, factors_of, weight_faults
-from cifar_linear.course.fitting import Fit, close, fit_loss, fit_probabilities
-from cifar_linear.course.formulas import losses, penalties
-from cifar_linear.course.problem import LAMS, Problem
+from cifar_linear.course.gradients.answers import Fault, Reader, Values
+from cifar_linear.course.gradients.catalogue import Term, penalty_factor
+from cifar_linear.course.gradients.explaining import (
+    SINGLE,
+    UNEXPLAINED,
+    array_faults,
+    bias_faults,
+    factors_of,
+    weight_faults,
+)
+from cifar_linear.course.gradients.fitting import Fit, close, fit_loss, fit_probabilities
+from cifar_linear.course.gradients.formulas import losses, penalties
+from cifar_linear.course.gradients.problem import LAMS, Problem
 
 Status = Literal["right", "wrong", "not checked"]
 _CLOSE_NUMBER = 1e-5
