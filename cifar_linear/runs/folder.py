@@ -38,6 +38,17 @@ _CERTIFICATE = "certificate.json"
 _CALIBRATION = "calibration.json"
 _OF_THE_LAST_WEIGHTS = ("predictions.npz", "introspection.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM)
 _LARGEST_TEXT = 2**20
+FILES = (
+    "config.yaml",
+    "run.json",
+    "metrics.csv",
+    "steps.csv",
+    "checkpoint.npz",
+    *_MODEL.values(),
+    *_OF_THE_LAST_WEIGHTS,
+)
+"""The files of a run other than its report."""
+
 _Entry = TypeVar("_Entry", bound=BaseModel)
 
 SWEEP_FILE = "sweep.yaml"
