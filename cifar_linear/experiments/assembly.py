@@ -271,7 +271,6 @@ class Group:
             n_batch=shared.n_batch,
             shuffle=shared.shuffle,
             seed=shared.seed,
-            dtype=shared.dtype,
             drop_last=shared.drop_last,
             augmentation=make_augmentation(shared, self.dataset),
         )

@@ -11,8 +11,7 @@ from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import Group, blas_threads
-from cifar_linear.experiments.calibration import calibrate
-from cifar_linear.experiments.final_evaluation import evaluate_on_test
+from cifar_linear.experiments.final_evaluation import calibrate, evaluate_on_test
 from cifar_linear.nn.memory import keep_freed_memory
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
@@ -53,18 +52,11 @@ def run_group(
     with all_locked(folders), blas_threads(configs[0]):
         records = _train(configs, folders, dataset, watch, check, checkpoints)
         if not (dataset.test and test):
-            if test:
-                _calibrate(folders, records, dataset)
+            for folder in folders if test else ():
+                calibrate(folder, dataset.validation)
             return records
         check()
         return [evaluate_on_test(folder, dataset.test, dataset.validation) for folder in folders]
-
-
-def _calibrate(folders: Sequence[RunFolder], records: Sequence[Record], dataset: Dataset) -> None:
-    """Fit the temperatures of runs that have no test images."""
-    for folder, record in zip(folders, records, strict=True):
-        if record.status == "finished":
-            calibrate(folder, dataset.validation, None)
 
 
 def _train(
