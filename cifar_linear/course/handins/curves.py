@@ -107,6 +107,8 @@ def _points(run: HandedRun, epoch: int) -> Iterator[str | None]:
     steps = epoch // config.n_batch if config.drop_last else -(-epoch // config.n_batch)
     due, last = evaluate_after(config, steps), updates_of(config, steps)
     found = [int(row["step"]) for row in run.rows]
+    if run.record.status == "finished" and config.early_stopping is None and found[-1] < last:
+        yield f"it is recorded as finished after step {found[-1]}; the config has {last} steps"
     if found[-1] > last:
         yield f"an evaluation after step {found[-1]}; the config has {last} steps"
     if last > _MOST_STEPS:

@@ -68,7 +68,7 @@ class Measured(NamedTuple):
 @np.errstate(over="ignore", invalid="ignore")
 def measure(classifier: Classifier, split: Split) -> Measured:
     """Compute the metrics of a classifier on a split, in the precision of its parameters."""
-    loss, scores = classifier.objective.loss, classifier.scores(split.images)
+    loss, scores = classifier.objective.loss, classifier.scored(split).scores
     rounding = rounding_of(classifier, split)
     losses = loss.values(scores, split.labels)
     ordered = np.sort(loss.class_scores(scores), axis=-1)
@@ -96,8 +96,8 @@ def rounding_of(classifier: Classifier, split: Split) -> float:
     for parameters in double precision, that times the ratio of the two precisions.
     """
     dtype = dtype_of(classifier.parameters)
-    images = split.images[:_PROBED]
-    single, double = (_in(classifier, precision).scores(images) for precision in (np.float32, np.float64))
+    probed = first_images(split, _PROBED)
+    single, double = (_in(classifier, precision).scored(probed).scores for precision in (np.float32, np.float64))
     ratio = float(np.finfo(dtype).eps / np.finfo(np.float32).eps)
     return _OTHER_MACHINES * ratio * float(np.abs(single - double).max(initial=0))
 

@@ -50,11 +50,14 @@ class HandedRun:
         if not rows:
             raise RunError(f"{path}: broken off before its first evaluation")
         models = {"last": folder.read_model()} | ({"best": folder.read_model(best=True)} if record.best else {})
-        judged = models.get("best", models["last"])
+        judged, config = models.get("best", models["last"]), folder.config()
+        shape, classes = config.data.image_shape, len(config.data.classes or range(10))
+        if any(model.image_shape != shape or len(model.class_names) != classes for model in models.values()):
+            raise RunError(f"{path}: its model is not for {classes} classes of images {shape}, as its config")
         return cls(
             name,
             folder,
-            folder.config(),
+            config,
             record,
             rows,
             folder.read_checkpoint(),

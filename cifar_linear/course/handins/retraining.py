@@ -26,16 +26,27 @@ from cifar_linear.training.evaluation import Evaluation
 _LOSSES = ("train_loss", "validation_loss")
 _OTHER_MACHINES = 10
 _NUMERIC = 1e-5
-_CHAOS = 0.2
-"""Where rounding moves a loss, or the weights, by more than this part of them, nothing can be said."""
+_MOST_IN_A_PASS = 32
+_CHAOS = 1e-3
+"""Where rounding moves the weights by more than this part of their norm, it grows from step to step, as at a learning
+rate that is too large. Nothing can be said then: the losses may be near each other by chance."""
 
 Check = Callable[[], None]
 
 
-class Path(NamedTuple):
-    """A training: the losses (m, 2) after each evaluation, and the last weights, flat."""
+class Twins(NamedTuple):
+    """A training in single and in double precision.
 
-    losses: Doubles
+    Attributes:
+        again: losses of training and validation images at each evaluation, in the precision of the config, (m, 2).
+        exact: the same in double precision.
+        moved: how far rounding has moved the weights so far, as a part of their norm, (m,).
+        weights: the last ones in double precision, flat.
+    """
+
+    again: Doubles
+    exact: Doubles
+    moved: Doubles
     weights: Doubles
 
 
@@ -67,6 +78,10 @@ def again_flags(run: HandedRun, dataset: Dataset, check: Check) -> Iterator[Flag
         dataset: the images of its config.
         check: called before every update; may raise to stop.
     """
+    record = run.record
+    if not record.place_in_pass < record.runs_in_pass <= _MOST_IN_A_PASS:
+        yield Flag("again", f"run {record.place_in_pass} of {record.runs_in_pass} in a pass, which no sweep trains")
+        return
     try:
         verified = verify_run(recorded_run(run.folder), dataset, lambda _: None, check)
     except RunError as error:
@@ -102,32 +117,32 @@ def _misfit(
 ) -> str | None:
     """Return how recorded rows, and weights if given, differ from those of training again; None within rounding."""
     recorded = np.array([[row[name] for name in _LOSSES] for row in rows])
-    again = _trained(run.config, dataset, len(rows), check)
-    if weights is None and np.array_equal(again.losses, recorded):
+    if weights is None and np.array_equal(_losses_again(run.config, dataset, len(rows), check), recorded):
         return None
-    exact = _trained(run.config.model_copy(update={"dtype": "float64"}), dataset, len(rows), check)
-    count = min(len(again.losses), len(exact.losses), len(recorded))
-    allowed = np.maximum.accumulate(np.abs(again.losses - exact.losses)[:count])
-    distance = np.abs(recorded[:count] - exact.losses[:count])
-    allowed = _OTHER_MACHINES * allowed + _NUMERIC * np.abs(exact.losses[:count])
-    settled = allowed < _CHAOS * np.abs(exact.losses[:count])
-    for place, column in np.argwhere((distance > allowed) & settled)[:1]:
-        found, expected = recorded[place, column], exact.losses[place, column]
-        name = _LOSSES[column].replace("_", " ")
+    twins = _trained_twice(run.config, dataset, len(rows), check)
+    problem = _misfit_of_losses(recorded, twins, [row["epoch"] for row in rows])
+    return problem or (None if weights is None else _misfit_of_weights(weights, twins))
+
+
+def _misfit_of_losses(recorded: Doubles, twins: Twins, epochs: Sequence[float]) -> str | None:
+    count, sizes = len(twins.exact), np.abs(twins.exact)
+    rounding = np.maximum(np.abs(twins.again - twins.exact), twins.moved[:, None] * sizes)
+    allowed = _OTHER_MACHINES * rounding + _NUMERIC * sizes
+    differs = np.abs(recorded[:count] - twins.exact) > allowed
+    for place, column in np.argwhere(differs & (twins.moved < _CHAOS)[:, None])[:1]:
+        found, expected = recorded[place, column], twins.exact[place, column]
         return (
-            f"epoch {rows[place]['epoch']:.0f}: {name} {found:.6g} is recorded, training again gives {expected:.6g}; "
-            f"rounding changes it by up to {allowed[place, column]:.1g}"
+            f"epoch {epochs[place]:.0f}: {_LOSSES[column].replace('_', ' ')} {found:.6g} is recorded, training again "
+            f"gives {expected:.6g}; rounding changes it by up to {allowed[place, column]:.1g}"
         )
-    return None if weights is None else _misfit_of_weights(weights, again.weights, exact.weights)
+    return None
 
 
-def _misfit_of_weights(recorded: Doubles, again: Doubles, exact: Doubles) -> str | None:
-    size = float(np.linalg.norm(exact))
-    if recorded.shape != exact.shape or not size:
+def _misfit_of_weights(recorded: Doubles, twins: Twins) -> str | None:
+    if twins.moved[-1] >= _CHAOS or recorded.shape != twins.weights.shape:
         return None
-    rounding = _OTHER_MACHINES * float(np.linalg.norm(again - exact)) / size + _NUMERIC
-    distance = float(np.linalg.norm(recorded - exact)) / size
-    if distance <= rounding or rounding > _CHAOS:
+    distance, rounding = _relative(recorded, twins.weights), _OTHER_MACHINES * twins.moved[-1] + _NUMERIC
+    if distance <= rounding:
         return None
     return (
         f"the last weights differ by {100 * distance:.2g} % of their norm from those of training again; rounding "
@@ -135,12 +150,29 @@ def _misfit_of_weights(recorded: Doubles, again: Doubles, exact: Doubles) -> str
     )
 
 
-def _trained(config: Config, dataset: Dataset, evaluations: int, check: Check) -> Path:
-    """Train a config up to an evaluation."""
-    group = Group.of([config], dataset)
+def _losses_again(config: Config, dataset: Dataset, evaluations: int, check: Check) -> Doubles:
+    """Train a config up to an evaluation and return its losses, (m, 2)."""
     with blas_threads(config):
-        points = list(islice(group.evaluations(group.first_state(), group.batches(), check), evaluations))
-    return Path(np.array([_losses(point) for point in points]), _flat(points[-1]))
+        return np.array([_losses(point) for point in islice(_evaluations(config, dataset, check), evaluations)])
+
+
+def _trained_twice(config: Config, dataset: Dataset, evaluations: int, check: Check) -> Twins:
+    """Train a config up to an evaluation in its own and in double precision, side by side."""
+    again, exact, moved, last = [], [], [], np.empty(0)
+    with blas_threads(config):
+        ours = _evaluations(config, dataset, check)
+        precise = _evaluations(config.model_copy(update={"dtype": "float64"}), dataset, check)
+        for one, other in islice(zip(ours, precise, strict=False), evaluations):
+            last = _flat(other)
+            again.append(_losses(one))
+            exact.append(_losses(other))
+            moved.append(_relative(_flat(one), last))
+    return Twins(np.array(again), np.array(exact), np.maximum.accumulate(moved), last)
+
+
+def _evaluations(config: Config, dataset: Dataset, check: Check) -> Iterator[Evaluation]:
+    group = Group.of([config], dataset)
+    return group.evaluations(group.first_state(), group.batches(), check)
 
 
 def _losses(point: Evaluation) -> list[float]:
@@ -150,3 +182,9 @@ def _losses(point: Evaluation) -> list[float]:
 def _flat(point: Evaluation) -> Doubles:
     parameters = of_run(point.state.outcome(), 0)
     return np.concatenate([array.ravel() for array in parameters.values()]).astype(np.float64)
+
+
+def _relative(ours: Doubles, exact: Doubles) -> float:
+    """Return the distance of weights as a part of the norm of the exact ones."""
+    size = float(np.linalg.norm(exact)) or 1.0
+    return float(np.linalg.norm(ours - exact)) / size

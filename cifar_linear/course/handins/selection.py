@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.course.handins.flags import Flag
 from cifar_linear.errors import CifarLinearError
-from cifar_linear.runs.folder import SWEEP_FILE
+from cifar_linear.runs.places import SWEEP_FILE
 from cifar_linear.sweep.folder import SweepFolder
 from cifar_linear.sweep.table import table_of
 
@@ -32,5 +33,5 @@ def selection_flags(folder: Path) -> Iterator[Flag]:
             )
 
 
-def _named(settings: object) -> str:
-    return ", ".join(f"{key} {value}" for key, value in dict(settings).items())  # type: ignore[call-overload]
+def _named(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings.items())

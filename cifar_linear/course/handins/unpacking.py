@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from cifar_linear.errors import RunError
-from cifar_linear.runs.folder import FILES, SWEEP_FILE
+from cifar_linear.runs.folder import FILES
+from cifar_linear.runs.places import SWEEP_FILE
 
 _MOST_BYTES = 512 * 2**20
 """Of an archive, and of all files that are unpacked from it."""
