@@ -714,13 +714,18 @@ os._exit(0)""",
 }
 
 
+BEGUN = "here it begins"
+"""What a hostile module prints before it does anything."""
+
+
 def hostile(name, **words):
     """A wrong solution that does something hostile when its gradient is asked for the first time, then goes on."""
     evil = _EVIL[name]
     for word, text in words.items():
         evil = evil.replace(word, text)
     lines = textwrap.indent(evil.strip(), " " * 8)
-    body = f"    global tried\n    if not tried:\n        tried = True\n{lines}\n    n = X.shape[1]\n    G = Y - P"
+    begun = f"        tried = True\n        print({BEGUN!r}, flush=True)"
+    body = f"    global tried\n    if not tried:\n{begun}\n{lines}\n    n = X.shape[1]\n    G = Y - P"
     source = changed(FUNCTIONS, ("    n = X.shape[1]\n    G = P - Y", body))
     return changed(source, ("import matplotlib.pyplot as plt", "import os, signal, sys, time\ntried = False"))
 
