@@ -10,13 +10,13 @@ from folders import stopped_after
 
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
-from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.experiments.final_evaluation import evaluate_on_test
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.storage.npz import packed, unpacked
+from cifar_linear.sweep.groups import DatasetCache
 
 KINDS = {
     "plain": {},
@@ -52,20 +52,14 @@ class Class:
     """
 
     def __init__(self, root, base, data_dir=None):
-        self.root, self.base, self.data_dir = root, base, data_dir
-        self._datasets = {}
+        self.root, self.base = root, base
+        self.dataset = DatasetCache(data_dir).of
 
     def config(self, **changes):
         tree = {**self.base, **changes, "data": {**self.base["data"], **changes.get("data", {})}}
         return parse_config(
             yaml.safe_dump({key: value for key, value in tree.items() if value is not None}).encode(), ""
         )
-
-    def dataset(self, config):
-        key = (config.data, config.seed)
-        if key not in self._datasets:
-            self._datasets = {key: load_dataset(config, self.data_dir)}
-        return self._datasets[key]
 
     def folder(self, name):
         folder = RunFolder(self.root / name)
@@ -145,8 +139,9 @@ def set_rows(folder, rows):
 
 
 def merged(tree, changes):
-    """A tree with changes at any level."""
-    return {**tree, **{k: merged(tree[k], v) if isinstance(v, dict) and k in tree else v for k, v in changes.items()}}
+    """A tree with changes at any level; None takes a key out."""
+    changed = {k: merged(tree[k], v) if isinstance(v, dict) and k in tree else v for k, v in changes.items()}
+    return {key: value for key, value in {**tree, **changed}.items() if value is not None}
 
 
 def set_weights(folder, parameters, dataset):

@@ -48,7 +48,8 @@ def asked_flags(runs: Sequence[HandedRun], asked: Asked, alone: bool) -> Iterato
         if any(not _differences(run.config, config) for run in runs):
             yield from _unfinished([run for run in runs if not _differences(run.config, config)])
         else:
-            nearest = min(runs, key=lambda run: len(_differences(run.config, config)), default=None)
+            others = [run for run in runs if all(_differences(run.config, other) for other in asked.values())]
+            nearest = min(others or runs, key=lambda run: len(_differences(run.config, config)), default=None)
             yield None, Flag("asked", f"{name} is missing{_nearest(nearest, config)}")
 
 
