@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
-from hand_ins import KINDS, Class, base_config, forged_hand_ins, honest_hand_ins, rewrite
+from hand_ins import KINDS, Class, arrays, base_config, forged_hand_ins, honest_hand_ins, rewrite
 
 from cifar_linear.cli import cli
 from cifar_linear.course.handins import checking, unpacking
 from cifar_linear.course.handins.curves import least_loss
 from cifar_linear.course.handins.flags import CHECKS
 from cifar_linear.course.handins.metrics import measure, rounding_of
+from cifar_linear.course.handins.preprocessing import preprocessing_flags
 from cifar_linear.course.handins.reading import HandedRun
 from cifar_linear.course.handins.unpacking import unpack
 from cifar_linear.data.dataset import Dataset
@@ -95,7 +96,7 @@ def test_flags_have_both_numbers(checked):
     found = {(name.removeprefix("forged-"), check): evidence for name, check, evidence in reversed(flags(result))}
     assert "accuracy 0.9900 is recorded; these weights classify" in found["test-accuracy", "metrics"]
     assert "loss 0.1000, which is at least 0.6931 with accuracy 0.0000" in found["impossible-loss", "curves"]
-    assert "the mean of dimension" in found["mean-of-the-test-images", "preprocessing"]
+    assert "the mean is that of the test images" in found["mean-of-the-test-images", "preprocessing"]
     assert "epochs is 2, asked was 3" in found["fewer-epochs", "asked"]
     assert "it has these metrics on the test images" in found["tuned-on-test", "metrics"]
     assert "validation images are the test images" in found["validated-on-test", "images"]
@@ -251,6 +252,36 @@ def test_a_classifier_that_was_trained_on_test_images_is_flagged(class_):
     }
     assert "test" in names["wrong"]
     assert names["right"] == set()
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "said"),
+    [
+        (lambda d: d.validation.images.mean(0) / 255, None, ["the mean is that of the validation images"]),
+        (lambda d: np.zeros(3072), None, ["the mean is 0: pixels are not centred"]),
+        (None, lambda d: np.ones(3072), ["the standard deviation is 1: pixels are from 0 to 1"]),
+        (None, lambda d: d.train.images.std(0) / 255, ["the standard deviation is that of the train images with n in"]),
+        (
+            None,
+            lambda d: np.full(3072, d.train.images.std() / 255),
+            ["the standard deviation is one number for the tr"],
+        ),
+        (
+            lambda d: np.concatenate([s.images for s in d.splits.values()]).mean(0) / 255,
+            lambda d: np.concatenate([s.images for s in d.splits.values()]).std(0, ddof=1) / 255,
+            ["the mean is that of all images, with", "the standard deviation is that of all images, with"],
+        ),
+        (lambda d: d.train.images.mean(0) / 256, None, ["the mean is of no known kind: in dimension "]),
+    ],
+)
+def test_wrong_preprocessing_is_named(class_, mean, std, said):
+    """Means and deviations by another formula than the program's, which are right ones for the training images."""
+    folder, images = class_.train("anna", seed=1), class_.dataset(class_.config())
+    changes = {"mean": mean, "std": std}
+    arrays(folder.path / "model.npz", **{name: lambda _, f=f: f(images) for name, f in changes.items() if f})
+    found = [flag.evidence for flag in preprocessing_flags(HandedRun.read(folder.path, ""), images)]
+    assert len(found) == len(said)
+    assert all(f"last weights: {words}" in evidence for words, evidence in zip(said, found, strict=True))
 
 
 def test_a_training_that_takes_too_long_is_given_up(class_, check):

@@ -62,9 +62,8 @@ def start_flags(run: HandedRun, dataset: Dataset, check: Check) -> Iterator[Flag
     if problem := _first_metrics(run, group):
         yield Flag("start", f"before the first update: {problem}")
     elif not isinstance(run.config.model, NetworkModel) and len(run.rows) > 1 and run.rows[1]["step"] > 0:
-        where = f"after step {run.rows[1]['step']:.0f}"
         problem = _misfit(run, dataset, run.rows[:2], check, None)
-        yield from [Flag("start", f"{where}: {problem}")] if problem else []
+        yield from [Flag("start", problem)] if problem else []
 
 
 def again_flags(run: HandedRun, dataset: Dataset, check: Check) -> Iterator[Flag]:
