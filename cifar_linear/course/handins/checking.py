@@ -41,7 +41,7 @@ class Checked:
         status: of the run; "" without one.
         seed: of its config; None without one.
         test_accuracy: that it recorded, a fraction; None if it recorded none.
-        again: what training again gave: "confirmed", "differs", "not finished in time", or "" if it was not drawn.
+        again: what training again gave: "agrees", "differs", "not finished in time", or "" if it was not drawn.
         flags: what does not fit.
     """
 
@@ -190,7 +190,7 @@ class _Checker:
         except _TooLongError:
             return "not finished in time"
         flags += found
-        return "differs" if found else "confirmed"
+        return "differs" if found else "agrees"
 
     def _deadline(self) -> Callable[[], None]:
         end = monotonic() + self.plan.seconds
