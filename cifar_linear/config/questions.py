@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 from pydantic_core import PydanticCustomError
 
 from cifar_linear.config.reading import listed, parse_file, validated
@@ -57,9 +57,11 @@ METRICS = (
     "gap",
     "norm",
     "epochs",
+    "roughness",
 )
 """What a condition may compare. Late is the second half of the evaluations; a fall is one of the validation accuracy
-from one evaluation to the next; accuracies and gaps are fractions."""
+from one evaluation to the next; accuracies and gaps are fractions. Roughness is the mean square of the difference of
+neighbouring weights of a linear model as a part of what independent weights have, 1 for noise."""
 TERM = re.compile(rf"(?:{'|'.join(METRICS)}) of [\w./-]*\w|\d+(?:\.\d+)?")
 """A metric of a run, or a number."""
 _SIDE = rf"({TERM.pattern})(?: ([*+-]) (\d+(?:\.\d+)?))?"
@@ -90,6 +92,21 @@ def terms_of(term: str) -> tuple[str, str | None]:
     return metric, run or None
 
 
+_BRACES = re.compile(r"\{([^{}]*)\}")
+
+
+def _has_numbers(text: str) -> str:
+    """Refuse braces around anything but a metric of a run."""
+    for words in _BRACES.findall(text):
+        if not TERM.fullmatch(words):
+            message = f"{{{words}}}: must be like {{gap of run-a}}, with {', '.join(METRICS)}"
+            raise PydanticCustomError("number", "{message}", {"message": message})
+    return text
+
+
+_Text = Annotated[str, AfterValidator(_has_numbers)]
+
+
 class Claim(_Section):
     """A paragraph that depends on what the runs show."""
 
@@ -98,8 +115,8 @@ class Claim(_Section):
         description="two sides with < or > between them, each `metric of run` or a number, with * + - and a number",
         examples=["gap of lambda-0 > gap of lambda-1 + 0.01"],
     )
-    then: str = Field(description="the paragraph if that is so; {metric of run} becomes the number")
-    otherwise: str = Field("", alias="else", description="the paragraph if it is not so")
+    then: _Text = Field(description="the paragraph if that is so; {metric of run} becomes the number")
+    otherwise: _Text = Field("", alias="else", description="the paragraph if it is not so")
 
     @field_validator("condition")
     @classmethod
@@ -119,7 +136,7 @@ def _kind_of_paragraph(value: object) -> str | None:
 _TEXT_OR_CLAIM = Discriminator(
     _kind_of_paragraph, custom_error_type="no_paragraph", custom_error_message="Input should be a text or {if, then}"
 )
-_Paragraph = Annotated[Annotated[str, Tag("text")] | Annotated[Claim, Tag("claim")], _TEXT_OR_CLAIM]
+_Paragraph = Annotated[Annotated[_Text, Tag("text")] | Annotated[Claim, Tag("claim")], _TEXT_OR_CLAIM]
 
 
 def _kind_of_answer(value: object) -> str | None:

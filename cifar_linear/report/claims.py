@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from cifar_linear.config.questions import TERM, Claim, compared, terms_of
 from cifar_linear.errors import RunError
 from cifar_linear.report.collecting import Run
@@ -24,6 +26,15 @@ def _largest_fall(run: Run) -> float:
     return max((before - after for before, after in pairwise(_late(run, "validation_accuracy"))), default=0.0)
 
 
+def _roughness(run: Run) -> float | None:
+    """The mean square of the difference of neighbouring weights, as a part of twice their mean square."""
+    if not run.model.is_linear:
+        return None
+    W = run.model.W.reshape(-1, *run.model.image_shape).astype(np.float64)
+    squares = [np.square(np.diff(W, axis=axis)).mean() for axis in (2, 3)]
+    return float(np.mean(squares) / (2 * np.square(W).mean())) if W.any() else 0.0
+
+
 _VALUES: Mapping[str, tuple[Callable[[Run], float | None], Callable[[float], str]]] = {
     "test accuracy": (lambda run: run.outcome("test"), percent),
     "validation accuracy": (lambda run: run.outcome("validation"), percent),
@@ -36,6 +47,7 @@ _VALUES: Mapping[str, tuple[Callable[[Run], float | None], Callable[[float], str
     "largest fall": (_largest_fall, percent),
     "gap": (lambda run: run.gap, lambda gap: f"{100 * gap:.2f} points"),
     "norm": (lambda run: run.weight_norm, "{:.3f}".format),
+    "roughness": (_roughness, percent),
     "epochs": (lambda run: run.last["epoch"], "{:.0f}".format),
 }
 """What each of `METRICS` is, and how it is written."""
