@@ -293,6 +293,18 @@ def test_results_that_are_not_finite_are_told(tmp_path, value):
     assert named(cost) == {"not explained"}
 
 
+@pytest.mark.parametrize("value", ["np.nan", "np.inf"])
+def test_probabilities_that_are_not_finite_are_told_once(tmp_path, value):
+    """What follows from them is not blamed on anything else: neither the penalty nor the gradient."""
+    source = changed(FUNCTIONS, ("    return P\n", f"    return P * {value}\n"))
+    checked = checked_here(tmp_path / "student.py", source)
+    assert [fault.text for fault in verdict(checked, 0).faults] == ["has entries that are not finite"]
+    assert [fault.part for fault in verdict(checked, 1).faults] == ["cost"]
+    assert verdict(checked, 2).status == "not checked"
+    assert verdict(checked, 2).notes == ["its own cost is not a finite number"]
+    assert verdict(checked, 3).status == "right"
+
+
 @pytest.mark.parametrize(
     "value", ["None", "'a text'", "[grad_W]", "(None, None)", "np.array([None])", "{}", "{1: 2}", "object()"]
 )

@@ -118,6 +118,8 @@ def _of_loss(values: list[Values], problem: Problem, roles: dict[str, Any]) -> V
             faults += _loss_faults(role, value, own_P, problem, notes)
     if len(faults) == 2 and faults[0].name == faults[1].name:
         faults = faults[:1]
+    if any(value is not None and not np.isfinite(value) for value in losses.values()):
+        return Verdict(LOSS, "wrong", faults, notes)
     if "cost" in roles and first.cost is not None and last.cost is not None:
         faults += _penalty_faults((last.cost - first.cost) / LAMS[1], problem)
     elif first.loss is not None and last.loss is not None and not _near(last.loss, first.loss):
@@ -175,6 +177,8 @@ def _of_own_cost(values: list[Values], problem: Problem, roles: dict[str, Any]) 
         if lam and _lacks_penalty(values, roles):
             notes.append("there is no cost with a penalty: checked at lambda 0 only")
             continue
+        if any(cost is not None and not np.isfinite(cost) for cost in (v.loss, v.cost)):
+            return Verdict(OWN, "not checked", [], ["its own cost is not a finite number"])
         if "slopes" in v.errors:
             return Verdict(OWN, "wrong", [], notes, v.errors["slopes"])
         if v.slopes is None or v.own_weights is None or (v.own_bias is None and not problem.bias_in_weights):
