@@ -10,7 +10,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from student_code import BEGUN, FUNCTIONS, HOSTILE, changed, hostile, named
+from student_attacks import BEGUN, HOSTILE, hostile
+from student_code import changed, named
+from student_solutions import FUNCTIONS
 
 from cifar_linear.course.gradients import sandbox
 from cifar_linear.course.gradients.checking import check_module

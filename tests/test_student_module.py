@@ -5,18 +5,9 @@ import re
 import sys
 
 import pytest
-from student_code import (
-    BINARY,
-    CLASS,
-    FUNCTIONS,
-    MODEL,
-    NETWORK,
-    OUTSIDE,
-    changed,
-    checked_here,
-    named,
-    notebook,
-)
+from student_code import changed, checked_here, named, notebook
+from student_mistakes import OUTSIDE
+from student_solutions import BINARY, CLASS, FUNCTIONS, MODEL, NETWORK
 
 from cifar_linear.course.gradients import sandbox
 from cifar_linear.course.gradients.definitions import describe
