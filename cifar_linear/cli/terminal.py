@@ -48,3 +48,13 @@ def counted(count: int, what: str) -> str:
     ('1 epoch', '3 epochs')
     """
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time as people read it.
+
+    >>> duration(3.21), duration(45.2), duration(90)
+    ('3.2 s', '45 s', '1 min 30 s')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{seconds:.1f} s" if seconds < 20 else f"{rest} s" if not minutes else f"{minutes} min {rest} s"
