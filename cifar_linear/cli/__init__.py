@@ -20,6 +20,7 @@ import click
 from cifar_linear import __version__
 from cifar_linear.cli.certify import certify
 from cifar_linear.cli.config import config
+from cifar_linear.cli.course import course
 from cifar_linear.cli.data import data
 from cifar_linear.cli.diagnose import diagnose
 from cifar_linear.cli.evaluate import evaluate
@@ -149,6 +150,7 @@ for _command in (
     certify,
     diagnose,
     gradcheck,
+    course,
     data,
     config,
 ):

@@ -40,6 +40,17 @@ _CALIBRATION = "calibration.json"
 _SENSITIVITY = "sensitivity.json"
 _OF_THE_LAST_WEIGHTS = ("predictions.npz", "introspection.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM, _SENSITIVITY)
 _LARGEST_TEXT = 2**20
+FILES = (
+    "config.yaml",
+    "run.json",
+    "metrics.csv",
+    "steps.csv",
+    "checkpoint.npz",
+    *_MODEL.values(),
+    *_OF_THE_LAST_WEIGHTS,
+)
+"""The files of a run other than its report."""
+
 _Entry = TypeVar("_Entry", bound=BaseModel)
 
 
