@@ -9,7 +9,7 @@ from doc_blocks import blocks, commands
 
 from cifar_linear.config.models import schema
 from cifar_linear.errors import CifarLinearError
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Record

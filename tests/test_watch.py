@@ -14,7 +14,7 @@ from cifar_linear.cli.braille import curve
 from cifar_linear.cli.watch_output import Screen
 from cifar_linear.config.models import Config
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.places import written_last
