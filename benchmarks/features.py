@@ -68,7 +68,7 @@ def _windows(images: np.ndarray) -> np.ndarray:
 
 def _patches(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     windows = _windows(images[:200]).reshape(-1, 3 * _SIDE**2)
-    return _normalised(windows[rng.choice(len(windows), _SAMPLED // 50, replace=False)])
+    return _normalised(windows[rng.choice(len(windows), min(_SAMPLED // 50, len(windows)), replace=False)])
 
 
 def _normalised(patches: np.ndarray) -> np.ndarray:

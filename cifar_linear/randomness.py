@@ -15,6 +15,8 @@ class Purpose(IntEnum):
     GRADIENT_CHECK = 5
     AUGMENTATION = 6
     SHOWN_IMAGES = 7
+    FOLDS = 8
+    WRONG_LABELS = 9
     IMPORTED_PICTURES = 10
 
 

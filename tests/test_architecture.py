@@ -28,7 +28,7 @@ ONLY_IN = {
     "sklearn": "estimator/",
     "pandas": "api/runs.py",
     "requests": "data/download.py",
-    "subprocess": ("runs/provenance.py", "course/sandbox.py"),
+    "subprocess": ("runs/provenance.py", "course/gradients/sandbox.py"),
 }
 
 

@@ -55,6 +55,13 @@ def test_one_setting_is_selected_tested_and_certified(run, folder, tmp_path, sma
     assert "test" not in certificate["optimum"]
 
 
+def test_of_the_same_accuracy_the_lowest_loss_is_selected(run, folder, tmp_path, small_grid):
+    document = json.loads(call(run, folder, tmp_path, "--json", "--no-figures").stdout)
+    best = [row for row in document["rows"] if row["validation_accuracy"] == document["rows"][0]["validation_accuracy"]]
+    assert len(best) > 1
+    assert best[0]["validation_loss"]["mean"] == min(row["validation_loss"]["mean"] for row in best)
+
+
 def test_the_c_is_that_with_which_scikit_learn_has_the_same_optimum(run, folder, tmp_path, small_grid):
     document = json.loads(call(run, folder, tmp_path, "--json", "--no-figures").stdout)
     stored = RunFolder(next(iter((tmp_path / "runs").rglob("optimum.npz"))).parent).read_optimum()

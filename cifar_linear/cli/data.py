@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cifar_linear.cli.doubts import doubts
+from cifar_linear.cli.duplicates import duplicates
 from cifar_linear.cli.import_folder import import_folder
 from cifar_linear.cli.options import (
     PATH,
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 
 @click.group(short_help="Get, check and look at the images.")
 def data() -> None:
-    """Install the images, check them, look at them."""
+    """Install the images, check them, look at them and at their labels."""
 
 
+data.add_command(doubts)
+data.add_command(duplicates)
 data.add_command(import_folder)
 
 _dataset_argument = click.argument("dataset", type=click.Choice(PUBLISHED), default="cifar10")
@@ -180,15 +184,12 @@ def show(
     They are the images of a config or, without one, generated ones.
     """
     from cifar_linear.config.reading import config_or_default
-    from cifar_linear.errors import ConfigError
     from cifar_linear.experiments.loading import load_dataset
     from cifar_linear.experiments.samples import draw_images
-    from cifar_linear.figures.style import format_of, rendered
+    from cifar_linear.figures.style import figure_file, rendered
     from cifar_linear.storage.atomic import write_whole
 
-    form = format_of(output)
-    if not output.parent.is_dir():
-        raise ConfigError(f"{output}: there is no folder {output.parent}; make it first, or choose another with -o")
+    form = figure_file(output)
     config = config_or_default(config_path, overrides)
     figure = draw_images(config, load_dataset(config, data_dir), split, count, at_random, augment)
     write_whole(output, rendered(figure, form))

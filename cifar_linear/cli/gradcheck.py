@@ -76,8 +76,8 @@ def _check_student(
     results: Path | None,
     as_json: bool,
 ) -> None:
-    from cifar_linear.course.checking import check_module
-    from cifar_linear.course.results import document, gradescope, gradescope_failure, lines
+    from cifar_linear.course.gradients.checking import check_module
+    from cifar_linear.course.gradients.results import document, gradescope, gradescope_failure, lines
     from cifar_linear.errors import CheckError, ConfigError
 
     try:

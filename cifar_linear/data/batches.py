@@ -12,7 +12,7 @@ from cifar_linear.data.rows import Rows
 from cifar_linear.randomness import Purpose, rng_for
 
 Batch = tuple[Examples, Labels] | tuple[Examples, Labels, Floats]
-"""Raw examples (n, d) and labels (n,), and weights (n,) where examples have them."""
+"""Raw examples (n, d) and labels (n,), and weights (n,) or (n, R) where examples have them."""
 
 _CHUNK = 500
 """Examples in a matrix product: few enough for their pixels to stay in the processor's cache."""
@@ -52,7 +52,7 @@ class Batches:
     def __call__(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Yield raw examples (n, d) in the dtype of the split, overwritten by the next batch, and labels (n,).
 
-        Examples that have weights come with them, (n,). Batches before the one numbered ``first`` are left out.
+        Examples that have weights come with them. Batches before the one numbered ``first`` are left out.
         """
         order = self.order(epoch)
         if self._augmentation:

@@ -10,19 +10,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cifar_linear.arrays import Doubles, Examples, Floats, Labels
+from cifar_linear.arrays import Bools, Doubles, Examples, Floats, Labels
+from cifar_linear.config.formatting import differing
 from cifar_linear.config.models import Config
 from cifar_linear.data.array_files import Stored
+from cifar_linear.data.batches import parts
 from cifar_linear.data.dataset import Split
 from cifar_linear.data.rows import Rows, rows_of
-from cifar_linear.errors import RunError
+from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
 from cifar_linear.nn.metrics import Part, class_metrics, confusion
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import Parameters, stacked
 from cifar_linear.runs.artifacts import PIXELS, StoredModel
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.record import SplitMetrics
+from cifar_linear.runs.record import Record, SplitMetrics
 from cifar_linear.training.evaluation import metrics_of, predictions_of, scored_parts
 
 _ROUNDING = 1e-6
@@ -58,6 +60,12 @@ class Scored(NamedTuple):
     def scores(self) -> Doubles:
         """All scores in double precision, (n, K)."""
         return np.concatenate(self.parts)[:, 0].astype(np.float64)
+
+    def part(self, rows: Bools) -> Scored:
+        """The scores of some of the images."""
+        some = self.split.part(rows)
+        ends = np.cumsum([len(part) for part in parts(some)])[:-1]
+        return Scored(self.classifier, some, np.split(np.concatenate(self.parts)[rows], ends))
 
     def predicted(self, temperature: float = 1.0) -> Predicted:
         """Probabilities and predicted classes, with scores divided by a temperature."""
@@ -120,6 +128,13 @@ class Classifier:
         if self.config.data.normalize == "l2" and not isinstance(images, Rows):
             images = rows_of(Stored(Path(), None, images), "", unit_length=True)
         return Split(images, np.zeros(len(images), np.intp))
+
+
+def refuse_edited(folder: RunFolder, record: Record) -> None:
+    """Raise `ConfigError` if the config of a folder is not that of its run."""
+    if edited := differing(record.config, folder.config()):
+        key, was, now = edited[0]
+        raise ConfigError(f"{folder.path}: config.yaml has {key} {now}, the run was trained with {was}")
 
 
 def stored_temperature(folder: RunFolder, best: bool = False, optimum: bool = False) -> float:

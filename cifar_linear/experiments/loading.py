@@ -24,7 +24,7 @@ from cifar_linear.data.dataset import (
     join_batches,
     only_classes,
 )
-from cifar_linear.data.features import Files, is_constant, open_splits
+from cifar_linear.data.features import Files, Splits, is_constant, open_splits
 from cifar_linear.data.label_files import read_names
 from cifar_linear.data.sources import SOURCES, default_folder
 from cifar_linear.errors import ConfigError, DataError
@@ -97,27 +97,37 @@ def _check_sizes(config: Config, training: Split, validation: Split) -> None:
 
 def _of_files(config: Config, data: FeaturesData, data_dir: Path | None) -> Dataset:
     """Open the files of a data set of one's own."""
-    root = data_dir or Path(data.folder or "").expanduser()
+    opened = _opened(data, data_dir or Path(data.folder or "").expanduser())
+    splits = {name: first_images(split, data.limit) for name, split in opened.splits.items()}
+    if isinstance(data.validation, HeldOut):
+        n, size = len(splits["train"]), data.validation.size
+        if size >= n:
+            raise ConfigError(f"data.validation: size must be below {n}, the number of rows to train on")
+        parts = hold_out(splits["train"], size, rng_for(config.seed, Purpose.HELD_OUT))
+        splits["train"], splits["validation"] = parts
+    dataset = Dataset(splits["train"], splits["validation"], splits.get("test"), opened.class_names, opened.image_shape)
+    _check_features(config, data, dataset)
+    return dataset
+
+
+def _opened(data: FeaturesData, root: Path) -> Splits:
+    """All files of a data set; relative paths begin at ``root``."""
     files = {
         name: Files(root / of.features, root / (of.labels or of.features), of.features_key, of.labels_key)
         for name, of in (("train", data.train), ("validation", data.validation), ("test", data.test))
         if isinstance(of, FeatureFiles)
     }
     names = read_names(root / data.class_names) if isinstance(data.class_names, str) else data.class_names
-    opened = open_splits(files, names, data.image_shape, unit_length=data.normalize == "l2")
-    splits = {name: first_images(split, data.limit) for name, split in opened.splits.items()}
-    train, validation = splits["train"], splits.get("validation")
-    if isinstance(data.validation, HeldOut):
-        if data.validation.size >= len(train):
-            raise ConfigError(f"data.validation: size must be below {len(train)}, the number of rows to train on")
-        train, validation = hold_out(train, data.validation.size, rng_for(config.seed, Purpose.HELD_OUT))
-    assert validation is not None  # noqa: S101  # it has files unless it is held out
-    _check_sizes(config, train, validation)
-    if config.loss == "logistic" and len(opened.class_names) != 2:
-        raise ConfigError(f"loss: logistic needs exactly two classes; these are {len(opened.class_names)}")
-    if is_constant(train.images):
-        raise DataError(f"{files['train'].features}: all {len(train)} rows to train on are the same")
-    return Dataset(train, validation, splits.get("test"), opened.class_names, opened.image_shape)
+    return open_splits(files, names, data.image_shape, unit_length=data.normalize == "l2")
+
+
+def _check_features(config: Config, data: FeaturesData, dataset: Dataset) -> None:
+    """Raise `ConfigError` or `DataError` for examples that nothing can be learnt from with this config."""
+    _check_sizes(config, dataset.train, dataset.validation)
+    if config.loss == "logistic" and len(dataset.class_names) != 2:
+        raise ConfigError(f"loss: logistic needs exactly two classes; these are {len(dataset.class_names)}")
+    if is_constant(dataset.train.images):
+        raise DataError(f"{data.train.features}: all {len(dataset.train)} rows to train on are the same")
 
 
 def _source(data: BatchedData, data_dir: Path | None) -> Source:

@@ -22,10 +22,10 @@ from cifar_linear.runs.artifacts import MODEL_FACTS, PIXELS, Checkpoint, Predict
 from cifar_linear.runs.format_1 import from_format_1, is_format_1
 from cifar_linear.runs.introspection import Introspection
 from cifar_linear.runs.places import RECORD_FILE, is_run, is_sweep
-from cifar_linear.runs.record import FORMATS, Calibration, Certificate, Record
+from cifar_linear.runs.record import FORMATS, Calibration, Certificate, Record, Sensitivity
 from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
-from cifar_linear.storage.csv_tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
+from cifar_linear.storage.csv_tables import evaluations_of_csv, losses_as_csv, losses_of_csv, rows_as_csv
 from cifar_linear.storage.locks import LOCK, is_locked, locked
 from cifar_linear.storage.npz import packed, unpacked
 
@@ -37,8 +37,20 @@ _MODEL = {False: "model.npz", True: "best_model.npz"}
 _OPTIMUM = "optimum.npz"
 _CERTIFICATE = "certificate.json"
 _CALIBRATION = "calibration.json"
-_OF_THE_LAST_WEIGHTS = ("predictions.npz", "introspection.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM)
+_SENSITIVITY = "sensitivity.json"
+_OF_THE_LAST_WEIGHTS = ("predictions.npz", "introspection.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM, _SENSITIVITY)
 _LARGEST_TEXT = 2**20
+FILES = (
+    "config.yaml",
+    "run.json",
+    "metrics.csv",
+    "steps.csv",
+    "checkpoint.npz",
+    *_MODEL.values(),
+    *_OF_THE_LAST_WEIGHTS,
+)
+"""The files of a run other than its report."""
+
 _Entry = TypeVar("_Entry", bound=BaseModel)
 
 
@@ -168,7 +180,7 @@ class RunFolder:
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write metrics.csv with a row for each evaluation point."""
-        self._write("metrics.csv", evaluations_as_csv(rows).encode())
+        self._write("metrics.csv", rows_as_csv(rows).encode())
 
     def read_metrics(self) -> list[dict[str, float]]:
         """Return the rows of metrics.csv. Raises `RunError` if one lacks a column or has an infinite or NaN value."""
@@ -222,6 +234,14 @@ class RunFolder:
     def read_calibration(self) -> Calibration | None:
         """What `write_calibration` wrote; None if nothing was. Raises `RunError` for any other content."""
         return self._read_entry(_CALIBRATION, Calibration, "remove the file, which nothing else needs")
+
+    def write_sensitivity(self, sensitivity: Sensitivity) -> None:
+        """How far the run parts from one with other rounding."""
+        self._write_entry(_SENSITIVITY, sensitivity)
+
+    def read_sensitivity(self) -> Sensitivity | None:
+        """What `write_sensitivity` wrote; None if nothing was. Raises `RunError` for any other content."""
+        return self._read_entry(_SENSITIVITY, Sensitivity, "diagnose with --sensitivity again")
 
     def read_optimum(self) -> StoredModel:
         """The weights of the certificate. Raises `RunError` if there are none."""

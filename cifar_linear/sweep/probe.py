@@ -23,12 +23,12 @@ ETAS = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 TOLERANCE = 1e-3
 """How narrow the certificate's bracket is, as a part of the cost."""
 _DEFAULTS: dict[str, Any] = {
-    "epochs": 10,
+    "epochs": 12,
     "decay": {"kind": "cosine"},
-    "early_stopping": {"patience": 3},
+    "early_stopping": {"patience": 5},
     "evaluate": {"train_images": 2000},
 }
-_N_BATCH = 500
+_N_BATCH = 200
 _STEPS = 20
 """Updates in an epoch at least, if there are so many examples: small data sets have smaller batches."""
 _HELD_OUT = 5000

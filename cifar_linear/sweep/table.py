@@ -57,17 +57,21 @@ class Row:
 
 
 def table_of(sweep: Sweep, runs: Runs) -> list[Row]:
-    """Return a row for each setting: the selected one first, by the sweep's metric; those without a result last."""
+    """Return a row for each setting: the selected one first, by the sweep's metric; those without a result last.
+
+    Among settings of the same accuracy the one with the lower loss comes first.
+    """
     by_setting: dict[str, list[Cell]] = defaultdict(list)
     for cell in sweep.cells:
         by_setting[str({key: value for key, value in cell.settings.items() if key != "seed"})].append(cell)
     rows = [_row(cells, [runs.get(key_of(cell.config)) for cell in cells]) for cells in by_setting.values()]
 
-    def order(row: Row) -> tuple[bool, float]:
+    def order(row: Row) -> tuple[bool, float, float]:
         if row.validation is None or row.loss is None:
-            return True, float("inf")
+            return True, float("inf"), float("inf")
         # A mean over the successful seeds only would favour settings with which other seeds failed.
-        return not row.complete, -row.validation.mean if sweep.select_by == "validation_accuracy" else row.loss.mean
+        by_loss = sweep.select_by == "validation_loss"
+        return not row.complete, 0 if by_loss else -row.validation.mean, row.loss.mean
 
     rows.sort(key=order)
     return [replace(rows[0], selected=rows[0].complete), *rows[1:]]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.course.answers import Fault
-from cifar_linear.course.catalogue import CLOSE, COVERS_B, Factors, Term, penalty_factor
-from cifar_linear.course.fitting import close, factor_of, fit_data, take_apart
-from cifar_linear.course.formulas import penalty_gradients, score_gradients
-from cifar_linear.course.problem import LAMS, Problem
+from cifar_linear.course.gradients.answers import Fault
+from cifar_linear.course.gradients.catalogue import CLOSE, COVERS_B, Factors, Term, penalty_factor
+from cifar_linear.course.gradients.fitting import close, factor_of, fit_data, take_apart
+from cifar_linear.course.gradients.formulas import penalty_gradients, score_gradients
+from cifar_linear.course.gradients.problem import LAMS, Problem
 
 UNEXPLAINED = "not explained"
 SINGLE = 1e-3
+NOT_FINITE = Term("not finite", "has entries that are not finite")
 
 
 def _right(problem: Problem) -> tuple[Floats, Floats]:
@@ -60,7 +61,7 @@ def _data_terms(
     if not gradient.any():
         return (Term("zero", "is zero everywhere"),), None
     if not np.isfinite(gradient).all():
-        return (Term("not finite", "has entries that are not finite"),), None
+        return (NOT_FINITE,), None
     if (apart := take_apart(gradient, problem)) is None:
         without_X = factor_of(gradient, np.tile((problem.P - problem.Y).sum(axis=0)[:, None], gradient.shape[1]))
         return ((Term("X left out", "the images are not multiplied in"),) if without_X else None), None
@@ -81,7 +82,7 @@ def _factor_terms(factor: float, problem: Problem) -> tuple[Term, ...]:
 
 def _penalty_terms(penalty: Floats, problem: Problem) -> tuple[Term, ...] | None:
     if not np.isfinite(penalty).all():
-        return (Term("not finite", "has entries that are not finite"),)
+        return (NOT_FINITE,)
     if np.abs(penalty).max() <= CLOSE * np.abs(problem.W).max():
         return penalty_factor(0.0, LAMS[1], len(problem.labels))
     for terms, half in penalty_gradients(problem.W):
@@ -127,7 +128,7 @@ def _bias_terms(
     if not gradient.any():
         return (Term("zero", "is zero everywhere"),)
     if not np.isfinite(gradient).all():
-        return (Term("not finite", "has entries that are not finite"),)
+        return (NOT_FINITE,)
     n = len(problem.Y)
     right = problem.P - problem.Y
     formulas = [((), formula)] if formula is not None else []
@@ -147,7 +148,9 @@ def array_faults(
     part: str, terms: tuple[Term, ...] | None, found: Floats, expected: Floats, start: str = ""
 ) -> list[Fault]:
     """A fault for each mistake, with the entry of largest difference."""
-    if terms is None:
+    if terms is None and not np.isfinite(found).all():
+        terms = (NOT_FINITE,)
+    elif terms is None:
         terms = (Term(UNEXPLAINED, "no mistake of the catalogue gives these numbers"),)
     apart = np.nan_to_num(np.abs(found - expected), nan=np.inf)
     where = np.unravel_index(int(apart.argmax()), apart.shape)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cifar_linear.course.names import GRADIENT_NAMES, MODEL, ROLES, SYMBOL, plain
-from cifar_linear.course.problem import ORIENTATIONS, WITH_ONES
+from cifar_linear.course.gradients.names import GRADIENT_NAMES, MODEL, ROLES, SYMBOL, plain
+from cifar_linear.course.gradients.problem import ORIENTATIONS, WITH_ONES
 from cifar_linear.errors import ConfigError
 
 

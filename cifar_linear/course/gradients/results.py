@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cifar_linear.course.answers import Fault
-from cifar_linear.course.checking import Checked
+from cifar_linear.course.gradients.answers import Fault
+from cifar_linear.course.gradients.checking import Checked
 
 
 def lines(checked: Checked) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.course.names import GRADIENT_NAMES, plain
-from cifar_linear.course.problem import Problem, orientation
+from cifar_linear.course.gradients.names import GRADIENT_NAMES, plain
+from cifar_linear.course.gradients.problem import Problem, orientation
 
 
 class Fault(NamedTuple):

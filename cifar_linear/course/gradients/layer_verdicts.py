@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.course.answers import Fault
-from cifar_linear.course.catalogue import CLOSE, WITHOUT_B, Term
-from cifar_linear.course.explaining import UNEXPLAINED
-from cifar_linear.course.fitting import close, factor_of
-from cifar_linear.course.layer_pairs import IMAGES, LayerProblem, turned
-from cifar_linear.course.verdicts import Verdict
+from cifar_linear.course.gradients.answers import Fault
+from cifar_linear.course.gradients.catalogue import CLOSE, WITHOUT_B, Term
+from cifar_linear.course.gradients.explaining import NOT_FINITE, UNEXPLAINED
+from cifar_linear.course.gradients.fitting import close, factor_of
+from cifar_linear.course.gradients.layer_pairs import IMAGES, LayerProblem, turned
+from cifar_linear.course.gradients.verdicts import Verdict
 
 _CLOSE_SLOPE = 1e-5
 Candidates = list[tuple[tuple[Term, ...], Floats]]
@@ -119,7 +119,7 @@ def _compared(symbol: str, found: Any, candidates: Candidates, orientation: str,
 
 def _named(found: Floats, candidates: Candidates) -> tuple[Term, ...]:
     if not np.isfinite(found).all():
-        return (Term("not finite", "has entries that are not finite"),)
+        return (NOT_FINITE,)
     if not found.any():
         return (Term("zero", "is zero everywhere"),)
     best: tuple[Term, ...] | None = None

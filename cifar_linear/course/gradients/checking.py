@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cifar_linear.course import sandbox
-from cifar_linear.course.answers import Reader
-from cifar_linear.course.interface import Interface, find_interface
-from cifar_linear.course.layer_pairs import Pair, find_pairs, layer_problem
-from cifar_linear.course.layer_pairs import request as layer_request
-from cifar_linear.course.layer_verdicts import layer_verdicts
-from cifar_linear.course.problem import CLASSES, LAMS, STEP, Problem, make_problem, oriented
-from cifar_linear.course.sandbox import Answer, Limits
-from cifar_linear.course.verdicts import OURS, OWN, Verdict, verdicts
+from cifar_linear.course.gradients import sandbox
+from cifar_linear.course.gradients.answers import Reader
+from cifar_linear.course.gradients.interface import Interface, find_interface
+from cifar_linear.course.gradients.layer_pairs import Pair, find_pairs, layer_problem
+from cifar_linear.course.gradients.layer_pairs import request as layer_request
+from cifar_linear.course.gradients.layer_verdicts import layer_verdicts
+from cifar_linear.course.gradients.problem import CLASSES, LAMS, STEP, Problem, make_problem, oriented
+from cifar_linear.course.gradients.sandbox import Answer, Limits
+from cifar_linear.course.gradients.verdicts import OURS, OWN, Verdict, verdicts
 from cifar_linear.errors import ConfigError
 
 _FEATURES = 3072

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.course.names import plain
+from cifar_linear.course.gradients.names import plain
 from cifar_linear.errors import ConfigError
 from cifar_linear.nn.layers.conv import Conv
 from cifar_linear.nn.layers.layer import Layer

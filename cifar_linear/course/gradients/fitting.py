@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.course.catalogue import CLOSE, Factors, Term
-from cifar_linear.course.formulas import losses, probabilities, score_gradients
-from cifar_linear.course.problem import Problem
+from cifar_linear.course.gradients.catalogue import CLOSE, Factors, Term
+from cifar_linear.course.gradients.formulas import losses, probabilities, score_gradients
+from cifar_linear.course.gradients.problem import Problem
 
 
 class Fit(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.course.catalogue import (
+from cifar_linear.course.gradients.catalogue import (
     ABSOLUTE,
     COVERS_B,
     DIVIDED_BY_P,
@@ -39,7 +39,7 @@ from cifar_linear.course.catalogue import (
     Formula,
     Term,
 )
-from cifar_linear.course.problem import Problem
+from cifar_linear.course.gradients.problem import Problem
 from cifar_linear.nn.losses import sigmoid, softmax
 
 

@@ -8,12 +8,19 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.course.answers import Fault, Reader, Values
-from cifar_linear.course.catalogue import Term, penalty_factor
-from cifar_linear.course.explaining import SINGLE, UNEXPLAINED, array_faults, bias_faults, factors_of, weight_faults
-from cifar_linear.course.fitting import Fit, close, fit_loss, fit_probabilities
-from cifar_linear.course.formulas import losses, penalties
-from cifar_linear.course.problem import LAMS, Problem
+from cifar_linear.course.gradients.answers import Fault, Reader, Values
+from cifar_linear.course.gradients.catalogue import Term, penalty_factor
+from cifar_linear.course.gradients.explaining import (
+    SINGLE,
+    UNEXPLAINED,
+    array_faults,
+    bias_faults,
+    factors_of,
+    weight_faults,
+)
+from cifar_linear.course.gradients.fitting import Fit, close, fit_loss, fit_probabilities
+from cifar_linear.course.gradients.formulas import losses, penalties
+from cifar_linear.course.gradients.problem import LAMS, Problem
 
 Status = Literal["right", "wrong", "not checked"]
 _CLOSE_NUMBER = 1e-5
@@ -111,6 +118,8 @@ def _of_loss(values: list[Values], problem: Problem, roles: dict[str, Any]) -> V
             faults += _loss_faults(role, value, own_P, problem, notes)
     if len(faults) == 2 and faults[0].name == faults[1].name:
         faults = faults[:1]
+    if any(value is not None and not np.isfinite(value) for value in losses.values()):
+        return Verdict(LOSS, "wrong", faults, notes)
     if "cost" in roles and first.cost is not None and last.cost is not None:
         faults += _penalty_faults((last.cost - first.cost) / LAMS[1], problem)
     elif first.loss is not None and last.loss is not None and not _near(last.loss, first.loss):
@@ -168,6 +177,8 @@ def _of_own_cost(values: list[Values], problem: Problem, roles: dict[str, Any]) 
         if lam and _lacks_penalty(values, roles):
             notes.append("there is no cost with a penalty: checked at lambda 0 only")
             continue
+        if any(cost is not None and not np.isfinite(cost) for cost in (v.loss, v.cost)):
+            return Verdict(OWN, "not checked", [], ["its own cost is not a finite number"])
         if "slopes" in v.errors:
             return Verdict(OWN, "wrong", [], notes, v.errors["slopes"])
         if v.slopes is None or v.own_weights is None or (v.own_bias is None and not problem.bias_in_weights):
