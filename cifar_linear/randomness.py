@@ -17,6 +17,7 @@ class Purpose(IntEnum):
     SHOWN_IMAGES = 7
     FOLDS = 8
     WRONG_LABELS = 9
+    IMPORTED_PICTURES = 10
 
 
 def rng_for(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:

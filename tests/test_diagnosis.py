@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from cifar_linear.data.dataset import Dataset, Split
-from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.diagnosis import sentences, stable_rate
 from cifar_linear.experiments.facts import Facts, facts_after, facts_before
 from cifar_linear.experiments.introspection import dead_channels
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.sensitivity import sensitivity
 from cifar_linear.nn.curvature import curvature_along, largest_curvature
 from cifar_linear.nn.gradient_noise import GradientNoise, gradient_noise

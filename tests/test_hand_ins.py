@@ -26,8 +26,8 @@ from cifar_linear.course.handins.reading import HandedRun
 from cifar_linear.course.handins.unpacking import unpack
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.nn.losses import LOSSES
 
 

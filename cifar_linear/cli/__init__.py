@@ -29,12 +29,14 @@ from cifar_linear.cli.gradcheck import gradcheck
 from cifar_linear.cli.options import debug_option, is_debugging
 from cifar_linear.cli.predict import predict
 from cifar_linear.cli.printing import printable
+from cifar_linear.cli.probe import probe
 from cifar_linear.cli.report import report
 from cifar_linear.cli.runs import runs
 from cifar_linear.cli.sweep import sweep
 from cifar_linear.cli.terminal import accept_all_text, give_up_on
 from cifar_linear.cli.train import train
 from cifar_linear.cli.verify import verify
+from cifar_linear.cli.watch import watch
 from cifar_linear.errors import CifarLinearError, not_enough_memory
 from cifar_linear.signals import ENDING, Interrupted, handled, terminate
 
@@ -46,7 +48,7 @@ _BROKEN_PIPE = 141
 class _Commands(click.Group):
     """The one place where an error becomes a message and an exit code."""
 
-    def main(self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **options: Any) -> Any:  # type: ignore[override]  # nobody gives the others by position
+    def main(self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **options: Any) -> Any:  # type: ignore[override]  # click calls it with keywords only
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **options)
         try:
@@ -137,8 +139,10 @@ def cli() -> None:
 for _command in (
     train,
     sweep,
+    probe,
     report,
     runs,
+    watch,
     evaluate,
     predict,
     export,

@@ -59,8 +59,8 @@ def diagnose(
     RUN is the path of a run folder, the name of a run in --runs-dir, sweep/cell, or last.
     """
     from cifar_linear.config.reading import read_config
-    from cifar_linear.experiments.assembly import load_dataset
     from cifar_linear.experiments.facts import facts_after, facts_before
+    from cifar_linear.experiments.loading import load_dataset
     from cifar_linear.runs.discovery import find_run
     from cifar_linear.runs.folder import RunFolder
 

@@ -60,8 +60,8 @@ def doubts(
     """
     from cifar_linear.cli.progress import Progress
     from cifar_linear.config.reading import read_config
-    from cifar_linear.experiments.assembly import load_dataset
     from cifar_linear.experiments.doubts import COLUMNS, draw_doubts, find_doubts, sentences
+    from cifar_linear.experiments.loading import load_dataset
     from cifar_linear.figures.style import figure_file, rendered
     from cifar_linear.storage.atomic import write_whole
     from cifar_linear.storage.csv_tables import rows_as_csv

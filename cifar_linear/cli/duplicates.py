@@ -62,8 +62,8 @@ def duplicates(
     nearly the same is a matter of the threshold. `evaluate --without` takes the table.
     """
     from cifar_linear.config.reading import read_config
-    from cifar_linear.experiments.assembly import load_dataset
     from cifar_linear.experiments.duplicates import OTHERS, draw_duplicates, find_duplicates, rows
+    from cifar_linear.experiments.loading import load_dataset
     from cifar_linear.figures.style import figure_file, rendered
     from cifar_linear.storage.atomic import write_whole
     from cifar_linear.storage.csv_tables import rows_as_csv

@@ -59,9 +59,9 @@ def evaluate(
     RUN is the path of a run folder, the name of a run in --runs-dir, sweep/cell, or last.
     """
     from cifar_linear.errors import CheckError
-    from cifar_linear.experiments.assembly import load_split
     from cifar_linear.experiments.calibration import calibration_on
     from cifar_linear.experiments.classifier import Classifier, by_class, disagreements
+    from cifar_linear.experiments.loading import load_split
     from cifar_linear.runs.folder import RunFolder
 
     refuse_both(best, optimum)
@@ -108,8 +108,8 @@ def _temperature(
 ) -> float | None:
     """The one that is stored, or fitted now; None without the validation images."""
     from cifar_linear.errors import DataError
-    from cifar_linear.experiments.assembly import load_split
     from cifar_linear.experiments.calibration import temperature_of
+    from cifar_linear.experiments.loading import load_split
 
     stored = folder.read_calibration()
     if stored and not optimum and (stored.weights == "best") == best:

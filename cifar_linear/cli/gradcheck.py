@@ -106,8 +106,8 @@ def _write_results(path: Path | None, results: dict[str, Any]) -> None:
 def _check_own(config_path: Path | None, overrides: tuple[str, ...], data_dir: Path | None) -> None:
     from cifar_linear.config.reading import config_or_default
     from cifar_linear.errors import CheckError
-    from cifar_linear.experiments.assembly import load_dataset
     from cifar_linear.experiments.gradient_check import EPS, check_gradients
+    from cifar_linear.experiments.loading import load_dataset
 
     config = config_or_default(config_path, overrides)
     dataset = load_dataset(config, data_dir)

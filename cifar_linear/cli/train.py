@@ -88,8 +88,9 @@ def _print_plan(config_path: Path, overrides: Sequence[str], data_dir: Path | No
     from cifar_linear.cli.diagnose import plain, print_facts
     from cifar_linear.config.reading import read_config
     from cifar_linear.config.sweeps import Cell
-    from cifar_linear.experiments.assembly import load_dataset, updates_of
+    from cifar_linear.experiments.assembly import updates_of
     from cifar_linear.experiments.facts import facts_before
+    from cifar_linear.experiments.loading import load_dataset
     from cifar_linear.sweep.groups import estimate
 
     config = read_config(config_path, overrides)

@@ -126,7 +126,7 @@ def _compared(
     best = {"W": bracket.best.W, "b": bracket.best.b}
     if cost < bracket.upper:
         best, bracket = ours, bracket._replace(upper=cost)
-    optimum = StoredModel(best, seen.mean, seen.std, classifier.class_names, classifier.image_shape)
+    optimum = StoredModel(best, seen.mean, seen.std, classifier.class_names, classifier.image_shape, seen.unit)
     splits = {name: split for name, split in dataset.splits.items() if with_test or name != "test"}
     at_optimum = Classifier.made(folder, optimum)
     certificate = Certificate(

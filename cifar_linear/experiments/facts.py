@@ -11,9 +11,10 @@ from cifar_linear.arrays import Floats, Labels
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset, Split
 from cifar_linear.errors import CheckError, RunError
-from cifar_linear.experiments.assembly import make_model, make_objective, make_standardization
+from cifar_linear.experiments.assembly import make_model, make_objective
 from cifar_linear.experiments.classifier import Classifier, refuse_edited
 from cifar_linear.experiments.introspection import dead_channels
+from cifar_linear.experiments.loading import make_standardization
 from cifar_linear.nn.curvature import Gradient, largest_curvature
 from cifar_linear.nn.gradient_noise import GradientNoise, gradient_noise
 from cifar_linear.nn.metrics import true_class_probability

@@ -11,7 +11,8 @@ from cifar_linear.arrays import Floats, Labels
 from cifar_linear.config.models import Config, EvaluationConfig
 from cifar_linear.data.dataset import Dataset, folds
 from cifar_linear.errors import DivergedError
-from cifar_linear.experiments.assembly import Group, blas_threads
+from cifar_linear.experiments.assembly import Group
+from cifar_linear.experiments.threads import blas_threads
 from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.training.evaluation import Evaluation, predict
 from cifar_linear.training.state import State

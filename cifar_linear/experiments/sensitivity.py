@@ -8,7 +8,8 @@ import numpy as np
 
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
-from cifar_linear.experiments.assembly import Group, blas_threads
+from cifar_linear.experiments.assembly import Group
+from cifar_linear.experiments.threads import blas_threads
 from cifar_linear.nn.parameters import Parameters, dtype_of
 from cifar_linear.runs.record import Sensitivity
 from cifar_linear.training.evaluation import Evaluation, evaluate

@@ -51,6 +51,8 @@ def export(form: ExportFormat, runs: Sequence[Run], out: Path) -> list[Path]:
 def _onnx(run: Run) -> Mapping[str, bytes]:
     if not run.model.is_linear:
         raise RunError(f"{run.folder.path}: only linear classifiers can be exported as ONNX; safetensors takes all")
+    if run.record.config.data.normalize == "l2":
+        raise RunError(f"{run.folder.path}: normalize l2 is no part of an ONNX export; safetensors takes its weights")
     return {f"{run.name}.onnx": onnx_model(run.model, run.record.config.loss, __version__, _facts(run))}
 
 

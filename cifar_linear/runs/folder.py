@@ -18,7 +18,7 @@ from cifar_linear.config.problems import path_in_file
 from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.nn.network import Network
-from cifar_linear.runs.artifacts import MODEL_FACTS, Checkpoint, Predictions, StoredModel
+from cifar_linear.runs.artifacts import MODEL_FACTS, PIXELS, Checkpoint, Predictions, StoredModel
 from cifar_linear.runs.format_1 import from_format_1, is_format_1
 from cifar_linear.runs.introspection import Introspection
 from cifar_linear.runs.places import RECORD_FILE, is_run, is_sweep
@@ -253,12 +253,16 @@ class RunFolder:
 
     def _read_model(self, name: str) -> StoredModel:
         arrays = self._read_arrays(name)
+        arrays.setdefault("unit", np.array(PIXELS))  # files of earlier versions are of pixels
         if missing := next((fact for fact in MODEL_FACTS if fact not in arrays), None):
             raise RunError(f"{self.path / name}: damaged, or not a file of this program: it has no array {missing}")
-        mean, std, class_names, image_shape = (arrays.pop(fact) for fact in MODEL_FACTS)
+        mean, std, unit, class_names, image_shape = (arrays.pop(fact) for fact in MODEL_FACTS)
+        if unit.shape or unit.dtype.kind != "f":
+            raise RunError(f"{self.path / name}: damaged: unit must be a number")
         if class_names.dtype.kind != "U" or image_shape.dtype.kind != "i":
             raise RunError(f"{self.path / name}: damaged: class names must be text, the image's shape integers")
-        model = StoredModel(arrays, mean, std, tuple(class_names.flat), tuple(image_shape.ravel().tolist()))
+        shape = tuple(image_shape.ravel().tolist())
+        model = StoredModel(arrays, mean, std, tuple(class_names.flat), shape, float(unit))
         if problem := model.problem():
             raise RunError(f"{self.path / name}: damaged: {problem}")
         return model

@@ -10,7 +10,7 @@ from cifar_linear.arrays import Doubles, Images
 from cifar_linear.course.handins.flags import Flag
 from cifar_linear.course.handins.reading import HandedRun
 from cifar_linear.data.dataset import Dataset
-from cifar_linear.experiments.assembly import make_standardization
+from cifar_linear.experiments.loading import make_standardization
 from cifar_linear.nn.standardization import Standardization
 
 _SAME = 1e-9

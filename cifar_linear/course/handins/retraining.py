@@ -16,8 +16,9 @@ from cifar_linear.course.handins.metrics import evaluated, measure
 from cifar_linear.course.handins.reading import HandedRun
 from cifar_linear.data.dataset import Dataset, SplitName
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import Group, blas_threads
+from cifar_linear.experiments.assembly import Group
 from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.threads import blas_threads
 from cifar_linear.experiments.verify import recorded_run, verify_run
 from cifar_linear.nn.parameters import of_run
 from cifar_linear.runs.record import SplitMetrics

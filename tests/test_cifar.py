@@ -6,13 +6,15 @@ import pytest
 import scipy.io
 from cifar_files import python2_batch
 
-from cifar_linear.data import cifar10
+from cifar_linear.data.cifar import CIFAR10, CIFAR100
 from cifar_linear.errors import DataError
+from cifar_linear.runs.folder import RunFolder
 
 
-def write_binary(folder, images, labels):
+def write_binary(folder, images, *labels, name="data_batch_1"):
     folder.mkdir()
-    (folder / "data_batch_1.bin").write_bytes(np.column_stack([labels.astype(np.uint8), images]).tobytes())
+    content = np.column_stack([*(each.astype(np.uint8) for each in labels), images])
+    (folder / f"{name}.bin").write_bytes(content.tobytes())
 
 
 def write_matlab(folder, images, labels):
@@ -22,7 +24,7 @@ def write_matlab(folder, images, labels):
 
 
 def read(folder):
-    return cifar10.source(folder).read("data_batch_1")
+    return CIFAR10.source(folder).read("data_batch_1")
 
 
 def test_the_three_layouts_give_the_same_arrays(tmp_path, python_folder, batch_arrays):
@@ -36,9 +38,81 @@ def test_the_three_layouts_give_the_same_arrays(tmp_path, python_folder, batch_a
         np.testing.assert_array_equal(labels, batch_arrays[1])
 
 
+@pytest.fixture
+def hundred(monkeypatch):
+    """A few images in place of those of CIFAR-100, with both kinds of labels."""
+    rng, n = np.random.default_rng(1), 40
+    for name in CIFAR100.images:
+        monkeypatch.setitem(CIFAR100.images, name, n)
+    return rng.integers(0, 256, (n, 3072), dtype=np.uint8), rng.integers(0, 100, n), rng.integers(0, 20, n)
+
+
+def test_the_three_layouts_of_cifar100_give_the_same_images_and_both_labels(tmp_path, hundred):
+    """In binary files the coarse label comes first; without a choice the labels are the fine ones."""
+    images, fine, coarse = hundred
+    for folder in ("python", "matlab"):
+        (tmp_path / folder).mkdir()
+    labels = {"fine_labels": fine, "coarse_labels": coarse}
+    (tmp_path / "python" / "train").write_bytes(python2_batch(images, labels, rows=len(images)))
+    write_binary(tmp_path / "binary", images, coarse, fine, name="train")
+    columns = {key: each.astype(np.uint8)[:, None] for key, each in labels.items()}
+    scipy.io.savemat(tmp_path / "matlab" / "train.mat", {"data": images, **columns}, appendmat=False)
+    for folder in ("python", "binary", "matlab"):
+        for kind, expected in ((None, fine), ("fine", fine), ("coarse", coarse)):
+            found = CIFAR100.source(tmp_path / folder, kind).read("train")
+            np.testing.assert_array_equal(found[0], images)
+            np.testing.assert_array_equal(found[1], expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes", "some"), [("fine", 100, {52: "oak_tree", 99: "worm"}), ("coarse", 20, {14: "people"})]
+)
+def test_classes_of_cifar100_have_the_published_names_and_order(tmp_path, hundred, kind, classes, some):
+    """The order is alphabetical."""
+    images, fine, coarse = hundred
+    write_binary(tmp_path / "cifar-100-binary", images, coarse, fine, name="test")
+    names = CIFAR100.source(tmp_path, kind).class_names
+    assert len(set(names)) == classes
+    assert list(names) == sorted(names)
+    assert {label: names[label] for label in some} == some
+
+
+def test_a_label_beyond_the_kind_is_refused(tmp_path, hundred):
+    """A fine label is no coarse one."""
+    images, fine, coarse = hundred
+    coarse[7] = 20
+    write_binary(tmp_path / "cifar-100-binary", images, coarse, fine, name="train")
+    source = CIFAR100.source(tmp_path, "coarse")
+    with pytest.raises(DataError, match=r"label 20 at image 7 .*; labels are 0 to 19; .*data download cifar100"):
+        source.read("train")
+    CIFAR100.source(tmp_path, "fine").read("train")
+
+
+@pytest.mark.parametrize("labels", ["fine", "coarse"])
+def test_cifar100_trains_with_either_labels(run, tmp_path, hundred, labels):
+    """The run knows the class names, and `classes` may name any of them."""
+    images, fine, coarse = hundred
+    for name in CIFAR100.images:
+        write_binary(tmp_path / name, images, coarse, fine, name=name)
+        (tmp_path / name / f"{name}.bin").rename(tmp_path / f"{name}.bin")
+    config = tmp_path / "hundred.yaml"
+    config.write_text(
+        f"data: {{dataset: cifar100, labels: {labels}, validation: {{size: 10}}}}\n"
+        "lambda: 0\neta: 0.1\nn_batch: 4\nepochs: 1\n"
+    )
+    result = run("train", config, "--data-dir", tmp_path, "--runs-dir", tmp_path / "runs", "--no-figures")
+    assert result.exit_code == 0, result.stderr
+    (path,) = (tmp_path / "runs").iterdir()
+    assert RunFolder(path).read_model().class_names == CIFAR100.labels[labels].class_names
+    most = len(CIFAR100.labels[labels].class_names) - 1
+    wrong = run("train", config, "--data-dir", tmp_path, "--set", f"data.classes=[0, {most + 1}]")
+    assert wrong.exit_code == 2
+    assert f"data.classes: names {most + 1}; the labels are 0 to {most}" in wrong.stderr
+
+
 def refusal(folder, name="data_batch_1"):
     with pytest.raises(DataError) as caught:
-        cifar10.source(folder).read(name)
+        CIFAR10.source(folder).read(name)
     return str(caught.value)
 
 
@@ -96,7 +170,7 @@ def test_without_scipy_matlab_files_name_the_extra(tmp_path, batch_arrays, monke
 )
 def test_wrong_labels_are_refused(python_folder, batch_arrays, labels, expected):
     images, good = batch_arrays
-    (python_folder / "data_batch_1").write_bytes(python2_batch(images, labels(good)))
+    (python_folder / "data_batch_1").write_bytes(python2_batch(images, {"labels": labels(good)}))
     assert expected in refusal(python_folder)
 
 
@@ -105,7 +179,8 @@ def test_wrong_labels_are_refused(python_folder, batch_arrays, labels, expected)
     [(5000, 6144, "images are uint8 (5000, 6144), expected uint8 (10000, 3072)"), (9999, 3072, "not complete")],
 )
 def test_wrong_shape_is_refused(python_folder, batch_arrays, rows, columns, expected):
-    (python_folder / "data_batch_1").write_bytes(python2_batch(*batch_arrays, rows, columns))
+    images, labels = batch_arrays
+    (python_folder / "data_batch_1").write_bytes(python2_batch(images, {"labels": labels}, rows, columns))
     assert expected in refusal(python_folder)
 
 
