@@ -164,6 +164,13 @@ def test_a_zip_archive_is_checked_like_its_folder(class_, check):
     assert all("/tmp" not in evidence for *_, evidence in packed)
 
 
+def test_a_folder_and_its_archive_are_two_hand_ins(class_, check):
+    """And copies of each other."""
+    folder = class_.train("anna", seed=1)
+    shutil.make_archive(str(class_.root / "anna"), "zip", folder.path)
+    assert [(name, check) for name, check, _ in flags(check("--json"))] == [("anna", "copies"), ("anna.zip", "copies")]
+
+
 def test_the_folder_of_a_student_may_hold_several_runs(class_, check, tmp_path):
     """All that was asked must be there; others may be."""
     (tmp_path / "asked").mkdir()

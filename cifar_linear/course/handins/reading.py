@@ -131,9 +131,9 @@ def run_paths(folder: Path) -> list[Path]:
 
 
 def name_of(path: Path) -> str:
-    """The name of a file or folder as text in any case, without .zip."""
-    text = os.fsencode(path.name).decode(errors="replace")
-    return text[:-4] if path.is_file() and text.lower().endswith(".zip") else text
+    """The name of a hand-in as text in any case: of an archive without .zip, unless a folder is called so."""
+    is_archive = path.is_file() and not path.with_suffix("").exists()
+    return os.fsencode(path.stem if is_archive else path.name).decode(errors="replace")
 
 
 def plain(error: Exception, folder: Path) -> str:
