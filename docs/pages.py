@@ -57,6 +57,7 @@ _JSON = {
     "certify": "certify small --json -q",
     "diagnose": "diagnose small --json",
     "gradcheck": "gradcheck --module student.py --json",
+    "course check": "course check runs --sample 0 --json",
 }
 """Every command that prints JSON, in an order in which each finds what it needs."""
 
