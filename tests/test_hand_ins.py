@@ -311,6 +311,17 @@ def test_the_images_of_a_config_are_never_used(class_, check, tmp_path):
     assert f"{tmp_path / 'theirs'}: does not exist" in result.stderr
 
 
+def test_files_that_a_hand_in_names_are_never_read(class_, check, tmp_path):
+    """Features of one's own: there is nothing to hold them against."""
+    folder = class_.train("anna", seed=1)
+    data = {"dataset": "features", "train": {"features": str(tmp_path / "fifo.npz")}, "validation": {"size": 9}}
+    os.mkfifo(tmp_path / "fifo.npz")  # Reading it would never end.
+    folder.write_config(yaml.safe_dump({**class_.base, "data": data}))
+    ((name, kind, evidence),) = flags(check("--json"))
+    assert (name, kind) == ("anna", "readable")
+    assert "trained on files of its author, which are not read" in evidence
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [

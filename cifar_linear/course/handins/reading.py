@@ -46,12 +46,15 @@ class HandedRun:
         if links := [file for file in FILES if (path / file).is_symlink()]:
             raise RunError(f"{', '.join(links)}: a symbolic link, which is not followed")
         folder = RunFolder(path)
+        config = folder.config()
+        if config.data.dataset == "features":
+            raise RunError(f"{path}: trained on files of its author, which are not read; nothing can be computed")
         record, rows = folder.read_record(), folder.read_metrics()
         if not rows:
             raise RunError(f"{path}: broken off before its first evaluation")
         models = {"last": folder.read_model()} | ({"best": folder.read_model(best=True)} if record.best else {})
-        judged, config = models.get("best", models["last"]), folder.config()
-        shape, classes = config.data.image_shape, len(config.data.classes or range(10))
+        judged = models.get("best", models["last"])
+        shape, classes = config.data.image_shape, config.data.class_count
         if any(model.image_shape != shape or len(model.class_names) != classes for model in models.values()):
             raise RunError(f"{path}: its model is not for {classes} classes of images {shape}, as its config")
         return cls(
