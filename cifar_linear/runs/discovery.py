@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cifar_linear.errors import RunError
-from cifar_linear.runs.folder import SWEEP_FILE, RunFolder
+from cifar_linear.runs.files import SWEEP_FILE
+from cifar_linear.runs.folder import RunFolder
 
 LAST = "last"
 """Name of the run that started last."""
