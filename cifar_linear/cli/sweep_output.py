@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress
     from cifar_linear.config.sweeps import Sweep
     from cifar_linear.sweep.groups import Cells, DatasetCache
+    from cifar_linear.sweep.shards import Shard
     from cifar_linear.sweep.table import Row
+    from cifar_linear.sweep.tasks import Outcome
     from cifar_linear.training.evaluation import Evaluation
 
 
@@ -30,6 +32,7 @@ def run_and_print(
     images: DatasetCache,
     output: Output,
     workers: int = 1,
+    shard: Shard | None = None,
     retry_failed: bool = False,
     with_test: bool = False,
 ) -> None:
@@ -41,6 +44,7 @@ def run_and_print(
         images: where the images come from.
         output: what is printed and drawn.
         workers: processes that train groups at once.
+        shard: the share of this process, of several that train the sweep together; None for all.
         retry_failed: train cells again that failed.
         with_test: evaluate all settings on the test set.
     """
@@ -51,7 +55,7 @@ def run_and_print(
 
     # The sweep's own file, since the one that was given may have been standard input, or be another by now.
     where = {"config": path / SWEEP_FILE, "runs_dir": path.parent, "name": path.name, "data_dir": images.data_dir}
-    again = command("sweep", **where, workers=workers if workers > 1 else None, with_test=with_test)
+    again = command("sweep", **where, workers=workers if workers > 1 else None, shard=shard, with_test=with_test)
     total = sum(cell.config.length for cell in sweep.cells)
     with Progress(total, output.quiet) as progress, SafeStop() as stop:
         lines = _GroupLines(progress, output.quiet, len(sweep.cells))
@@ -63,17 +67,21 @@ def run_and_print(
                 images,
                 listener,
                 workers=workers,
+                shard=shard,
                 retry_failed=retry_failed,
                 with_test=with_test,
             )
         except KeyboardInterrupt:
             progress.say(f"stopped; what has been done is kept in {path}. To go on: {again}")
             raise
+    left = sum(not row.complete for row in rows) if (others := SweepFolder(path).others()) else 0
     try:
         _print_table(rows, sweep, path, output)
     finally:  # Also if stdout cannot be written: the report is a file.
-        if not output.no_figures and any(row.folders for row in rows):
+        if not output.no_figures and any(row.folders for row in rows) and not left:
             _draw(sweep, path, output)
+    if left and not output.quiet:
+        click.echo(f"{_at_work(others)} on what is left; the last one evaluates on the test set", err=True)
     if failed := sum(row.failed for row in rows):
         raise RunError(
             f"{path}: {counted(failed, 'cell')} failed, the reasons are in their run.json. "
@@ -115,8 +123,10 @@ class _GroupLines:
         self._started = perf_counter()
         self.failures = 0
 
-    def planned(self, groups: Sequence[Cells]) -> None:
+    def planned(self, groups: Sequence[Cells], others: Sequence[str]) -> None:
         self._groups = groups
+        if others:
+            self._progress.say(f"{_at_work(others)} on this sweep as well")
         there = self._cells - sum(map(len, groups))
         if there and not self._quiet:
             self._progress.say(f"{there} of {self._cells} cells are there already")
@@ -127,14 +137,19 @@ class _GroupLines:
         unit = self._groups[self._done][0].config.unit
         self._progress.show(self._length + runs * evaluation.reached(unit), text)
 
-    def ended(self, cells: Cells, problem: str | None) -> None:
+    def ended(self, cells: Cells, outcome: Outcome) -> None:
         self._done += 1
         self._length += len(cells) * cells[0].config.length
         group = f"group {self._done}/{len(self._groups)}"
         self._progress.show(self._length, group)
-        if problem:
+        if outcome.kind == "failed":
             self.failures += 1
-            self._progress.say(f"{group}: {counted(len(cells), 'run')} failed: {problem}")
+            self._progress.say(f"{group}: {counted(len(cells), 'run')} failed: {outcome.text}")
         elif not self._quiet:
             seconds = perf_counter() - self._started
-            self._progress.say(f"{group}: {counted(len(cells), 'run')} done, {seconds:.1f} s since the start")
+            done = "done elsewhere" if outcome.kind == "there" else "done"
+            self._progress.say(f"{group}: {counted(len(cells), 'run')} {done}, {seconds:.1f} s since the start")
+
+
+def _at_work(others: Sequence[str]) -> str:
+    return f"{', '.join(others)} {'is' if len(others) == 1 else 'are'} at work"

@@ -11,10 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 from cifar_linear.errors import RunError
 from cifar_linear.storage.atomic import write_whole
+from cifar_linear.storage.leases import Lease
 from cifar_linear.storage.npz import packed, unpacked
 
 LARGEST_TEXT = 2**20
 """Bytes of the largest text file that is read."""
+CLAIM = ".claim"
+"""How the names of the leases end that a sweep has in its folder, one for each group that is trained."""
 SWEEP_FILE = "sweep.yaml"
 """The file that identifies a folder as that of a sweep."""
 
@@ -26,6 +29,7 @@ class RunFiles:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lease: Lease | None = None
 
     def is_run(self) -> bool:
         """Return whether the folder has the record of a run."""
@@ -77,4 +81,4 @@ class RunFiles:
     def _write(self, name: str, content: bytes) -> None:
         if not self.path.is_dir():
             raise RunError(f"{self.path}: the run folder no longer exists; it was removed during training")
-        write_whole(self.path / name, content)
+        write_whole(self.path / name, content, self._lease.confirm if self._lease else lambda: None)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +13,16 @@ from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import RunError
 from cifar_linear.nn.network import Network
 from cifar_linear.runs.artifacts import MODEL_FACTS, Checkpoint, Predictions, StoredModel
-from cifar_linear.runs.files import LARGEST_TEXT, RunFiles
+from cifar_linear.runs.files import LARGEST_TEXT
+from cifar_linear.runs.holding import HeldFolder
 from cifar_linear.runs.introspection import Introspection
 from cifar_linear.runs.names import checked_name
-from cifar_linear.runs.record import Calibration, Certificate, Record
-from cifar_linear.runs.record_text import parse_record
+from cifar_linear.runs.record import Calibration, Certificate
 from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished
 from cifar_linear.storage.csv_tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
-from cifar_linear.storage.locks import LOCK, is_locked, locked
+from cifar_linear.storage.leases import LEASE, Lease
+from cifar_linear.storage.locks import LOCK
 
 _MODEL = {False: "model.npz", True: "best_model.npz"}
 """The files of the last weights (False) and of the best weights (True)."""
@@ -33,7 +33,7 @@ _CALIBRATION = "calibration.json"
 _OF_THE_LAST_WEIGHTS = ("predictions.npz", "introspection.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM)
 
 
-class RunFolder(RunFiles):
+class RunFolder(HeldFolder):
     """The folder of one run, with its config, record, metrics, model, checkpoint and predictions."""
 
     @classmethod
@@ -64,28 +64,10 @@ class RunFolder(RunFiles):
             ) from error
         raise RunError(f"{runs_dir / stem}: ten thousand runs have this name; choose another with --name")
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the lock of the folder during the block. Raises `RunError` if another process trains in it."""
-        busy = "another process is training in this folder"
-        if self.is_run():
-            environment = self.read_record().environment
-            busy = f"still running (process {environment.process} on {environment.host})"
-        with locked(self.path, f"{busy}; wait for it or stop it first"):
-            yield
-
-    def is_at_work(self) -> bool:
-        """Return whether a process is training in the folder, regardless of the recorded status."""
-        return is_locked(self.path)
-
-    def status(self, record: Record) -> str:
-        """Return the recorded status, or ``killed`` if that is ``running`` but no process is training."""
-        return "killed" if record.status == "running" and not self.is_at_work() else record.status
-
     def remove_if_not_begun(self) -> None:
         """Remove the folder if nothing but the config was written to it."""
         files = list(self.path.iterdir())
-        if all(path.name in ("config.yaml", LOCK) or is_unfinished(path) for path in files):
+        if all(path.name in ("config.yaml", LOCK, LEASE) or is_unfinished(path) for path in files):
             for path in files:
                 path.unlink()
             self.path.rmdir()
@@ -118,17 +100,6 @@ class RunFolder(RunFiles):
     def config(self, overrides: Sequence[str] = ()) -> Config:
         """Return the config with ``key=value`` overrides. Raises `ConfigError` if it is invalid."""
         return parse_config(self.read_config(), str(self.path / "config.yaml"), overrides)
-
-    def write_record(self, record: Record) -> None:
-        """Write status, final metrics and provenance to run.json."""
-        self._write("run.json", (json.dumps(record.to_tree(), indent=2, allow_nan=False) + "\n").encode())
-
-    def read_record(self) -> Record:
-        """Return the record. Raises `RunError` if it is missing, damaged or of an unsupported version."""
-        if not self.is_run():
-            raise RunError(f"{self.path}: {self._no_run('not a run folder: there is no run.json')}")
-        content = self._read("run.json", LARGEST_TEXT)
-        return parse_record(content, self.path / "run.json")
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write metrics.csv with a row for each evaluation point."""
@@ -270,9 +241,20 @@ class RunFolder(RunFiles):
 
 
 @contextmanager
-def all_locked(folders: Sequence[RunFolder]) -> Iterator[None]:
-    """Hold the locks of all folders during the block. Raises `RunError` if another process trains in one of them."""
+def all_locked(folders: Sequence[RunFolder], lease: Lease | None = None) -> Iterator[Callable[[], None]]:
+    """Hold all folders during the block, and yield a function that raises once another process has taken one over.
+
+    Raises `RunError` if another process trains in one of them.
+
+    Args:
+        folders: of the runs that are trained together.
+        lease: one that is held already and covers them all; None for one each.
+    """
     with ExitStack() as held:
-        for folder in folders:
-            held.enter_context(folder.locked())
-        yield
+        leases = {held.enter_context(folder.locked(lease)) for folder in folders}
+
+        def check() -> None:
+            for each in leases:
+                each.check()
+
+        yield check

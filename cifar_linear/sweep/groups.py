@@ -25,6 +25,8 @@ from cifar_linear.experiments.run import Watch, run_group
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
 from cifar_linear.runs.record import Record
+from cifar_linear.storage.leases import Lease
+from cifar_linear.sweep.folder import Runs, key_of, missing
 
 _MOST_RUNS = 32
 """Maximum number of runs that share a pass; more of them do not save time."""
@@ -39,6 +41,24 @@ def groups_of(cells: Cells) -> list[Cells]:
     for cell in cells:
         alike[shared_part(cell.config)].append(cell)
     return [group[start : start + _MOST_RUNS] for group in alike.values() for start in range(0, len(group), _MOST_RUNS)]
+
+
+def left_to_train(group: Cells, runs: Runs, retry_failed: bool) -> Cells:
+    """Return the cells of a group that are to be trained; empty if none is missing.
+
+    They are all of them, if a process was killed while it wrote that they had finished: the same group goes on from its
+    last moment, whereas fewer runs would sum in another order.
+
+    Args:
+        group: all cells of the group.
+        runs: what there is of them.
+        retry_failed: whether failed cells are trained again.
+    """
+    cells = missing(group, runs, retry_failed)
+    records = [run[1] if (run := runs.get(key_of(cell.config))) else None for cell in group]
+    places = [(record.place_in_pass, record.runs_in_pass) for record in records if record]
+    one_pass = places == [(place, len(group)) for place in range(len(group))]
+    return group if cells and one_pass else cells
 
 
 class DatasetCache:
@@ -64,6 +84,7 @@ def run_cells(
     dataset: Dataset,
     watch: Watch,
     check: Callable[[], None],
+    claim: Lease | None = None,
 ) -> list[Record]:
     """Train cells that share a pass, without evaluating them on the test set.
 
@@ -74,10 +95,11 @@ def run_cells(
         dataset: images of the cells.
         watch: called with each evaluation point.
         check: called before every update; may raise to stop training.
+        claim: the lease of their group, which is held; None for one in each folder.
     """
     folders = [folder or RunFolder.create(path, cell.name) for folder, cell in zip(folders_before, cells, strict=True)]
     configs = [cell.config for cell in cells]
-    with all_locked(folders):  # Before the checkpoints are read: no other process must resume a cell meanwhile.
+    with all_locked(folders, claim):  # Before the checkpoints are read: no other process must resume a cell meanwhile.
         checkpoints = _checkpoints(folders, configs, dataset)
         return run_group(configs, folders, dataset, watch, check, checkpoints, test=False)
 
