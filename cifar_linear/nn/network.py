@@ -12,8 +12,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from cifar_linear.arrays import Doubles, Floats
+from cifar_linear.arrays import Doubles, Examples, Floats
 from cifar_linear.nn.layers import He, Layer, Scheme, Shape
+from cifar_linear.nn.parameters import dtype_of
 from cifar_linear.nn.standardization import Standardization
 
 _IMAGES_AT_ONCE = 32  # in evaluation: the fastest when measured, for one run and for four
@@ -133,14 +134,14 @@ class Network:
             blocks += self._side_by_side(lambda some: self._scores(some, parameters), _cut(part, _IMAGES_AT_ONCE))
         return np.concatenate(blocks, axis=-1).transpose(2, 0, 1)
 
-    def forward(self, pixels: Floats, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
+    def forward(self, pixels: Examples, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
         """Scores (n, R, K) of a batch (n, C H W), and the trace for `backward`."""
         chunks = self._side_by_side(lambda some: self._forward(some, parameters), _chunks(pixels))
         return np.concatenate([scores for scores, _ in chunks]), [trace for _, trace in chunks]
 
-    def _forward(self, pixels: Floats, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
+    def _forward(self, pixels: Examples, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
         """The same for one chunk of a batch."""
-        x, traces = self._images_last(pixels), []
+        x, traces = self._images_last(pixels, dtype_of(parameters)), []
         for name, layer in zip(self.names, self.layers, strict=True):
             x, trace = layer.forward(x, _of(name, parameters))
             traces.append(trace)
@@ -176,7 +177,7 @@ class Network:
 
     def activations(self, pixels: Floats, parameters: Mapping[str, Floats]) -> Iterator[tuple[str, Floats]]:
         """Yield the name of each layer and its output (R, ..., n) for raw images (n, C H W), without any trace."""
-        x = self._images_last(pixels)
+        x = self._images_last(pixels, dtype_of(parameters))
         for name, layer in zip(self.names, self.layers, strict=True):
             x = layer.forward(x, _of(name, parameters))[0]
             yield name, x
@@ -234,18 +235,18 @@ class Network:
             scores = x
         return scores
 
-    def _images_last(self, pixels: Floats) -> Floats:
+    def _images_last(self, pixels: Examples, dtype: np.dtype[Any]) -> Floats:
         """Standardised images (1, C, H, W, n) from raw ones in rows, (n, C H W)."""
-        columns = self.standardization.columns(pixels) if self.standardization else pixels.T
+        columns = self.standardization.columns(pixels, dtype) if self.standardization else pixels.T.astype(dtype)
         return columns.reshape(1, *self.shape, len(pixels))
 
 
-def _cut(images: Floats, size: int) -> list[Floats]:
+def _cut(images: Examples, size: int) -> list[Examples]:
     """Images (n, ...) in parts of equal size, as near as may be, of at most ``size``."""
     return np.array_split(images, -(-len(images) // size))
 
 
-def _chunks(batch: Floats) -> list[Floats]:
+def _chunks(batch: Examples) -> list[Examples]:
     """A batch (n, ...) in parts that several threads can share; they depend on n alone."""
     half = -(-len(batch) // 2)
     return _cut(batch, min(_MOST_IN_A_CHUNK, max(_FEWEST_IN_A_CHUNK, half)))

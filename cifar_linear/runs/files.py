@@ -10,16 +10,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from cifar_linear.errors import RunError
+from cifar_linear.runs.places import is_run, is_sweep
 from cifar_linear.storage.atomic import write_whole
 from cifar_linear.storage.leases import Lease
 from cifar_linear.storage.npz import packed, unpacked
 
 LARGEST_TEXT = 2**20
 """Bytes of the largest text file that is read."""
-CLAIM = ".claim"
-"""How the names of the leases end that a sweep has in its folder, one for each group that is trained."""
-SWEEP_FILE = "sweep.yaml"
-"""The file that identifies a folder as that of a sweep."""
 
 _Entry = TypeVar("_Entry", bound=BaseModel)
 
@@ -33,7 +30,7 @@ class RunFiles:
 
     def is_run(self) -> bool:
         """Return whether the folder has the record of a run."""
-        return (self.path / "run.json").is_file()
+        return is_run(self.path)
 
     def _write_entry(self, name: str, entry: BaseModel) -> None:
         self._write(name, (json.dumps(entry.model_dump(mode="json"), indent=2, allow_nan=False) + "\n").encode())
@@ -75,8 +72,7 @@ class RunFiles:
 
     def _no_run(self, otherwise: str) -> str:
         """Return the message for a folder that lacks a run's file: a hint for sweeps, else ``otherwise``."""
-        is_sweep = (self.path / SWEEP_FILE).is_file()
-        return "the folder of a sweep; name one of its runs" if is_sweep else otherwise
+        return "the folder of a sweep; name one of its runs" if is_sweep(self.path) else otherwise
 
     def _write(self, name: str, content: bytes) -> None:
         if not self.path.is_dir():

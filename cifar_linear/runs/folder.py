@@ -1,4 +1,4 @@
-"""Reading and writing run folders. No other module knows the names of their files. All writes are atomic."""
+"""Reading and writing run folders. No module but this one and `places` knows their files. All writes are atomic."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from cifar_linear.errors import RunError
-from cifar_linear.runs.files import CLAIM, LARGEST_TEXT, RunFiles
+from cifar_linear.runs.files import LARGEST_TEXT, RunFiles
+from cifar_linear.runs.places import CLAIM, RECORD_FILE
 from cifar_linear.runs.record import Record
 from cifar_linear.runs.record_text import parse_record
 from cifar_linear.storage.leases import DURATION, LEASE, Lease, leased
@@ -21,14 +22,14 @@ class HeldFolder(RunFiles):
 
     def write_record(self, record: Record) -> None:
         """Write status, final metrics and provenance to run.json."""
-        self._write("run.json", (json.dumps(record.to_tree(), indent=2, allow_nan=False) + "\n").encode())
+        self._write(RECORD_FILE, (json.dumps(record.to_tree(), indent=2, allow_nan=False) + "\n").encode())
 
     def read_record(self) -> Record:
         """Return the record. Raises `RunError` if it is missing, damaged or of an unsupported version."""
         if not self.is_run():
             raise RunError(f"{self.path}: {self._no_run('not a run folder: there is no run.json')}")
-        content = self._read("run.json", LARGEST_TEXT)
-        return parse_record(content, self.path / "run.json")
+        content = self._read(RECORD_FILE, LARGEST_TEXT)
+        return parse_record(content, self.path / RECORD_FILE)
 
     @contextmanager
     def locked(self, lease: Lease | None = None) -> Iterator[Lease]:
