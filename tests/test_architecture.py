@@ -28,6 +28,9 @@ ONLY_IN = {
     "sklearn": "estimator.py",
     "pandas": "api/runs.py",
     "requests": "data/download.py",
+    "distributed": ("sweep/cluster.py", "sweep/connecting.py", "sweep/remote.py"),
+    "dask": "sweep/connecting.py",
+    "cryptography": "sweep/connecting.py",
     "subprocess": ("runs/provenance.py", "course/sandbox.py", "sweep/workers.py"),
 }
 

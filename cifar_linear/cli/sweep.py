@@ -23,7 +23,7 @@ from cifar_linear.cli.options import (
     seeds_option,
     set_option,
 )
-from cifar_linear.cli.sweep_output import run_and_print
+from cifar_linear.cli.sweep_output import ClusterOptions, run_and_print
 from cifar_linear.cli.terminal import counted
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 @name_option("Name of the sweep's folder; the same name continues it.  [default: the file's]")
 @seeds_option
 @click.option("--plan", "--dry-run", "plan", is_flag=True, help="Print cells and estimated time; train nothing.")
-@click.option(
-    "-j", "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Groups to train at once."
-)
+@click.option("-j", "--workers", type=click.IntRange(min=1), metavar="N", help="Groups to train at once.  [default: 1]")
+@click.option("--scheduler", metavar="ADDRESS", help="Train on a dask cluster; local starts one here.")
+@click.option("--insecure", is_flag=True, help="Let tcp:// to a scheduler leave this machine, without encryption.")
 @click.option("--shard", metavar="I/N", help="Begin with share I of N, then help others; auto in a SLURM array.")
 @click.option("--sbatch", is_flag=True, help="Print a SLURM script that trains the sweep as an array; train nothing.")
 @click.option("--retry-failed", is_flag=True, help="Train failed cells again.")
@@ -55,7 +55,9 @@ def sweep(
     name: str | None,
     seeds: int | None,
     plan: bool,
-    workers: int,
+    workers: int | None,
+    scheduler: str | None,
+    insecure: bool,
     shard: str | None,
     sbatch: bool,
     retry_failed: bool,
@@ -83,6 +85,7 @@ def sweep(
     path = runs_dir / chosen_name(name, config_path)
     if plan or sbatch:
         planned = plan_sweep(wanted, SweepFolder(path), images, retry_failed)
+    cluster = ClusterOptions(scheduler, insecure) if scheduler else None
     if sbatch:
         options = {
             "runs_dir": runs_dir.resolve(),
@@ -94,11 +97,11 @@ def sweep(
             "with_test": with_test,
         }
         words = [*_started(config_path, overrides), *written(options)]
-        click.echo(array_script(planned, words, workers), nl=False)
+        click.echo(array_script(planned, words, workers or 1), nl=False)
     elif plan:
         click.echo(json.dumps(planned.to_tree(), indent=2) if output.as_json else "\n".join(_plan_lines(planned)))
     else:
-        run_and_print(wanted, path, images, output, workers, share, retry_failed, with_test)
+        run_and_print(wanted, path, images, output, workers, cluster, share, retry_failed, with_test)
 
 
 def _started(config_path: Path, overrides: Sequence[str]) -> list[str]:

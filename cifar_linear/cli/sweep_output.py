@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from cifar_linear.cli.again import command
 from cifar_linear.cli.options import Output
 from cifar_linear.cli.terminal import counted
-from cifar_linear.errors import DivergedError, RunError
+from cifar_linear.errors import ConfigError, DivergedError, RunError
 from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress
     from cifar_linear.config.sweeps import Sweep
+    from cifar_linear.sweep.executors import Executor
     from cifar_linear.sweep.groups import Cells, DatasetCache
     from cifar_linear.sweep.shards import Shard
     from cifar_linear.sweep.table import Row
@@ -26,12 +28,20 @@ if TYPE_CHECKING:
     from cifar_linear.training.evaluation import Evaluation
 
 
+class ClusterOptions(NamedTuple):
+    """Which dask cluster trains a sweep, as options of the command line."""
+
+    scheduler: str
+    insecure: bool
+
+
 def run_and_print(
     sweep: Sweep,
     path: Path,
     images: DatasetCache,
     output: Output,
-    workers: int = 1,
+    workers: int | None = None,
+    cluster: ClusterOptions | None = None,
     shard: Shard | None = None,
     retry_failed: bool = False,
     with_test: bool = False,
@@ -43,7 +53,8 @@ def run_and_print(
         path: its folder.
         images: where the images come from.
         output: what is printed and drawn.
-        workers: processes that train groups at once.
+        workers: processes that train groups at once; None for one, or all cores of a local cluster.
+        cluster: the dask cluster that trains; None for none.
         shard: the share of this process, of several that train the sweep together; None for all.
         retry_failed: train cells again that failed.
         with_test: evaluate all settings on the test set.
@@ -55,7 +66,8 @@ def run_and_print(
 
     # The sweep's own file, since the one that was given may have been standard input, or be another by now.
     where = {"config": path / SWEEP_FILE, "runs_dir": path.parent, "name": path.name, "data_dir": images.data_dir}
-    again = command("sweep", **where, workers=workers if workers > 1 else None, shard=shard, with_test=with_test)
+    how = {"workers": workers, "shard": shard, "with_test": with_test, **(cluster._asdict() if cluster else {})}
+    again = command("sweep", **where, **how)
     total = sum(cell.config.length for cell in sweep.cells)
     with Progress(total, output.quiet) as progress, SafeStop() as stop:
         lines = _GroupLines(progress, output.quiet, len(sweep.cells))
@@ -66,7 +78,7 @@ def run_and_print(
                 SweepFolder(path),
                 images,
                 listener,
-                workers=workers,
+                several=_several(workers, cluster, path, progress.say),
                 shard=shard,
                 retry_failed=retry_failed,
                 with_test=with_test,
@@ -91,6 +103,22 @@ def run_and_print(
         raise RunError(f"{path}: {counted(lines.failures, 'group')} did not finish. To go on: {again}")
     if all(row.status == "diverged" for row in rows):
         raise DivergedError(f"{path}: every cell diverged; try lower values of eta")
+
+
+def _several(
+    workers: int | None, cluster: ClusterOptions | None, path: Path, say: Callable[[str], None]
+) -> AbstractContextManager[Executor] | None:
+    """What trains several groups at once, if that is asked for."""
+    from cifar_linear.sweep.workers import Workers
+    from cifar_linear.training.threads import cores
+
+    if cluster is None:
+        return closing(Workers(workers)) if workers and workers > 1 else None
+    try:
+        from cifar_linear.sweep.cluster import on_cluster
+    except ImportError as error:
+        raise ConfigError("--scheduler needs dask.distributed: pip install 'cifar-linear[cluster]'") from error
+    return on_cluster(cluster.scheduler, workers or cores(), cluster.insecure, path, say)
 
 
 def _print_table(rows: Sequence[Row], sweep: Sweep, path: Path, output: Output) -> None:
@@ -148,7 +176,9 @@ class _GroupLines:
         elif not self._quiet:
             seconds = perf_counter() - self._started
             done = "done elsewhere" if outcome.kind == "there" else "done"
-            self._progress.say(f"{group}: {counted(len(cells), 'run')} {done}, {seconds:.1f} s since the start")
+            where = f" on {outcome.where}" if outcome.where else ""
+            runs = counted(len(cells), "run")
+            self._progress.say(f"{group}: {runs} {done}{where}, {seconds:.1f} s since the start")
 
 
 def _at_work(others: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ class HeldFolder(RunFiles):
                 raise RunError(f"{self.path}: {busy}")
         # A process that was paused until its group was taken over has the lock still. One that resumes this run alone
         # has the folder's own lease as well.
-        as_a_sign = lease and not (self.path / LEASE).exists()
+        as_a_sign = self._lease or (lease and not (self.path / LEASE).exists())
         with locked_if_free(self.path) if as_a_sign else locked(self.path, busy), self._holding(lease, busy) as held:
             yield held
 

@@ -16,7 +16,7 @@ _LOOK_UP = 1.0
 """Seconds between two looks at what others have done."""
 _PAUSE = 0.1
 _STARTS = 3
-"""How often a group is started whose process falls silent."""
+"""How often a group is started whose process falls silent, or whose workers die."""
 
 
 class Dispatch:
@@ -85,7 +85,7 @@ class Dispatch:
         for task in [task for task in self._running if self._is_silent(task.group)]:
             self._running.remove(task)
             self._executor.abandon(task)
-            self._put_back(task.group)
+            self._put_back(task.group, "its process fell silent")
         self._looked = time.monotonic()
 
     def _is_left(self, group: Cells) -> bool:
@@ -136,14 +136,16 @@ class Dispatch:
         if outcome.kind == "busy":
             self._busy.add(id(task.group))
             self._waiting.insert(0, task.group)
+        elif outcome.kind == "lost":
+            self._put_back(task.group, outcome.text)
         else:
             self._finish(task.group, outcome)
 
-    def _put_back(self, group: Cells) -> None:
+    def _put_back(self, group: Cells, why: str) -> None:
         if self._starts[id(group)] < _STARTS:
             self._waiting.insert(0, group)
         else:
-            self._finish(group, Outcome("failed", f"its process fell silent {_STARTS} times"))
+            self._finish(group, Outcome("failed", f"{_STARTS} attempts: {why}"))
 
     def _finish(self, group: Cells, outcome: Outcome) -> None:
         self._moved = time.monotonic()

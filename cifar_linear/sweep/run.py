@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 
 from cifar_linear.config.sweeps import Sweep
@@ -15,7 +15,6 @@ from cifar_linear.sweep.groups import Cells, DatasetCache, groups_of, left_to_tr
 from cifar_linear.sweep.shards import Shard
 from cifar_linear.sweep.table import Row, evaluate_rows_on_test, table_of
 from cifar_linear.sweep.tasks import Outcome, Task
-from cifar_linear.sweep.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def run_sweep(
     images: DatasetCache,
     listener: SweepListener,
     *,
-    workers: int = 1,
+    several: AbstractContextManager[Executor] | None = None,
     shard: Shard | None = None,
     retry_failed: bool = False,
     with_test: bool = False,
@@ -56,7 +55,7 @@ def run_sweep(
         folder: its folder.
         images: loads the images.
         listener: called during the sweep.
-        workers: number of processes that train groups at once.
+        several: what trains several groups at once, entered while there is work; None to train them here, one by one.
         shard: the share to begin with; this call then ends when others train all that is left. None to wait for them.
         retry_failed: whether to train failed cells again.
         with_test: whether to evaluate all settings on the test set.
@@ -73,7 +72,10 @@ def run_sweep(
     listener.planned([left_to_train(group, runs, retry_failed) for group in groups], others)
     if groups:
         images.of(groups[0][0].config)  # Without images nothing can be trained: that is no failure of a cell.
-    with closing(_executor(images, listener, workers)) as executor:
+    if several:
+        groups.sort(key=_work, reverse=True)  # A long group that begins last is waited for by all.
+    one = Here(images, listener.watch, listener.check)
+    with several if groups and several else closing(one) as executor:
 
         def task_of(group: Cells) -> Task:
             return Task.of(group, folder, dispatch.runs, images.data_dir, retry_failed)
@@ -83,8 +85,9 @@ def run_sweep(
     return _evaluated(sweep, folder, images, listener.check, with_test)
 
 
-def _executor(images: DatasetCache, listener: SweepListener, workers: int) -> Executor:
-    return Workers(workers) if workers > 1 else Here(images, listener.watch, listener.check)
+def _work(group: Cells) -> int:
+    """Return a measure of how long a group takes."""
+    return sum(cell.config.length for cell in group)
 
 
 def _evaluated(

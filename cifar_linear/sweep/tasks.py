@@ -21,13 +21,15 @@ class Outcome(NamedTuple):
     """What became of a group.
 
     Attributes:
-        kind: ``trained``; ``there``, if nothing was missing any more; ``busy``, if another process trains it; or
-            ``failed``.
-        text: who that is, or why it failed.
+        kind: ``trained``; ``there``, if nothing was missing any more; ``busy``, if another process trains it;
+            ``lost``, if its process or machine has gone; or ``failed``.
+        text: which process trains it, or why it failed.
+        where: host, kind of processor and number of threads; empty in this process.
     """
 
-    kind: Literal["trained", "there", "busy", "failed"]
+    kind: Literal["trained", "there", "busy", "lost", "failed"]
     text: str = ""
+    where: str = ""
 
 
 @dataclass(frozen=True, eq=False)

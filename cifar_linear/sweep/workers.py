@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cifar_linear.sweep.tasks import Outcome, Task
 from cifar_linear.training.threads import cores
@@ -33,7 +33,7 @@ class Workers:
 
     def submit(self, task: Task) -> None:
         """Start a process for a task."""
-        self._running.append((task, Child(task, max(1, cores() // self._workers))))
+        self._running.append((task, Child(task.to_json(), max(1, cores() // self._workers))))
 
     def as_completed(self) -> Iterator[tuple[Task, Outcome]]:
         """Wait a moment, and yield the tasks whose processes have ended."""
@@ -60,15 +60,18 @@ class Child:
     """The process that performs one task; see `cifar_linear.sweep.child`.
 
     Args:
-        task: the task.
+        task: the task as JSON.
         threads: for BLAS.
+        environment: its variables; None for those of this process.
     """
 
-    def __init__(self, task: Task, threads: int) -> None:
+    def __init__(self, task: str, threads: int, environment: Mapping[str, str] | None = None) -> None:
         words = [sys.executable, "-m", "cifar_linear.sweep.child", str(threads), str(os.getpid())]
-        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own words
+        self._process = subprocess.Popen(  # noqa: S603  # our own words
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
         assert self._process.stdin  # noqa: S101  # a pipe
-        self._process.stdin.write(task.to_json() + "\n")
+        self._process.stdin.write(task + "\n")
         self._process.stdin.close()
 
     def has_ended(self) -> bool:
