@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import dask
+import numpy as np
 import pytest
 import yaml
 from clusters import SHORT_LEASES, Processes, pids_of_workers
@@ -17,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from folders import BASE, folders, same
+from mnist_files import write_mnist
 
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.sweep import comparing, connecting
@@ -46,8 +49,8 @@ def rows(stdout):
     return [line for line in stdout.splitlines() if not line.startswith("sweep folder")]
 
 
-def by_cell(runs_dir):
-    found = folders(runs_dir)
+def by_cell(runs_dir, name="grid"):
+    found = folders(runs_dir, name)
     cells = {folder.path.name[17:]: folder for folder in found}
     assert len(cells) == len(found)
     return cells
@@ -182,6 +185,57 @@ def test_ctrl_c_lets_the_workers_save_and_the_cluster_stays(grid, undisturbed, t
     stdout, _ = ended(start(*words))
     assert rows(stdout) == undisturbed[0]
     assert_same(by_cell(tmp_path / "runs"), undisturbed[1])
+
+
+@pytest.fixture
+def blind(tmp_path):
+    """The start of a command that sees neither the folder of the runs nor the images of this machine."""
+    if not shutil.which("unshare") or subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
+        pytest.skip("no mount namespaces without privileges")
+    for name in ("runs", "data", "cache"):
+        (tmp_path / name).mkdir()
+    hide = f"mount -t tmpfs none {tmp_path}/runs && mount -t tmpfs none {tmp_path}/data"
+    cache = f"export XDG_CACHE_HOME={tmp_path}/cache"
+    return ["unshare", "--mount", "sh", "-c", f'{hide} && {cache} && exec "$0" "$@"', sys.executable]
+
+
+def test_workers_without_the_folder_send_their_runs_back(grid, undisturbed, tmp_path, cluster, blind):
+    """A group that was interrupted goes on there, from what is sent to it."""
+    table, expected = undisturbed
+    cluster.add_worker(command=blind)
+    words = (grid, tmp_path / "runs", "--scheduler", cluster.address)
+    client = start(*words)
+    until(lambda: len(folders(tmp_path / "runs")) > 2 if (tmp_path / "runs" / "grid").exists() else False)
+    client.send_signal(signal.SIGINT)
+    ended(client, code=130)
+    assert not claims(tmp_path / "runs")
+    stdout, _ = ended(start(*words))
+    assert rows(stdout) == table
+    assert_same(by_cell(tmp_path / "runs"), expected)
+    assert not list((tmp_path / "dask").glob("cifar-linear-*"))
+
+
+@pytest.fixture
+def digits(blind, tmp_path):
+    """Digits in a folder that the blind worker does not see."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (50, 28, 28), dtype=np.uint8)
+    write_mnist(tmp_path / "data" / "MNIST" / "raw", images, rng.integers(0, 10, 50, dtype=np.uint8), packed=True)
+    return tmp_path / "data"
+
+
+def test_images_are_sent_once_to_a_host_that_has_none(tmp_path, cluster, blind, digits):
+    """Into its cache, by their sums; the second sweep finds them there."""
+    path = tmp_path / "grid.yaml"
+    base = BASE | {"data": {"dataset": "mnist", "limit": 100}}
+    path.write_text(yaml.safe_dump({"base": base, "grid": {"lambda": [0, 0.1]}}, sort_keys=False))
+    cluster.add_worker(command=blind)
+    words = (path, tmp_path / "runs", "--scheduler", cluster.address, "--data-dir", digits)
+    _, stderr = ended(start(*words))
+    assert re.search(r"^sending \d+ MB of images to \S+$", stderr, re.MULTILINE)
+    _, stderr = ended(start(*words, "--name", "second"))
+    assert "sending" not in stderr
+    assert_same(by_cell(tmp_path / "runs"), by_cell(tmp_path / "runs", "second"))
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def run_and_print(
                 SweepFolder(path),
                 images,
                 listener,
-                several=_several(workers, cluster, path, progress.say),
+                several=_several(workers, cluster, sweep, path, images, progress.say),
                 shard=shard,
                 retry_failed=retry_failed,
                 with_test=with_test,
@@ -106,7 +106,12 @@ def run_and_print(
 
 
 def _several(
-    workers: int | None, cluster: ClusterOptions | None, path: Path, say: Callable[[str], None]
+    workers: int | None,
+    cluster: ClusterOptions | None,
+    sweep: Sweep,
+    path: Path,
+    images: DatasetCache,
+    say: Callable[[str], None],
 ) -> AbstractContextManager[Executor] | None:
     """What trains several groups at once, if that is asked for."""
     from cifar_linear.sweep.workers import Workers
@@ -118,7 +123,10 @@ def _several(
         from cifar_linear.sweep.cluster import on_cluster
     except ImportError as error:
         raise ConfigError("--scheduler needs dask.distributed: pip install 'cifar-linear[cluster]'") from error
-    return on_cluster(cluster.scheduler, workers or cores(), cluster.insecure, path, say)
+    from cifar_linear.sweep.image_files import needed
+
+    files = needed((cell.config for cell in sweep.cells), images.data_dir)
+    return on_cluster(cluster.scheduler, workers or cores(), cluster.insecure, path, files, say)
 
 
 def _print_table(rows: Sequence[Row], sweep: Sweep, path: Path, output: Output) -> None:

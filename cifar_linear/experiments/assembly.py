@@ -13,7 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from cifar_linear.arrays import Doubles
-from cifar_linear.config.datasets import Centering, HeldOut, SyntheticData
+from cifar_linear.config.datasets import Centering, Cifar10Data, HeldOut, MnistData, SyntheticData
 from cifar_linear.config.models import Config, CosineDecay, NoDecay, PlateauDecay, StepDecay
 from cifar_linear.config.networks import NetworkModel
 from cifar_linear.data import synthetic
@@ -110,8 +110,30 @@ def _source(config: Config, data_dir: Path | None) -> Source:
     data = config.data
     if isinstance(data, SyntheticData):
         return synthetic.source(data.images_per_batch, data.seed)
-    own_folder = Path(data.folder).expanduser() if data.folder else default_folder()
-    return SOURCES[data.dataset](data_dir or own_folder)
+    return SOURCES[data.dataset](_data_folder(data, data_dir))
+
+
+def _data_folder(data: Cifar10Data | MnistData, data_dir: Path | None) -> Path:
+    return data_dir or (Path(data.folder).expanduser() if data.folder else default_folder())
+
+
+def files_of(config: Config, data_dir: Path | None) -> set[tuple[Path, Path]]:
+    """Return the data folder with each file in it that a config reads; nothing for generated images.
+
+    Args:
+        config: config of a run.
+        data_dir: folder of published images; None for the config's.
+
+    Raises:
+        DataError: if there are no such images.
+    """
+    data = config.data
+    if isinstance(data, SyntheticData):
+        return set()
+    source = _source(config, data_dir)
+    held_out = isinstance(data.validation, HeldOut)
+    batches = {*data.train, *(() if held_out else data.validation), *data.test}
+    return {(_data_folder(data, data_dir), path) for name in batches for path in source.files(name)}
 
 
 def make_standardization(config: Config, training: Split) -> Standardization:

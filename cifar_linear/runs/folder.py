@@ -17,6 +17,7 @@ from cifar_linear.runs.files import LARGEST_TEXT
 from cifar_linear.runs.holding import HeldFolder
 from cifar_linear.runs.introspection import Introspection
 from cifar_linear.runs.names import checked_name
+from cifar_linear.runs.places import RECORD_FILE
 from cifar_linear.runs.record import Calibration, Certificate
 from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished
@@ -31,6 +32,16 @@ _OPTIMUM = "optimum.npz"
 _CERTIFICATE = "certificate.json"
 _CALIBRATION = "calibration.json"
 _OF_THE_LAST_WEIGHTS = ("predictions.npz", "introspection.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM)
+TRAINED = (
+    "config.yaml",
+    "checkpoint.npz",
+    "metrics.csv",
+    "steps.csv",
+    "model.npz",
+    "best_model.npz",
+    RECORD_FILE,
+)
+"""The files that training writes; the record comes last, since it says what the others are."""
 
 
 class RunFolder(HeldFolder):
@@ -88,6 +99,11 @@ class RunFolder(HeldFolder):
                 remove_unfinished(figures)
         except OSError as error:
             raise RunError(f"{error.filename}: cannot be removed: {error.strerror}") from error
+
+    def take_over(self, other: RunFolder) -> None:
+        """Write what training has written into another folder."""
+        for path in (path for name in TRAINED if (path := other.path / name).is_file()):
+            self._write(path.name, path.read_bytes())
 
     def write_config(self, text: str) -> None:
         """Write the complete resolved config, which can be passed to ``train`` again."""

@@ -8,22 +8,29 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import count
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from distributed import KilledWorker
 from distributed import wait as wait_for
 
-from cifar_linear.errors import RunError
+from cifar_linear.errors import CifarLinearError, RunError
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.parcels import install, pack, unpack
 from cifar_linear.sweep.comparing import differences, facts_of, slots_of
 from cifar_linear.sweep.connecting import connected
-from cifar_linear.sweep.remote import perform, stop
+from cifar_linear.sweep.folder import SweepFolder, key_of
+from cifar_linear.sweep.remote import perform, perform_away, stop
+from cifar_linear.sweep.sending import send_images
 from cifar_linear.sweep.tasks import Outcome, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from distributed import Client, Future
+
+    from cifar_linear.storage.leases import Lease
 
 _LOOK_UP = 0.1
 _AHEAD = 2
@@ -34,7 +41,12 @@ _PATIENCE = 10.0
 
 @contextmanager
 def on_cluster(
-    address: str, workers: int, insecure: bool, folder: Path, say: Callable[[str], None]
+    address: str,
+    workers: int,
+    insecure: bool,
+    folder: Path,
+    files: Mapping[str, Path],
+    say: Callable[[str], None],
 ) -> Iterator[Cluster]:
     """Connect to a cluster and compare its workers.
 
@@ -43,7 +55,8 @@ def on_cluster(
         workers: number of processes that it then has.
         insecure: whether a connection without encryption may leave this machine.
         folder: of the sweep, which exists.
-        say: called with what differs between the workers.
+        files: the image files that the sweep needs, by their names in the data folder.
+        say: called with what differs between the workers, and what is sent to them.
 
     Raises:
         ConfigError: if the address or the certificates do not serve.
@@ -53,7 +66,9 @@ def on_cluster(
         found = facts_of(client, folder, address)
         for line in differences(found):
             say(line)
-        with closing(Cluster(client, slots_of(found))) as cluster:
+        images = send_images(client, found, files, say)
+        kind = Cluster if found[0]["sees"] else AwayCluster
+        with closing(kind(client, slots_of(found), images)) as cluster:
             yield cluster
 
 
@@ -63,11 +78,12 @@ class Cluster:
     Args:
         client: a connection to the cluster.
         slots: how many tasks each host performs at once.
+        images: the data folder of each host that has one of its own.
     """
 
-    def __init__(self, client: Client, slots: Mapping[str, int]) -> None:
-        self._client, self._slots = client, slots
-        self._futures: dict[Future[str], Task] = {}
+    def __init__(self, client: Client, slots: Mapping[str, int], images: Mapping[str, str]) -> None:
+        self._client, self._slots, self._images = client, slots, images
+        self._futures: dict[Future[Any], Task] = {}
         self._news = threading.Event()
         self._numbers = count()
         self._most, self._counted = 0, float("-inf")
@@ -88,8 +104,8 @@ class Cluster:
         key = f"cifar-linear-{self._client.id}-{next(self._numbers)}"
         # Dask takes a worker that is stopped for a free one, once its task is cancelled.
         workers = sorted({*self._client.nthreads()} - self._silent) if self._silent else None
-        work = task.to_json(), self._client.id, self._slots
-        future = self._client.submit(perform, *work, key=key, pure=False, workers=workers)
+        function, *work = self._call(task)
+        future = self._client.submit(function, *work, key=key, pure=False, workers=workers)
         future.add_done_callback(lambda _: self._news.set())
         self._futures[future] = task
 
@@ -106,9 +122,24 @@ class Cluster:
         self._check_connection()
         for future in [future for future in self._futures if future.done()]:
             task = self._futures.pop(future)
-            outcome = _outcome_of(future)
+            outcome = self._outcome_of(task, future)
             future.release()
             yield task, outcome
+
+    def _call(self, task: Task) -> tuple[Any, ...]:
+        """Return the function that performs a task in a worker, and its arguments."""
+        return perform, task.to_json(), self._client.id, self._slots, self._images
+
+    def _read(self, _task: Task, result: Any) -> Outcome:
+        """Return the outcome from what the function returned."""
+        return Outcome(**json.loads(result))
+
+    def _outcome_of(self, task: Task, future: Future[Any]) -> Outcome:
+        if future.status == "finished":
+            return self._read(task, future.result())
+        if future.status == "error" and not isinstance(error := future.exception(), KilledWorker):
+            return Outcome("failed", f"{type(error).__name__}: {error}")
+        return Outcome("lost", "its workers died")
 
     def abandon(self, task: Task) -> None:
         """Forget a task and its worker; its process has lost its claim, and stops when it goes on."""
@@ -141,9 +172,62 @@ class Cluster:
             raise RunError("the dask scheduler has gone; what has been trained is kept")
 
 
-def _outcome_of(future: Future[str]) -> Outcome:
-    if future.status == "finished":
-        return Outcome(**json.loads(future.result()))
-    if future.status == "error" and not isinstance(error := future.exception(), KilledWorker):
-        return Outcome("failed", f"{type(error).__name__}: {error}")
-    return Outcome("lost", "its workers died")
+class AwayCluster(Cluster):
+    """A cluster whose workers do not see the folder of the sweep: this process claims groups, and runs travel."""
+
+    def __init__(self, client: Client, slots: Mapping[str, int], images: Mapping[str, str]) -> None:
+        super().__init__(client, slots, images)
+        self._claims: dict[int, Lease] = {}
+        self._refused: list[tuple[Task, Outcome]] = []
+
+    def submit(self, task: Task) -> None:
+        """Claim the group of a task, and send it with what there is of its runs."""
+        claim = SweepFolder(task.folder).claim(task.group)
+        if claim.acquire():
+            self._claims[id(task)] = claim
+            super().submit(task)
+        else:
+            self._refused.append((task, Outcome("busy", claim.holder() or "")))
+
+    def as_completed(self) -> Iterator[tuple[Task, Outcome]]:
+        """Wait a moment, and yield the tasks that have ended, whose runs are in the sweep's folder."""
+        while self._refused:
+            yield self._refused.pop()
+        for task, outcome in super().as_completed():
+            self._give_back(task)
+            yield task, outcome
+
+    def abandon(self, task: Task) -> None:
+        """Forget a task."""
+        super().abandon(task)
+        self._give_back(task)
+
+    def close(self) -> None:
+        """Let the processes of all tasks save and end, and keep what they have."""
+        under_way = dict(self._futures)
+        super().close()
+        for future, task in under_way.items():
+            if future.done():
+                self._outcome_of(task, future)
+            self._give_back(task)
+
+    def _give_back(self, task: Task) -> None:
+        if claim := self._claims.pop(id(task), None):
+            claim.release()
+
+    def _call(self, task: Task) -> tuple[Any, ...]:
+        runs = pack([RunFolder(path) for path in task.folders])
+        return perform_away, task.to_json(), runs, self._client.id, self._slots, self._images
+
+    def _read(self, task: Task, result: Any) -> Outcome:
+        line, runs = result
+        outcome = super()._read(task, line)
+        try:
+            with TemporaryDirectory() as scratch:
+                for run in unpack(runs, Path(scratch)):
+                    if key_of(run.config()) not in {key_of(cell.config) for cell in task.group}:
+                        raise RunError(f"{run.path.name} is no run of this group")
+                    install(run, task.folder, self._claims[id(task)])
+        except CifarLinearError as error:
+            return Outcome("failed", f"{outcome.where}: {error}")
+        return outcome

@@ -43,7 +43,7 @@ def facts_of(client: Client, folder: Path, address: str) -> list[Facts]:
     for worker, fact in found.items():
         if isinstance(fact, BaseException):
             raise RunError(f"{worker}: cannot train: {type(fact).__name__}: {fact}; install the same version there")
-    return list(found.values())
+    return [{**fact, "address": worker} for worker, fact in found.items()]
 
 
 def slots_of(workers: Sequence[Facts]) -> dict[str, int]:
