@@ -36,8 +36,8 @@ def main(source: TextIO, out: TextIO, threads: int, parent: int) -> None:
 
     with threadpool_limits(threads), SafeStop() as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        task = Task.of_json(source.readline())
         try:
+            task = Task.of_json(source.readline())
             outcome = task.perform(DatasetCache(task.data_dir), lambda _: None, check)
         except Interrupted as interrupted:
             sys.exit(interrupted.exit_code)

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from distributed import KilledWorker
 from distributed import wait as wait_for
 
-from cifar_linear.errors import CifarLinearError, RunError
+from cifar_linear.config.sweeps import key_of
+from cifar_linear.errors import CifarLinearError, LeaseLostError, RunError
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.parcels import install, pack, unpack
 from cifar_linear.sweep.comparing import differences, facts_of, slots_of
 from cifar_linear.sweep.connecting import connected
-from cifar_linear.sweep.folder import SweepFolder, key_of
+from cifar_linear.sweep.folder import SweepFolder
 from cifar_linear.sweep.remote import perform, perform_away, stop
 from cifar_linear.sweep.sending import send_images
 from cifar_linear.sweep.tasks import Outcome, Task
@@ -93,7 +94,9 @@ class Cluster:
     def free(self) -> bool:
         """Return whether a worker waits for a task, or soon will."""
         now = time.monotonic()
-        if now - self._counted > 1 and self._client.status == "running":
+        if self._client.status != "running":
+            return False
+        if now - self._counted > 1:
             threads = self._client.nthreads()
             self._most = _AHEAD * sum(number for worker, number in threads.items() if worker not in self._silent)
             self._counted = now
@@ -119,7 +122,8 @@ class Cluster:
         """
         self._news.wait(_LOOK_UP)
         self._news.clear()
-        self._check_connection()
+        if not self._is_connected():
+            return
         for future in [future for future in self._futures if future.done()]:
             task = self._futures.pop(future)
             outcome = self._outcome_of(task, future)
@@ -165,11 +169,13 @@ class Cluster:
         except TimeoutError:
             return
 
-    def _check_connection(self) -> None:
+    def _is_connected(self) -> bool:
         if self._client.status == "running":
             self._connected = time.monotonic()
-        elif time.monotonic() - self._connected > _PATIENCE:
+            return True
+        if time.monotonic() - self._connected > _PATIENCE:
             raise RunError("the dask scheduler has gone; what has been trained is kept")
+        return False
 
 
 class AwayCluster(Cluster):
@@ -225,9 +231,11 @@ class AwayCluster(Cluster):
         try:
             with TemporaryDirectory() as scratch:
                 for run in unpack(runs, Path(scratch)):
-                    if key_of(run.config()) not in {key_of(cell.config) for cell in task.group}:
+                    if key_of(run.config()) not in {cell.key for cell in task.group}:
                         raise RunError(f"{run.path.name} is no run of this group")
                     install(run, task.folder, self._claims[id(task)])
+        except LeaseLostError:
+            return Outcome("busy")
         except CifarLinearError as error:
             return Outcome("failed", f"{outcome.where}: {error}")
         return outcome

@@ -48,7 +48,7 @@ class Dispatch:
         self._running: list[Task] = []
         self._claims: dict[int, Lease] = {}
         self._busy = set[int]()
-        self._starts = Counter[int]()
+        self._lost = Counter[int]()
         self._looked = self._moved = time.monotonic()
 
     def train(self, groups: Sequence[Cells], until_the_end: bool) -> None:
@@ -100,7 +100,6 @@ class Dispatch:
                 task = self._task_of(group)
                 self._running.append(task)
                 self._executor.submit(task)
-                self._starts[id(group)] += 1
 
     def _is_free(self, group: Cells) -> bool:
         """Return whether no process has the group, or none that is alive."""
@@ -142,7 +141,8 @@ class Dispatch:
             self._finish(task.group, outcome)
 
     def _put_back(self, group: Cells, why: str) -> None:
-        if self._starts[id(group)] < _STARTS:
+        self._lost[id(group)] += 1
+        if self._lost[id(group)] < _STARTS:
             self._waiting.insert(0, group)
         else:
             self._finish(group, Outcome("failed", f"{_STARTS} attempts: {why}"))

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cifar_linear.config.datasets import SyntheticData
 from cifar_linear.config.models import Config
-from cifar_linear.config.sweeps import Cell, Sweep
+from cifar_linear.config.sweeps import Cell, Sweep, key_of
 from cifar_linear.errors import RunError
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.places import CLAIM, SWEEP_FILE
@@ -72,7 +71,7 @@ class SweepFolder:
         Args:
             group: all cells of the group, finished ones as well, so that every process gives it the same name.
         """
-        configs = "\n".join(key_of(cell.config).model_dump_json() for cell in group)
+        configs = "\n".join(cell.key.model_dump_json() for cell in group)
         return Lease(self.path / f".{hashlib.sha256(configs.encode()).hexdigest()[:16]}{CLAIM}")
 
     def others(self) -> list[str]:
@@ -94,7 +93,7 @@ class SweepFolder:
         Raises:
             RunError: for a damaged record.
         """
-        wanted = {key_of(cell.config) for cell in cells}
+        wanted = {cell.key for cell in cells}
         before = {key: run for key, run in known.items() if key in wanted}
         open_ = [run[0] for run in before.values() if run[1].status not in _ENDED]
         there = {folder.path for folder, _ in before.values()}
@@ -129,16 +128,9 @@ class SweepFolder:
 def missing(cells: Sequence[Cell], runs: Runs, retry_failed: bool) -> list[Cell]:
     """Return the cells without a finished or diverged run; failed ones are included if ``retry_failed``."""
     done = _ENDED - {"failed"} if retry_failed else _ENDED
-    return [cell for cell in cells if not (run := runs.get(key_of(cell.config))) or run[1].status not in done]
+    return [cell for cell in cells if not (run := runs.get(cell.key)) or run[1].status not in done]
 
 
 def existing_folders(cells: Sequence[Cell], runs: Runs) -> list[RunFolder | None]:
     """Return the folder of each cell, whatever its status; None if it has none."""
-    return [run[0] if (run := runs.get(key_of(cell.config))) else None for cell in cells]
-
-
-def key_of(config: Config) -> Config:
-    """Return a key that is equal for configs of the same run: the folder of the images does not matter."""
-    if isinstance(config.data, SyntheticData):
-        return config
-    return config.model_copy(update={"data": config.data.model_copy(update={"folder": None})})
+    return [run[0] if (run := runs.get(cell.key)) else None for cell in cells]

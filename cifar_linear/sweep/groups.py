@@ -26,7 +26,7 @@ from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
 from cifar_linear.runs.record import Record
 from cifar_linear.storage.leases import Lease
-from cifar_linear.sweep.folder import Runs, key_of, missing
+from cifar_linear.sweep.folder import Runs, missing
 
 _MOST_RUNS = 32
 """Maximum number of runs that share a pass; more of them do not save time."""
@@ -55,7 +55,7 @@ def left_to_train(group: Cells, runs: Runs, retry_failed: bool) -> Cells:
         retry_failed: whether failed cells are trained again.
     """
     cells = missing(group, runs, retry_failed)
-    records = [run[1] if (run := runs.get(key_of(cell.config))) else None for cell in group]
+    records = [run[1] if (run := runs.get(cell.key)) else None for cell in group]
     places = [(record.place_in_pass, record.runs_in_pass) for record in records if record]
     one_pass = places == [(place, len(group)) for place in range(len(group))]
     return group if cells and one_pass else cells

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from cifar_linear import __version__
 from cifar_linear.config.models import Config
-from cifar_linear.config.sweeps import Cell
-from cifar_linear.errors import LeaseLostError
+from cifar_linear.config.sweeps import Cell, key_of
+from cifar_linear.errors import LeaseLostError, RunError
 from cifar_linear.experiments.run import Watch
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.sweep.folder import Runs, SweepFolder, existing_folders, key_of
+from cifar_linear.sweep.folder import Runs, SweepFolder, existing_folders
 from cifar_linear.sweep.groups import Cells, DatasetCache, left_to_train, run_cells
 
 
@@ -93,6 +94,7 @@ class Task:
             for cell in self.group
         ]
         tree = {
+            "version": __version__,
             "cells": cells,
             "folder": str(self.folder.resolve()),
             "folders": [str(path.resolve()) for path in self.folders],
@@ -103,8 +105,10 @@ class Task:
 
     @classmethod
     def of_json(cls, text: str) -> Task:
-        """Return the task that `to_json` wrote."""
+        """Return the task that `to_json` wrote. Raises `RunError` for one of another version."""
         tree = json.loads(text)
+        if tree["version"] != __version__:
+            raise RunError(f"has cifar_linear {__version__}, the sweep {tree['version']}; install the same there")
         return cls(
             [Cell(cell["settings"], Config.model_validate(cell["config"])) for cell in tree["cells"]],
             Path(tree["folder"]),
