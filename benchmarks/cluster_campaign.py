@@ -95,8 +95,11 @@ def _kill_shards(root: Path, asked: argparse.Namespace) -> None:
 
 def _overhead(root: Path, asked: argparse.Namespace) -> None:
     """Compare a local cluster with the same number of processes without dask."""
-    for groups, epochs in ((asked.long, 3 * asked.epochs), (asked.short, 1)):
-        path = _grid(root, groups, epochs)
+    _ended(_sweep(_grid(root, 1, 100), root / "first"))
+    (first,) = (root / "first").glob("grid/*/run.json")
+    epoch = RunFolder(first.parent).read_record().seconds / 100
+    for groups, wanted in ((asked.long, 3.0), (asked.short, 0.1)):
+        path = _grid(root, groups, max(1, round(wanted / epoch)))
         seconds = []
         for number, how in enumerate((["--workers", "2"], ["--scheduler", "local", "--workers", "2"])):
             started = time.perf_counter()

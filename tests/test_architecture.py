@@ -28,7 +28,7 @@ ONLY_IN = {
     "sklearn": "estimator.py",
     "pandas": "api/runs.py",
     "requests": "data/download.py",
-    "distributed": ("sweep/cluster.py", "sweep/connecting.py", "sweep/remote.py"),
+    "distributed": tuple(f"sweep/{name}.py" for name in ("cluster", "connecting", "remote", "comparing", "sending")),
     "dask": "sweep/connecting.py",
     "cryptography": "sweep/connecting.py",
     "subprocess": ("runs/provenance.py", "course/sandbox.py", "sweep/workers.py"),

@@ -13,6 +13,13 @@ from cifar_linear.storage.leases import Lease
 
 
 @pytest.fixture
+def out(tmp_path):
+    """An empty folder."""
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+@pytest.fixture
 def run_folder(trained):
     return trained(early_stopping={"patience": 5}, record_steps=True)
 
@@ -37,11 +44,10 @@ def as_link(member):
     member.type, member.linkname, member.size = tarfile.SYMTYPE, "/etc/passwd", 0
 
 
-def test_runs_come_out_as_they_went_in(run_folder, tmp_path):
+def test_runs_come_out_as_they_went_in(run_folder, out, tmp_path):
     """And can be installed in another folder, also over what is there already."""
-    (tmp_path / "out").mkdir()
     (tmp_path / "sweep").mkdir()
-    (found,) = unpack(pack([run_folder]), tmp_path / "out")
+    (found,) = unpack(pack([run_folder]), out)
     claim = Lease(tmp_path / "sweep" / ".group.claim")
     assert claim.acquire()
     for _ in range(2):
@@ -53,10 +59,10 @@ def test_runs_come_out_as_they_went_in(run_folder, tmp_path):
     assert installed.read_checkpoint().rows == run_folder.read_checkpoint().rows
 
 
-def test_what_is_not_trained_yet_travels_as_well(run_folder, tmp_path):
+def test_what_is_not_trained_yet_travels_as_well(run_folder, out):
     for name in ("checkpoint.npz", "metrics.csv", "model.npz", "best_model.npz", "steps.csv"):
         (run_folder.path / name).unlink()
-    (found,) = unpack(pack([run_folder]), tmp_path)
+    (found,) = unpack(pack([run_folder]), out)
     assert found.read_checkpoint() is None
 
 
@@ -73,12 +79,11 @@ def test_what_is_not_trained_yet_travels_as_well(run_folder, tmp_path):
         ("con/run.json", b"{}", as_it_is),
     ],
 )
-def test_anything_but_files_of_runs_is_refused(member, tmp_path):
-    (tmp_path / "out").mkdir()
+def test_anything_but_files_of_runs_is_refused(member, out, tmp_path):
     with pytest.raises(RunError, match="no file of a run"):
-        unpack(archive(member), tmp_path / "out")
-    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
-    assert list((tmp_path / "out").iterdir()) == []
+        unpack(archive(member), out)
+    assert list(tmp_path.iterdir()) == [out]
+    assert list(out.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -86,25 +91,25 @@ def test_anything_but_files_of_runs_is_refused(member, tmp_path):
     [
         ("run.json", b"{}"),
         ("model.npz", b"no arrays"),
-        ("metrics.csv", b"a,b"),
+        ("metrics.csv", b"a,b\n1,2\n"),
         ("checkpoint.npz", b"PK"),
         ("config.yaml", b"x: 1"),
     ],
 )
-def test_a_damaged_file_of_a_run_is_named(run_folder, tmp_path, name, content):
+def test_a_damaged_file_of_a_run_is_named(run_folder, out, name, content):
     (run_folder.path / name).write_bytes(content)
     with pytest.raises(Exception, match=name.replace(".", r"\.")):
-        unpack(pack([run_folder]), tmp_path)
+        unpack(pack([run_folder]), out)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x00" * 100])
-def test_what_is_no_archive_has_no_runs_or_is_refused(content, tmp_path):
+def test_what_is_no_archive_has_no_runs_or_is_refused(content, out):
     with pytest.raises(RunError, match="an archive of runs is damaged"):
-        unpack(content, tmp_path)
+        unpack(content, out)
 
 
-def test_a_config_of_another_run_is_refused(trained, tmp_path):
+def test_a_config_of_another_run_is_refused(trained, out):
     one, two = trained(), trained(seed=5)
     one.write_config(two.read_config().decode())
     with pytest.raises(RunError, match=r"config\.yaml and run\.json are not of the same run"):
-        unpack(pack([one]), tmp_path)
+        unpack(pack([one]), out)
