@@ -105,11 +105,19 @@ def _overhead(root: Path, asked: argparse.Namespace) -> None:
             started = time.perf_counter()
             _ended(_sweep(path, root / f"overhead{groups}-{number}", *how))
             seconds.append(time.perf_counter() - started)
-        runs = [RunFolder(file.parent).read_record() for file in (root / f"overhead{groups}-0").glob("grid/*/run.json")]
-        each = sum(run.seconds for run in runs) / len(runs)
         more = 100 * (seconds[1] / seconds[0] - 1)
-        times = f"{seconds[0]:.1f} s with --workers 2, {seconds[1]:.1f} s with --scheduler local, {more:+.1f} %"
-        print(f"{groups} groups of {each:.2f} s of training: {times}", flush=True)
+        trained = [_seconds(root / f"overhead{groups}-{number}") for number in (0, 1)]
+        print(
+            f"{groups} groups: {seconds[0]:.1f} s with --workers 2 ({trained[0]:.2f} s of training each), "
+            f"{seconds[1]:.1f} s with --scheduler local ({trained[1]:.2f} s each), {more:+.1f} %",
+            flush=True,
+        )
+
+
+def _seconds(runs_dir: Path) -> float:
+    """The mean time of training a run."""
+    runs = [RunFolder(file.parent).read_record().seconds for file in runs_dir.glob("grid/*/run.json")]
+    return sum(runs) / len(runs)
 
 
 def _limits(root: Path, _asked: argparse.Namespace) -> None:

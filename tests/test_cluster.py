@@ -227,7 +227,7 @@ def digits(blind, tmp_path):
 def test_images_are_sent_once_to_a_host_that_has_none(tmp_path, cluster, blind, digits):
     """Into its cache, by their sums; the second sweep finds them there."""
     path = tmp_path / "grid.yaml"
-    base = BASE | {"data": {"dataset": "mnist", "limit": 100}}
+    base = BASE | {"data": {"dataset": "mnist", "limit": 100, "validation": {"size": 20}}}
     path.write_text(yaml.safe_dump({"base": base, "grid": {"lambda": [0, 0.1]}}, sort_keys=False))
     cluster.add_worker(command=blind)
     words = (path, tmp_path / "runs", "--scheduler", cluster.address, "--data-dir", digits)
