@@ -24,14 +24,14 @@ ONLY_IN = {
     "yaml": "config/",
     "matplotlib.axes": "figures/",
     "pickle": "data/safe_pickle.py",
-    "scipy": "data/cifar10.py",
-    "sklearn": "estimator.py",
+    "scipy": "data/cifar.py",
+    "sklearn": "estimator/",
     "pandas": "api/runs.py",
     "requests": "data/download.py",
     "distributed": tuple(f"sweep/{name}.py" for name in ("cluster", "connecting", "remote", "comparing", "sending")),
     "dask": "sweep/connecting.py",
     "cryptography": "sweep/connecting.py",
-    "subprocess": ("runs/provenance.py", "course/sandbox.py", "sweep/workers.py"),
+    "subprocess": ("runs/provenance.py", "course/gradients/sandbox.py", "sweep/workers.py"),
 }
 
 

@@ -131,7 +131,7 @@ def test_what_interrupts_a_sweep_closes_the_executor(sweep_file, runs_dir):
 def test_a_task_is_read_back_from_its_line(sweep_file, runs_dir, tmp_path):
     """With values of every kind: the same cells, by the same names."""
     path = sweep_file({"lambda": [0, 0.1], "decay": [{"kind": "cosine"}, {"kind": "none"}], "momentum": [0, 0.9]})
-    (group,) = groups_of(read_sweep(path).cells)
+    (group,) = groups_of(read_sweep(path).cells, DatasetCache(None))
     task = Task(group, runs_dir / "grid", [runs_dir / "grid" / "one"], tmp_path, retry_failed=True)
     text = task.to_json()
     again = Task.of_json(text)
@@ -159,7 +159,7 @@ def test_a_silent_group_is_taken_from_its_executor(sweep_file, runs_dir, monkeyp
     sweep = read_sweep(sweep_file({"n_batch": [10]}))
     folder = SweepFolder(runs_dir / "grid")
     folder.create()
-    groups = groups_of(sweep.cells)
+    groups = groups_of(sweep.cells, DatasetCache(None))
 
     class Hanging(Fake):
         """Its first process dies without a word, and leaves its claim."""

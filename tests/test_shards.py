@@ -19,7 +19,7 @@ from cifar_linear.runs.folder import RunFolder
 from cifar_linear.storage import leases
 from cifar_linear.storage.leases import Lease
 from cifar_linear.sweep.folder import SweepFolder
-from cifar_linear.sweep.groups import groups_of
+from cifar_linear.sweep.groups import DatasetCache, groups_of
 from cifar_linear.sweep.shards import Shard, read_shard
 
 GRID = {"n_batch": [10, 15, 20, 25, 30, 40], "lambda": [0, 0.1]}
@@ -212,7 +212,7 @@ def test_another_grid_is_refused_while_somebody_trains_the_first(sweep, sweep_fi
     assert sweep(path).exit_code == 0
     monkeypatch.setattr(Lease, "is_ours", lambda _: False)
     folder = SweepFolder(runs_dir / "grid")
-    claim = folder.claim(groups_of(read_sweep(path).cells)[0])
+    claim = folder.claim(groups_of(read_sweep(path).cells, DatasetCache(None))[0])
     before = (folder.path / "sweep.yaml").read_bytes()
     assert claim.acquire()
     try:
@@ -289,7 +289,7 @@ def test_a_cell_that_another_host_trains_is_shown_as_running(run, sweep, sweep_f
     (folder,) = folders(runs_dir)
     environment = folder.read_record().environment.model_copy(update={"host": "far"})
     folder.write_record(folder.read_record().model_copy(update={"status": "running", "environment": environment}))
-    claim = SweepFolder(runs_dir / "grid").claim(groups_of(read_sweep(path).cells)[0])
+    claim = SweepFolder(runs_dir / "grid").claim(groups_of(read_sweep(path).cells, DatasetCache(None))[0])
     assert folder.status(folder.read_record()) == "killed"
     with monkeypatch.context() as patch:
         patch.setattr("socket.gethostname", lambda: "far")  # as filelock asks for it

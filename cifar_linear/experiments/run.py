@@ -10,8 +10,9 @@ import numpy as np
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import Group, blas_threads
+from cifar_linear.experiments.assembly import Group
 from cifar_linear.experiments.final_evaluation import calibrate, evaluate_on_test
+from cifar_linear.experiments.threads import blas_threads
 from cifar_linear.nn.memory import keep_freed_memory
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
@@ -49,7 +50,7 @@ def run_group(
         checkpoints: checkpoint of each run, all at the same step, to resume training; empty to start it.
         test: whether to evaluate finished runs on the test set, if there is one.
     """
-    with all_locked(folders) as still_ours, blas_threads(configs[0]):
+    with all_locked(folders) as still_ours, blas_threads(configs[0], len(configs)):
 
         def both() -> None:
             check()
@@ -113,8 +114,8 @@ def _facts(configs: Sequence[Config], dataset: Dataset) -> list[dict[str, Any]]:
     return [{"config": config, **shared, "place_in_pass": place} for place, config in enumerate(configs)]
 
 
-def _advice(configs: Sequence[Config], state: State) -> dict[int, str]:
-    """Return a message for each run that diverged, by its index: at which step, and what to try."""
+def _advice(configs: Sequence[Config], state: State) -> dict[int, tuple[int, str]]:
+    """Return for each run that diverged, by its index, at which step, and a message with it and what to try."""
     advice = {}
     for run in np.flatnonzero(~state.finite).tolist():
         eta, lam, step = configs[run].eta, configs[run].lam, int(state.end.diverged[run])
@@ -124,5 +125,5 @@ def _advice(configs: Sequence[Config], state: State) -> dict[int, str]:
             message += f"eta * lambda is {eta * lam:g}, above 1 the penalty alone makes W grow: lower one of them"
         else:
             message += f"try eta {eta / 10:g} or less"
-        advice[run] = message
+        advice[run] = step, message
     return advice

@@ -7,6 +7,7 @@ from typing import Any
 from cifar_linear.config.questions import Question, Questions
 from cifar_linear.errors import RunError
 from cifar_linear.figures.style import Format
+from cifar_linear.report.claims import answer
 from cifar_linear.report.collecting import Collection, collect
 from cifar_linear.report.drawing import draw
 from cifar_linear.report.effects import effects
@@ -45,7 +46,7 @@ def _answer(number: int, question: Question, found: Collection, out: Path, form:
     missing = sorted(set(question.figures) - {drawing.name for drawing in drawings})
     return {
         "question": question.question,
-        "answer": [" ".join(paragraph.split()) for paragraph in question.answer.strip().split("\n\n")],
+        "answer": list(answer(question.paragraphs, found.runs)),
         "table": results(runs, ANSWERS),
         "sentences": [
             *found.notes,

@@ -60,7 +60,7 @@ def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
         yield _histograms({run.name: run})
         yield from _reliability({run.name: run})
         yield from _by_class(run.predictions, run.model.class_names)
-        if run.predictions.mistakes.size:
+        if run.predictions.mistakes.size and run.model.is_of_images:
             yield _mistakes(run.predictions, run.model)
 
 
@@ -202,7 +202,7 @@ def _templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     """Yield the weights as images, on two scales; runs on another kind of images have figures of their own."""
     kinds: dict[tuple[object, ...], dict[str, Run]] = defaultdict(dict)
     for label, run in runs.items():
-        if run.model.is_linear:
+        if run.model.is_linear and run.model.is_of_images:
             kinds[run.model.class_names, run.model.W.shape, run.model.image_shape][label] = run
     for number, kind in enumerate(kinds.values(), start=1):
         model, dataset = (first := next(iter(kind.values()))).model, first.record.config.data.dataset

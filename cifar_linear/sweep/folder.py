@@ -79,6 +79,17 @@ class SweepFolder:
         claims = (Lease(path) for path in sorted(self.path.glob(f".*{CLAIM}")))
         return sorted({holder for claim in claims if not claim.is_ours() and (holder := claim.holder())})
 
+    def check_claims(self, groups: Sequence[Sequence[Cell]]) -> None:
+        """Raise `RunError` if others train cells of this sweep in other groups than these."""
+        known = {self.claim(group).path for group in groups}
+        for claim in (Lease(path) for path in self.path.glob(f".*{CLAIM}") if path not in known):
+            if not claim.acquire():
+                raise RunError(
+                    f"{self.path}: {claim.holder()} trains it in other groups; begin every process with --shard, "
+                    "--workers or --scheduler, or wait"
+                )
+            claim.release()
+
     def runs(self) -> Runs:
         """What there is of each config, by `key_of` it. Raises `RunError` for a damaged record."""
         return self._read(RunFolder(path) for path in (sorted(self.path.iterdir()) if self.path.is_dir() else ()))

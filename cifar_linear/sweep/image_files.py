@@ -9,7 +9,7 @@ from pathlib import Path
 from cifar_linear.config.models import Config
 from cifar_linear.data.sources import default_folder
 from cifar_linear.errors import DataError
-from cifar_linear.experiments.assembly import files_of
+from cifar_linear.experiments.loading import files_of
 from cifar_linear.storage.atomic import write_whole
 
 _RECEIVED = "received"

@@ -49,6 +49,6 @@ def plan_sweep(sweep: Sweep, folder: SweepFolder, images: DatasetCache, retry_fa
         retry_failed: whether failed cells are trained again.
     """
     runs = folder.runs()
-    left = [cells for group in groups_of(sweep.cells) if (cells := left_to_train(group, runs, retry_failed))]
+    left = [cells for group in groups_of(sweep.cells, images) if (cells := left_to_train(group, runs, retry_failed))]
     groups = [(cells, estimate(cells, images.of(cells[0].config))) for cells in left]
     return Plan(folder.path, groups, len(sweep.cells) - sum(map(len, left)))

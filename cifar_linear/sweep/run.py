@@ -16,6 +16,9 @@ from cifar_linear.sweep.shards import Shard
 from cifar_linear.sweep.table import Row, evaluate_rows_on_test, table_of
 from cifar_linear.sweep.tasks import Outcome, Task
 
+_PARTS = 8
+"""Groups into which many alike cells are divided, if several processes train: the same for all of them."""
+
 
 @dataclass(frozen=True)
 class SweepListener:
@@ -67,8 +70,10 @@ def run_sweep(
     folder.create()
     with folder.locked(listener.check):
         folder.prepare(sweep)
+        everything = groups_of(sweep.cells, images, _PARTS if several or shard else 1)
+        folder.check_claims(everything)
         runs, others = folder.runs(), folder.others()
-    groups = [group for group in groups_of(sweep.cells) if left_to_train(group, runs, retry_failed)]
+    groups = [group for group in everything if left_to_train(group, runs, retry_failed)]
     listener.planned([left_to_train(group, runs, retry_failed) for group in groups], others)
     if groups:
         images.of(groups[0][0].config)  # Without images nothing can be trained: that is no failure of a cell.
