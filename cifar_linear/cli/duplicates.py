@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
 
 
-@click.command(short_help="Find test images that are among the training images.")
+@click.command(short_help="Find test images that are training images.")
 @config_source("The experiment whose images are compared, a YAML file. Also as an argument.")
 @set_option
 @data_dir_option
