@@ -1,5 +1,7 @@
 """What is drawn: data, labels, limits."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from matplotlib import rcParams
@@ -68,11 +70,37 @@ def test_accuracy_figure_shows_both_splits_in_other_colours_and_dashes():
 
 
 def test_overlaid_runs_share_an_axis_that_is_logarithmic_when_they_are_far_apart():
-    near = overlaid_figure({"a": ROWS, "b": ROWS}, "cost")
+    near = overlaid_figure({"": {"a": ROWS, "b": ROWS}}, "cost")
     assert set(lines(near.axes[0])) == {"a", "b"}
     assert near.axes[0].get_ylim() == near.axes[1].get_ylim()
     far = [row | {"train_cost": 100.0} for row in ROWS]
-    assert [overlaid_figure({"a": ROWS, "b": b}, "cost").axes[0].get_yscale() for b in (ROWS, far)] == ["linear", "log"]
+    figures = [overlaid_figure({"": {"a": ROWS, "b": b}}, "cost") for b in (ROWS, far)]
+    assert [figure.axes[0].get_yscale() for figure in figures] == ["linear", "log"]
+    assert [figure.axes[0].get_ylabel() for figure in figures] == ["cost in nats", "cost in nats, logarithmic"]
+
+
+def test_runs_that_cannot_be_compared_have_panels_and_axes_of_their_own():
+    far = [row | {"train_cost": 100.0} for row in ROWS]
+    figure = overlaid_figure({"mnist": {"a": ROWS}, "cifar10": {"b": far}}, "cost")
+    assert [axes.get_title() for axes in figure.axes] == [
+        "mnist, training", "mnist, validation", "cifar10, training", "cifar10, validation",
+    ]  # fmt: skip
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim() != figure.axes[2].get_ylim()
+
+
+def test_names_at_the_ends_of_lines_do_not_touch():
+    """In the order of the lines' ends, in the colours of the lines, also where all lines end at one place."""
+    runs = {f"lambda {i}": ROWS for i in range(8)} | {"low": [row | {"validation_cost": 1.0} for row in ROWS]}
+    figure = overlaid_figure({"": runs}, "cost")
+    rendered(figure)
+    names = figure.axes[1].texts
+    assert {name.get_text() for name in names} == set(runs)
+    assert [name.get_color() for name in names] == [line.get_color() for line in figure.axes[1].get_lines()]
+    boxes = [name.get_window_extent() for name in names]
+    middles = sorted((box.y0 + box.y1) / 2 for box in boxes)
+    line = 1.2 * names[0].get_fontsize() / 72 * figure.dpi
+    assert all(above - below >= line for below, above in pairwise(middles))
+    assert boxes[-1].y0 == min(box.y0 for box in boxes)
 
 
 def pictures(figure):
@@ -196,7 +224,7 @@ def test_losses_of_batches_are_shown_as_means_of_blocks_with_their_spread():
 def test_ends_of_an_axis_can_be_set():
     assert cost_figure(ROWS, 0.1, ylim=(0, 9)).axes[0].get_ylim() == (0, 9)
     assert accuracy_figure(ROWS, (0.2, 0.6)).axes[0].get_ylim() == (0.2, 0.6)
-    assert overlaid_figure({"a": ROWS}, "cost", (1, 2)).axes[1].get_ylim() == (1, 2)
+    assert overlaid_figure({"": {"a": ROWS}}, "cost", (1, 2)).axes[1].get_ylim() == (1, 2)
 
 
 def test_norms_are_drawn_over_lambda_with_a_place_for_zero():
@@ -229,7 +257,7 @@ def odd_figures():
     probability = np.array([0.9, 0.1]), np.array([True, False])
     images = [np.zeros(12, np.uint8)] * len(ODD)
     grid = {name: np.arange(16.0).reshape(4, 4) for name in ODD}
-    yield overlaid_figure(runs, "cost"), ODD
+    yield overlaid_figure({"": runs}, "cost"), ODD
     yield norm_figure({name: {0: 1.0, 0.1: 0.5} for name in ODD}), ODD
     yield template_figure({name: np.eye(3, 12) for name in ODD}, names, (3, 2, 2)), ODD
     yield image_figure(images, ODD, (3, 2, 2)), ODD

@@ -1,10 +1,10 @@
 """What all figures share: look, formats, and the same bytes for the same figure."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, Literal, ParamSpec
+from typing import Any, Literal, NamedTuple, ParamSpec
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -18,8 +18,10 @@ Format = Literal["png", "pdf", "svg"]
 # M. Okabe and K. Ito, Color Universal Design (2008): told apart with any colour vision. Yellow, their eighth, is left
 # out: too light for a line on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-# Besides colour, so that grey printing keeps lines apart.
-DASHES = ("-", "--", "-.", ":")
+# Besides colour, so that grey printing keeps lines apart; lengths of ink and gap in points.
+DASHES = ((), (5, 2), (1.5, 1.5), (7, 2, 1.5, 2), (9, 3), (3, 1.5, 1, 1.5, 1, 1.5))
+_MIXED = 0.35
+"""How much white or black the lightest and the darkest shade of a colour hold."""
 
 FAR_APART = 4
 """A largest value this many times the smallest asks for a logarithmic axis."""
@@ -46,6 +48,42 @@ _UNDATED: dict[str, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None},
 }
 _Arguments = ParamSpec("_Arguments")
+
+
+class Look(NamedTuple):
+    """How a line is drawn.
+
+    Attributes:
+        hue: which of the colours, counted from 0; lines that belong together share one.
+        shade: from -1, the darkest, to 1, the lightest; lines with one hue are ordered by it.
+        dash: which of the patterns.
+    """
+
+    hue: int
+    shade: float = 0.0
+    dash: int = 0
+
+    @property
+    def colour(self) -> str:
+        """The colour as ``#rrggbb``.
+
+        >>> [Look(0, shade).colour for shade in (-1, 0, 1)]
+        ['#004a74', '#0072b2', '#59a3cd']
+        """
+        base = COLOURS[self.hue % len(COLOURS)]
+        towards, part = (255, _MIXED * self.shade) if self.shade > 0 else (0, -_MIXED * self.shade)
+        mixed = [round((1 - part) * int(base[i : i + 2], 16) + part * towards) for i in (1, 3, 5)]
+        return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """What Matplotlib calls it."""
+        return {"color": self.colour, "linestyle": (0, DASHES[self.dash % len(DASHES)] or None)}
+
+
+def looks_of(names: Iterable[str], looks: Mapping[str, Look] | None = None) -> dict[str, Look]:
+    """Return how each line is drawn: as in ``looks``, else each in a hue of its own."""
+    return {name: (looks or {}).get(name, Look(i, 0, i)) for i, name in enumerate(names)}
 
 
 def format_of(path: Path) -> Format:

@@ -34,6 +34,8 @@ def write_answers(questions: Questions, find: Callable[[str], Sequence[Path]], o
         _answer(number, question, collect(paths), out, form)
         for number, (question, paths) in enumerate(zip(questions.questions, folders, strict=True), start=1)
     ]
+    for number, figure in enumerate((figure for section in sections for figure in section["figures"]), start=1):
+        figure["number"] = number
     return write_pages("questions", {"title": questions.title, "sections": sections}, out)
 
 

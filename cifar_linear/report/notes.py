@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.drawing import MOST_DRAWN
+from cifar_linear.report.curves import MOST_DRAWN
 
 
 def notes(runs: Mapping[str, Run]) -> Iterator[str]:
@@ -28,14 +28,19 @@ def notes(runs: Mapping[str, Run]) -> Iterator[str]:
 def unsettled(runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield the runs whose training cost still exceeds that of their first weights in the second half of training."""
     for label, run in runs.items():
-        costs = [row["train_cost"] for row in run.rows]
-        late = max(costs[len(costs) // 2 :])
-        if len(costs) > 1 and late > costs[0]:
+        if (highest := restless(run)) is not None:
             yield (
-                f"{label}: in the second half of training its cost is as high as {late:.3f}, against {costs[0]:.3f} "
-                "before the first update. At such a learning rate rounding alone changes the result (BLAS kernel, "
-                "threads, runs in the pass): compare means over seeds, not single runs"
+                f"{label}: in the second half of training its cost is as high as {highest:.3f}, against "
+                f"{run.rows[0]['train_cost']:.3f} before the first update. At such a learning rate rounding alone "
+                "changes the result (BLAS kernel, threads, runs in the pass): compare means over seeds, not single runs"
             )
+
+
+def restless(run: Run) -> float | None:
+    """Return the highest training cost of the second half of training, if the first weights have a lower one."""
+    costs = [row["train_cost"] for row in run.rows]
+    late = max(costs[len(costs) // 2 :])
+    return late if len(costs) > 1 and late > costs[0] else None
 
 
 def early_stops(runs: Mapping[str, Run]) -> Iterator[str]:

@@ -23,7 +23,7 @@ def refuse_link(folder: Path) -> None:
         raise RunError(f"{folder}: a symbolic link, through which no report is written; remove it, or choose -o DIR")
 
 
-def write_figure(drawing: Drawing, name: str, out: Path, form: Format) -> dict[str, str]:
+def write_figure(drawing: Drawing, name: str, out: Path, form: Format) -> dict[str, Any]:
     """Draw a figure and write its files, a PNG and one of the wanted format; returns what a page needs of it."""
     figure = drawing.draw()
     png = rendered(figure)
@@ -32,7 +32,14 @@ def write_figure(drawing: Drawing, name: str, out: Path, form: Format) -> dict[s
         files[form] = rendered(figure, form)
     for kind, content in files.items():
         write_whole(out / FIGURES / f"{name}.{kind}", content)
-    return {"name": name, "title": drawing.title, "alt": drawing.alt, "base64": b64encode(png).decode()}
+    return {
+        "of": drawing.name,
+        "name": name,
+        "title": drawing.title,
+        "alt": drawing.alt,
+        "caption": drawing.caption,
+        "base64": b64encode(png).decode(),
+    }
 
 
 def remove_old_figures(out: Path, names: set[str], form: Format) -> None:

@@ -70,7 +70,9 @@ ANSWERS = (
 
 
 def results(runs: Mapping[str, Run], columns: Sequence[Column]) -> Table:
-    """Return a row for each run; the first column names the weights where not all runs are judged by their last.
+    """Return a row for each run, with its status where not all have finished.
+
+    The first column names the weights where not all runs are judged by their last.
 
     How far above the optimum they are is left out where no run has a certificate.
     """
@@ -81,6 +83,11 @@ def results(runs: Mapping[str, Run], columns: Sequence[Column]) -> Table:
     if any(run.record.best for run in runs.values()):
         titles = ["weights", *titles]
         rows = {label: [_weights(runs[label]), *cells] for label, cells in rows.items()}
+    if not all(run.finished for run in runs.values()):
+        titles = [*titles, "status"]
+        rows = {
+            label: [*cells, Cell(runs[label].record.status, runs[label].record.status)] for label, cells in rows.items()
+        }
     return Table(titles, rows)
 
 

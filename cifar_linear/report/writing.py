@@ -7,11 +7,14 @@ from typing import Any
 from cifar_linear.figures.style import Format
 from cifar_linear.report.collecting import Collection, Run
 from cifar_linear.report.comparing import changes, paired, repeated
-from cifar_linear.report.drawing import MOST_DRAWN, NO_LIMITS, Limits, draw
+from cifar_linear.report.curves import MOST_DRAWN, NO_LIMITS, Limits
+from cifar_linear.report.drawing import draw
 from cifar_linear.report.effects import effects
 from cifar_linear.report.notes import notes, synthetic
 from cifar_linear.report.pages import refuse_link, remove_old_figures, write_figure, write_pages
-from cifar_linear.report.settings import differences, labelled
+from cifar_linear.report.sections import arranged
+from cifar_linear.report.settings import by_data, differences, in_order_of_settings, labelled
+from cifar_linear.report.summary import outcome_of_one, subject, summaries
 from cifar_linear.report.tables import (
     RESULTS,
     classes,
@@ -40,7 +43,7 @@ def write_report(
     Returns the path of the page. Raises `RunError` if ``out`` cannot be written.
     """
     refuse_link(out / FIGURES)
-    runs = labelled(found.runs)
+    runs = in_order_of_settings(labelled(found.runs))
     if len(runs) > MOST_DRAWN:
         # Too many to be laid side by side: the best come first, and they are drawn.
         runs = dict(sorted(runs.items(), key=lambda item: -(item[1].outcome("validation") or 0.0)))
@@ -48,6 +51,7 @@ def write_report(
     remove_old_figures(out, {figure["name"] for figure in figures}, form)
     content = {"figures": figures, "notes": [*found.notes, *notes(runs)], **_tables(runs)}
     content["title"] = title or (next(iter(runs.values())).name if len(runs) == 1 else f"{len(runs)} runs")
+    content["sections"] = arranged(content)
     return write_pages("report", content, out)
 
 
@@ -66,11 +70,13 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "classes": classes(first) if len(runs) == 1 else [],
         "table": results(runs, RESULTS),
         "honesty": honesty(runs),
-        "status": {label: run.record.status for label, run in runs.items()},
         "folders": {label: run.name for label, run in runs.items()},
         "effects": effects(all_runs),
         "changes": changes(all_runs),
         "repeated": repeated(all_runs),
-        "paired": paired(runs),
+        "paired": [pairs for kind in by_data(runs).values() if (pairs := paired(kind))],
+        "subject": subject(runs),
+        "summaries": summaries(runs) if len(runs) > 1 else [],
+        "outcome": list(outcome_of_one(first)) if len(runs) == 1 else [],
         "environments": {label: environment(run) for label, run in runs.items()},
     }

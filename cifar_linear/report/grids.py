@@ -1,0 +1,50 @@
+"""The figure of a grid of settings."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import product
+from math import prod
+from statistics import fmean
+
+import numpy as np
+
+from cifar_linear.figures.grids import heat_figure
+from cifar_linear.report.captions import Drawing
+from cifar_linear.report.collecting import Run
+from cifar_linear.report.settings import as_label, factors, in_order
+
+_LONGEST_TICK = 40
+
+
+def heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
+    """Yield validation accuracy over the two settings with the most values, a map for each choice of the others."""
+    settings = [{key: value for key, value in of_run.items() if key != "seed"} for of_run in factors(runs)]
+    values = {key: in_order({of_run[key] for of_run in settings}) for key in settings[0]}
+    if len(values) < 2 or any(len(value) > _LONGEST_TICK for key in values for value in values[key]):
+        return  # No grid, or values so long that they would leave no room for the numbers.
+    keys = sorted(values, key=lambda key: -len(values[key]))
+    cells = [tuple(of_run[key] for key in keys) for of_run in settings]
+    known = _mean_accuracies(cells, runs)
+    if len(known) < 4 or 4 * len(set(cells)) < 3 * prod(map(len, values.values())):
+        return  # Scattered runs are no grid.
+    down, across, *others = keys
+    maps = {}
+    for choice in product(*(values[key] for key in others)):
+        means = [[known.get((row, column, *choice), np.nan) for column in values[across]] for row in values[down]]
+        maps[as_label(tuple(zip(others, choice, strict=True)))] = np.array(means)
+    best, worst = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
+    at, low = (as_label(tuple(zip(keys, cell, strict=True))) for cell in (best, worst))
+    alt = f"Validation accuracy over {', '.join(values)}; the highest, {known[best]:.2f} %, at {at}."
+    caption = f"Highest, framed: {known[best]:.2f} % at {at}. Lowest: {known[worst]:.2f} % at {low}."
+    figure = partial(heat_figure, maps, (down, across), (values[down], values[across]), "validation accuracy in %")
+    yield Drawing("grid", "Validation accuracy over the grid", alt, caption, figure)
+
+
+def _mean_accuracies(cells: Sequence[tuple[str, ...]], runs: Sequence[Run]) -> dict[tuple[str, ...], float]:
+    """Return the mean validation accuracy of the finished runs of each cell, in percent."""
+    accuracies: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for cell, run in zip(cells, runs, strict=True):
+        if run.finished and (accuracy := run.outcome("validation")) is not None:
+            accuracies[cell].append(100 * accuracy)
+    return {cell: fmean(found) for cell, found in accuracies.items()}
