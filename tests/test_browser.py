@@ -1,10 +1,13 @@
 """A report of four runs in headless Chromium: what a reader's browser makes of it."""
 
+import csv
 import json
 import shutil
+from urllib.parse import unquote
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from cifar_linear.report.collecting import collect
@@ -61,25 +64,115 @@ def test_every_picture_is_shown(browser, page):
     assert min(widths) > 400
 
 
+def figure(browser, name):
+    return browser.find_element("css selector", f"figure.chart[data-name='{name}']")
+
+
+def paths(chart):
+    """The lines of a chart's panels, as they are drawn."""
+    return [path.get_attribute("d") for path in chart.find_elements("css selector", "path.line")]
+
+
+def button(chart, text):
+    return next(found for found in chart.find_elements("tag name", "button") if found.text == text)
+
+
+def test_charts_are_drawn_from_the_tables_of_their_numbers(browser, page):
+    """A line for each run in each panel, and the picture gives way; a table holds the same numbers."""
+    open_page(browser, page)
+    chart = figure(browser, "cost")
+    assert len(paths(chart)) == 2 * 4
+    assert not chart.find_element("tag name", "img").is_displayed()
+    bodies = chart.find_elements("css selector", ".numbers tbody")
+    assert [body.get_attribute("data-panel") for body in bodies] == ["training"] * 4 + ["validation"] * 4
+    assert len(bodies[0].find_elements("tag name", "tr")) == 1 + 5
+
+
+def test_values_are_read_under_the_pointer_and_from_the_keyboard(browser, page):
+    """The same words for both, those of metrics.csv; the keyboard's are announced."""
+    open_page(browser, page)
+    chart = figure(browser, "accuracy")
+    panel = chart.find_elements("css selector", ".panel svg[tabindex]")[1]
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'}); arguments[0].focus()", panel)
+    panel.send_keys(Keys.END)
+    readout = chart.find_elements("css selector", ".readout")[1]
+    said = readout.text
+    assert said.startswith("epoch 4\n")
+    ends = {f"{100 * run.last['validation_accuracy']:.5g}" for run in collect([page.parent.parent / "runs"]).runs}
+    assert {line.rpartition(": ")[2] for line in said.splitlines()[1:]} == ends
+    assert chart.find_element("css selector", "[role=status]").get_attribute("textContent") == said
+    panel.send_keys(Keys.ARROW_LEFT)
+    assert readout.text.startswith("epoch 3\n")
+    panel.send_keys(Keys.ESCAPE)
+    assert not readout.is_displayed()
+    ActionChains(browser).move_to_element_with_offset(panel, panel.size["width"] // 2 - 130, 0).perform()
+    assert readout.text.splitlines()[1:] == said.splitlines()[1:]
+
+
+def test_a_run_is_switched_off_in_all_charts_and_on_again(browser, page):
+    open_page(browser, page)
+    charts = [figure(browser, name) for name in ("cost", "accuracy")]
+    chosen = button(charts[0], "lambda 1, eta 0.003")
+    chosen.click()
+    assert [len(paths(chart)) for chart in charts] == [6, 6]
+    assert button(charts[1], "lambda 1, eta 0.003").get_attribute("aria-pressed") == "false"
+    chosen.click()
+    assert [len(paths(chart)) for chart in charts] == [8, 8]
+
+
+def test_the_axis_can_be_made_logarithmic_and_says_so(browser, page):
+    open_page(browser, page)
+    chart = figure(browser, "accuracy")
+    titles = lambda: chart.find_element("css selector", ".panel text.title").text  # noqa: E731
+    before, drawn = titles(), paths(chart)
+    button(chart, "logarithmic").click()
+    assert (before, titles()) == ("training: accuracy in %", "training: accuracy in %, logarithmic")
+    assert paths(chart) != drawn
+
+
+def test_the_numbers_of_a_figure_are_saved_as_csv(browser, page):
+    open_page(browser, page)
+    chart = figure(browser, "cost")
+    link = chart.find_element("css selector", ".tools a")
+    assert link.get_attribute("download") == "cost.csv"
+    browser.execute_script("arguments[0].addEventListener('click', (event) => event.preventDefault())", link)
+    link.click()
+    rows = list(csv.reader(unquote(link.get_attribute("href").partition(",")[2]).splitlines()))
+    assert rows[0] == ["panel", "line", "epoch", "cost in nats"]
+    assert len(rows) == 1 + 2 * 4 * 5
+    for run in collect([page.parent.parent / "runs"]).runs:
+        assert any(float(row[3]) == pytest.approx(run.last["train_cost"], rel=1e-5) for row in rows[1:])
+
+
+def test_without_a_script_the_pictures_and_tables_are_there(browser, page):
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    open_page(browser, page)
+    pictures = browser.find_elements("tag name", "img")
+    assert all(picture.is_displayed() for picture in pictures)
+    assert not browser.find_elements("css selector", ".panel")
+    assert all(found.is_displayed() for found in browser.find_elements("css selector", ".numbers summary"))
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
 def test_table_is_sorted_by_a_click_and_turned_round_by_another(browser, page):
     """By number, not by text: a gap of 10 points is more than one of 9."""
     open_page(browser, page)
-    button = browser.find_elements("css selector", "#table thead button")[5]
-    assert button.text == "gap in points"
-    button.click()
+    head = browser.find_elements("css selector", "#table thead button")[5]
+    assert head.text == "gap in points"
+    head.click()
     gaps = [float(text.split()[0]) for text in column(browser, 6)]
     assert gaps == sorted(gaps)
     assert len(set(gaps)) > 1
-    button.click()
+    head.click()
     assert [float(text.split()[0]) for text in column(browser, 6)] == gaps[::-1]
-    assert button.find_element("xpath", "..").get_attribute("aria-sort") == "descending"
+    assert head.find_element("xpath", "..").get_attribute("aria-sort") == "descending"
 
 
 def test_table_is_sorted_from_the_keyboard(browser, page):
     open_page(browser, page)
     before = column(browser, 1)
     body = browser.find_element("css selector", "body")
-    for _ in range(10):
+    for _ in range(20):
         body.send_keys(Keys.TAB)
         focused = browser.switch_to.active_element
         if focused.text == "run":

@@ -20,7 +20,7 @@ Format = Literal["png", "pdf", "svg"]
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 # Besides colour, so that grey printing keeps lines apart; lengths of ink and gap in points.
 DASHES = ((), (5, 2), (1.5, 1.5), (7, 2, 1.5, 2), (9, 3), (3, 1.5, 1, 1.5, 1, 1.5))
-_MIXED = 0.35
+_LIGHTEST, _DARKEST = 0.25, 0.35
 """How much white or black the lightest and the darkest shade of a colour hold."""
 
 FAR_APART = 4
@@ -68,10 +68,10 @@ class Look(NamedTuple):
         """The colour as ``#rrggbb``.
 
         >>> [Look(0, shade).colour for shade in (-1, 0, 1)]
-        ['#004a74', '#0072b2', '#59a3cd']
+        ['#004a74', '#0072b2', '#4095c5']
         """
         base = COLOURS[self.hue % len(COLOURS)]
-        towards, part = (255, _MIXED * self.shade) if self.shade > 0 else (0, -_MIXED * self.shade)
+        towards, part = (255, _LIGHTEST * self.shade) if self.shade > 0 else (0, -_DARKEST * self.shade)
         mixed = [round((1 - part) * int(base[i : i + 2], 16) + part * towards) for i in (1, 3, 5)]
         return "#" + "".join(f"{channel:02x}" for channel in mixed)
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from cifar_linear.report.charts import Chart
+
 
 class Drawing(NamedTuple):
     """A figure that can be drawn.
@@ -16,6 +18,7 @@ class Drawing(NamedTuple):
         caption: what one should see, computed from the numbers.
         draw: draws it.
         number: distinguishes several with the same name.
+        chart: the numbers that it shows, if a page draws them itself.
     """
 
     name: str
@@ -24,6 +27,7 @@ class Drawing(NamedTuple):
     caption: str
     draw: Callable[[], Figure]
     number: int | None = None
+    chart: Chart | None = None
 
     @property
     def file(self) -> str:

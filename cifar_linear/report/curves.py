@@ -6,17 +6,15 @@ from functools import partial
 from statistics import fmean
 
 from cifar_linear.figures.curves import accuracy_figure, cost_figure, distance_figure, norm_figure, overlaid_figure
-from cifar_linear.figures.style import FAR_APART
+from cifar_linear.figures.style import FAR_APART, Look
 from cifar_linear.report.captions import Drawing, extremes
+from cifar_linear.report.charts import SPLITS, Chart, Limits, Series, of_one, over_time, thinned
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import as_label, by_data, grouped, ordered_looks
 from cifar_linear.report.statistics import percent
 
 MOST_DRAWN = 8
 """Runs that can be told apart in one figure."""
-Limits = Mapping[str, tuple[float, float]]
-"""The ends of the axes of cost and accuracy; what is left out fits the curves."""
-NO_LIMITS: Limits = {}
 
 
 def curves_of_one(run: Run, ylim: Limits) -> Iterator[Drawing]:
@@ -26,15 +24,29 @@ def curves_of_one(run: Run, ylim: Limits) -> Iterator[Drawing]:
     lam, steps = run.record.config.lam, run.steps
     cost = partial(cost_figure, run.rows, lam, steps, ylim.get("cost"), optimum, penalty=run.shows_penalty)
     lowest = f" The lowest cost is {known.lower:.5g} to {known.upper:.5g}." if known else ""
-    yield Drawing("cost", "Loss and cost", _spans(run, "cost") + lowest, _losses(run), cost)
+    chart = of_one(run, "cost", _columns(run), ylim)
+    yield Drawing("cost", "Loss and cost", _spans(run, "cost") + lowest, _losses(run), cost, chart=chart)
     yield from distances({run.name: run})
     accuracy = partial(accuracy_figure, run.rows, ylim.get("accuracy"))
-    yield Drawing("accuracy", "Accuracy", _spans(run, "accuracy"), _highest(run), accuracy)
+    columns = {name: (f"{split}_accuracy", Look(i, 0, i)) for i, (split, name) in enumerate(SPLITS.items())}
+    chart = of_one(run, "accuracy", columns, ylim)
+    yield Drawing("accuracy", "Accuracy", _spans(run, "accuracy"), _highest(run), accuracy, chart=chart)
+
+
+def _columns(run: Run) -> dict[str, tuple[str, Look]]:
+    """Return the lines of a run's cost and loss: one for both where they are the same."""
+    columns = {}
+    for i, (split, name) in enumerate(SPLITS.items()):
+        if split == "validation" or not run.steps:
+            if run.record.config.lam:
+                columns[f"{name} cost"] = f"{split}_cost", Look(i, 0, 0)
+            columns[f"{name} loss"] = f"{split}_loss", Look(i, 0, 1 if run.record.config.lam else i)
+    return columns
 
 
 def curves_of_several(runs: Mapping[str, Run], ylim: Limits) -> Iterator[Drawing]:
     """Yield the curves of several runs, those on other images in panels of their own."""
-    looks = ordered_looks(runs)
+    looks = {label: look for of in by_data(runs).values() for label, look in ordered_looks(of).items()}
     for quantity in ("cost", "accuracy"):
         panels = _panels(runs, quantity)
         ends = "; ".join(f"{label}: {_written(run.last, 'validation', quantity)}" for label, run in runs.items())
@@ -44,7 +56,9 @@ def curves_of_several(runs: Mapping[str, Run], ylim: Limits) -> Iterator[Drawing
         caption = " ".join(
             (f"{panel}: " if panel else "") + _ends(of, quantity, quantity in ylim) for panel, of in panels.items()
         )
-        yield Drawing(quantity, quantity.capitalize(), alt, caption, figure)
+        logarithmic = quantity == "cost" and any(_far_apart(of) for of in panels.values())
+        chart = over_time(panels, quantity, looks, logarithmic, ylim)
+        yield Drawing(quantity, quantity.capitalize(), alt, caption, figure, chart=chart)
     yield from distances(runs)
 
 
@@ -66,20 +80,22 @@ def _ends(runs: Mapping[str, Run], quantity: str, limited: bool) -> str:
     if quantity == "cost":
         costs = {label: run.last["train_cost"] for label, run in runs.items()}
         said.append("At the end, on training images, " + extremes(costs, "{:.3f}".format, "lowest", "highest"))
-        values = [
-            row[f"{split}_cost"] for run in runs.values() for row in run.rows for split in ("train", "validation")
-        ]
-        if not limited and max(values) > FAR_APART * min(values) > 0:
-            said.append(
-                f"The axis is logarithmic: the highest value is {max(values) / min(values):.0f} times the lowest."
-            )
+        if not limited and (times := _far_apart(runs)):
+            said.append(f"The axis is logarithmic: the highest value is {times:.0f} times the lowest.")
     else:
         ends = {label: run.last["validation_accuracy"] for label, run in runs.items()}
         said.append("At the end, on validation images, " + extremes(ends, percent, "lowest", "highest"))
         gaps = {label: run.last["train_accuracy"] - run.last["validation_accuracy"] for label, run in runs.items()}
         widest = max(gaps, key=gaps.__getitem__)
-        said.append(f"Training images are ahead most with {widest}, by {100 * gaps[widest]:.2f} points.")
+        if gaps[widest] > 0:
+            said.append(f"Training images are ahead most with {widest}, by {100 * gaps[widest]:.2f} points.")
     return " ".join(said)
+
+
+def _far_apart(runs: Mapping[str, Run]) -> float:
+    """Return how many times the lowest cost the highest is, if that asks for a logarithmic axis; else 0."""
+    values = [row[f"{split}_cost"] for run in runs.values() for row in run.rows for split in SPLITS]
+    return max(values) / min(values) if max(values) > FAR_APART * min(values) > 0 else 0.0
 
 
 def _losses(run: Run) -> str:
@@ -119,8 +135,14 @@ def distances(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     caption = "Distance to the lowest possible cost at the end, in nats: " + extremes(
         ends, "{:.2g}".format, "nearest", "farthest"
     )
-    figure = partial(distance_figure, rows, bounds, ordered_looks(runs))
-    yield Drawing("optimum", "Training cost above its optimum", alt, caption, figure)
+    looks = ordered_looks(runs)
+    figure = partial(distance_figure, rows, bounds, looks)
+    series = [
+        Series("", label, looks[label], thinned([(row["epoch"], row["train_cost"] - lower) for row in rows[label]]))
+        for label, (lower, _) in bounds.items()
+    ]
+    chart = Chart("epoch", "cost minus optimum in nats", series, logarithmic=True)
+    yield Drawing("optimum", "Training cost above its optimum", alt, caption, figure, chart=chart)
 
 
 def norms(runs: Sequence[Run]) -> Iterator[Drawing]:
@@ -141,7 +163,13 @@ def norms(runs: Sequence[Run]) -> Iterator[Drawing]:
     names = ", ".join(run.given_name for run in shown) if len(shown) <= MOST_DRAWN else f"{len(shown)} runs"
     of = "" if len(shown) == len(finished) else f" Of {names}."
     caption = " ".join(_course(name, line) for name, line in means.items()) + of
-    yield Drawing("norms", "What lambda leaves of the weights", alt, caption, partial(norm_figure, means))
+    series = [
+        Series("", name or "|W|²", Look(i, 0, i), list(line.items()), form="marks")
+        for i, (name, line) in enumerate(means.items())
+    ]
+    chart = Chart("lambda", "|W|²", series, x_logarithmic=True, from_zero=True)
+    figure = partial(norm_figure, means)
+    yield Drawing("norms", "What lambda leaves of the weights", alt, caption, figure, chart=chart)
 
 
 def _course(name: str, line: Mapping[float, float]) -> str:

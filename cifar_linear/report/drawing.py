@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from cifar_linear.report.captions import Drawing
+from cifar_linear.report.charts import NO_LIMITS, Limits
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.curves import MOST_DRAWN, NO_LIMITS, Limits, curves_of_one, curves_of_several, norms
+from cifar_linear.report.curves import MOST_DRAWN, curves_of_one, curves_of_several, norms
 from cifar_linear.report.grids import heat_maps
 from cifar_linear.report.inside import filters, inside
 from cifar_linear.report.predictions import by_class, histograms, mistakes, reliability

@@ -16,6 +16,9 @@ from cifar_linear.report.statistics import percent
 from cifar_linear.runs.report_files import FIGURES, drawn_in
 from cifar_linear.storage.atomic import write_whole
 
+_CSS_PIXELS = 96
+"""In an inch: at this width the type in a figure is as large as that of the page."""
+
 
 def refuse_link(folder: Path) -> None:
     """Raise `RunError` if a folder is a link: in a folder from somebody else it may lead to files of the reader."""
@@ -38,6 +41,8 @@ def write_figure(drawing: Drawing, name: str, out: Path, form: Format) -> dict[s
         "title": drawing.title,
         "alt": drawing.alt,
         "caption": drawing.caption,
+        "chart": drawing.chart,
+        "width": round(figure.get_figwidth() * _CSS_PIXELS),
         "base64": b64encode(png).decode(),
     }
 

@@ -8,15 +8,17 @@ import numpy as np
 from cifar_linear.arrays import Bools, Floats, Integers
 from cifar_linear.figures.images import image_figure
 from cifar_linear.figures.predictions import (
+    BINS,
     Curve,
     class_figure,
     confusion_figure,
     histogram_figure,
     reliability_figure,
 )
-from cifar_linear.figures.style import LONGEST_NAME, shortened
+from cifar_linear.figures.style import LONGEST_NAME, Look, shortened
 from cifar_linear.nn.metrics import class_metrics, confusion, true_class_probability, wilson
 from cifar_linear.report.captions import Drawing, extremes
+from cifar_linear.report.charts import Chart, Series
 from cifar_linear.report.collecting import Run
 from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.record import Honesty
@@ -33,7 +35,20 @@ def histograms(runs: Mapping[str, Run]) -> Iterator[Drawing]:
         counts = "; ".join(f"{label}: {ok.sum()} of {len(ok)} correct" for label, (_, ok) in parts.items())
         alt = f"Histograms of the probability of the true class on test images. {counts}."
         figure = partial(histogram_figure, parts)
-        yield Drawing("probabilities", "Probability of the true class", alt, _medians(parts), figure)
+        chart = _counts(parts)
+        yield Drawing("probabilities", "Probability of the true class", alt, _medians(parts), figure, chart=chart)
+
+
+def _counts(parts: Mapping[str, tuple[Floats, Bools]]) -> Chart:
+    """Return how many images each bin has, those that are classified correctly and the others apart."""
+    series = []
+    for label, (probability, correct) in parts.items():
+        for i, (name, chosen) in enumerate((("correct", correct), ("wrong", ~correct))):
+            counts, _ = np.histogram(probability[chosen], BINS)
+            points = list(zip(BINS[:-1].tolist(), counts.tolist(), strict=True))
+            panel = label if len(parts) > 1 else ""
+            series.append(Series(panel, name, Look(i, 0, i), points, "all", "steps"))
+    return Chart("probability of the true class", "test images", series, from_zero=True)
 
 
 def _medians(parts: Mapping[str, tuple[Floats, Bools]]) -> str:
@@ -58,7 +73,20 @@ def reliability(runs: Mapping[str, Run]) -> Iterator[Drawing]:
         alt = f"Accuracy over confidence in bins of equal size, with 95 % intervals. {errors}."
         caption = _trust({label: of.plain for label, of in known.items()})
         figure = partial(reliability_figure, curves)
-        yield Drawing("reliability", "Accuracy over confidence", alt, caption, figure)
+        chart = _over_confidence(curves)
+        yield Drawing("reliability", "Accuracy over confidence", alt, caption, figure, chart=chart)
+
+
+def _over_confidence(curves: Mapping[str, tuple[Curve, Curve | None]]) -> Chart:
+    series = []
+    for label, pair in curves.items():
+        panel = label if len(curves) > 1 else ""
+        series.append(Series(panel, "ideal", Look(-1), [(0.0, 0.0), (100.0, 100.0)], "all", "reference"))
+        for i, (name, curve) in enumerate(zip(("as it is", "with temperature"), pair, strict=True)):
+            if curve is not None:
+                points = [tuple((100 * value).tolist()) for value in np.transpose(curve)]
+                series.append(Series(panel, name, Look(i, 0, i), points, "all", "marks"))
+    return Chart("confidence in %", "accuracy in %", series, from_zero=True)
 
 
 def _trust(known: Mapping[str, Honesty]) -> str:

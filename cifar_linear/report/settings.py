@@ -113,10 +113,16 @@ def by_data(runs: Mapping[str, Run]) -> dict[str, dict[str, Run]]:
     for label, run in runs.items():
         kinds[run.record.config.data.dataset, run.model.class_names][label] = run
     several = Counter(dataset for dataset, _ in kinds)
-    return {
-        dataset if several[dataset] == 1 else f"{dataset}, {len(names)} classes ({shortened(', '.join(names), 40)})": of
-        for (dataset, names), of in kinds.items()
-    }
+    named: dict[str, dict[str, Run]] = {}
+    for (dataset, classes), of in kinds.items():
+        name = dataset if several[dataset] == 1 else f"{dataset}, {_which(classes)}"
+        named[name if name not in named else f"{name}, {shortened(', '.join(classes), 40)}"] = of
+    return named
+
+
+def _which(classes: Sequence[str]) -> str:
+    """Name a few classes, or count them."""
+    return " and ".join(classes) if len(classes) < 4 else f"{len(classes)} classes"
 
 
 def ordered_looks(runs: Mapping[str, Run]) -> dict[str, Look]:

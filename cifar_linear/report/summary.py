@@ -124,7 +124,8 @@ def _single(kind: str, runs: Mapping[str, Run]) -> Summary:
     bars = [_bar(label, known[label]) for label in ranked[:_MOST_BARS]]
     best = runs[ranked[0]]
     test = best.outcome("test")
-    which = f"{ranked[0]}: {bars[0]} of the validation images"
+    tied = [label for label in ranked if known[label].outcome("validation") == best.outcome("validation")]
+    which = f"{' and '.join(tied[:_MOST_NAMED])}: {bars[0]} of the validation images"
     which += f"; on test images {percent(test)}" if test is not None else ""
     others = {label: known[label] for label in ranked[1:]}
     sure = _tests_tell(known, ranked) if others else "There is no other run to compare it with."
@@ -154,7 +155,7 @@ def _tests_tell(runs: Mapping[str, Run], ranked: Sequence[str]) -> str:
     if found is None or found.reference != ranked[0]:
         return (
             "Not tested: that takes test images that the runs share, or several seeds. "
-            "Where the intervals above overlap, the validation images do not decide."
+            "Where the intervals below overlap, the validation images do not decide."
         )
     apart = {pair.label: pair for pair in found.pairs if pair.p <= 1 - CONFIDENCE}
     alike = [pair.label for pair in found.pairs if pair.label not in apart]

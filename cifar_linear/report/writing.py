@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from cifar_linear.figures.style import Format
+from cifar_linear.report.charts import NO_LIMITS, Limits
 from cifar_linear.report.collecting import Collection, Run
 from cifar_linear.report.comparing import changes, paired, repeated
-from cifar_linear.report.curves import MOST_DRAWN, NO_LIMITS, Limits
+from cifar_linear.report.curves import MOST_DRAWN
 from cifar_linear.report.drawing import draw
 from cifar_linear.report.effects import effects
 from cifar_linear.report.notes import notes, synthetic
@@ -37,7 +38,7 @@ def write_report(
         found: the runs, at least one, and what is to be said about folders that could not be read.
         out: the folder that is written into; made if missing.
         form: the format of the figures' files, besides PNG.
-        title: the heading; the run's name, or how many there are, if None.
+        title: the heading; the run's name without its time, or how many there are, if None.
         ylim: the ends of the axes of cost and accuracy.
 
     Returns the path of the page. Raises `RunError` if ``out`` cannot be written.
@@ -50,7 +51,7 @@ def write_report(
     figures = [write_figure(drawing, drawing.file, out, form) for drawing in draw(runs, ylim)]
     remove_old_figures(out, {figure["name"] for figure in figures}, form)
     content = {"figures": figures, "notes": [*found.notes, *notes(runs)], **_tables(runs)}
-    content["title"] = title or (next(iter(runs.values())).name if len(runs) == 1 else f"{len(runs)} runs")
+    content["title"] = title or (next(iter(runs.values())).given_name if len(runs) == 1 else f"{len(runs)} runs")
     content["sections"] = arranged(content)
     return write_pages("report", content, out)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from cifar_linear.config.formatting import as_text
 from cifar_linear.config.sweeps import Sweep
 from cifar_linear.figures.style import Format
+from cifar_linear.report.charts import NO_LIMITS, Limits
 from cifar_linear.report.collecting import collect
-from cifar_linear.report.curves import NO_LIMITS, Limits
 from cifar_linear.report.pages import refuse_link
 from cifar_linear.report.writing import write_report
 from cifar_linear.sweep.folder import SweepFolder, existing_folders
