@@ -10,7 +10,7 @@ from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from cifar_linear.report.collecting import collect
+from cifar_linear.report.collecting import Collection, collect
 from cifar_linear.report.writing import write_report
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -180,6 +180,43 @@ def test_table_is_sorted_from_the_keyboard(browser, page):
     focused.send_keys(Keys.ENTER)
     focused.send_keys(Keys.ENTER)
     assert column(browser, 1) == sorted(before, reverse=True)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory, page):
+    """The report of 32 runs."""
+    runs = collect([page.parent.parent / "runs"]).runs * 8
+    return write_report(Collection(runs), tmp_path_factory.mktemp("many"))
+
+
+def test_a_long_table_has_pages_and_a_filter(browser, many):
+    """25 rows of 32; words and comparisons choose rows, and a page without a script has all of them."""
+    open_page(browser, many)
+    shown = lambda: [text for text in column(browser, 1) if text]  # noqa: E731
+    tools = browser.find_element("xpath", "//table[@id='table']/../preceding-sibling::div[1]")
+    assert len(shown()) == 25
+    assert tools.find_element("css selector", "[role=status]").text == "1 to 25 of 32"
+    button(tools, "next").click()
+    assert len(shown()) == 7
+    search = tools.find_element("css selector", "input")
+    search.send_keys("run 1")
+    assert shown() == [text for text in shown() if "1" in text]
+    assert len(shown()) == 13
+    search.clear()
+    search.send_keys("run < -1000")
+    assert shown() == []
+
+
+def test_a_table_is_copied_as_csv(browser, page):
+    """The rows that are shown, with the numbers that they are sorted by."""
+    open_page(browser, page)
+    browser.execute_script("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    tools = browser.find_element("xpath", "//table[@id='table']/../preceding-sibling::div[1]")
+    button(tools, "copy as CSV").click()
+    rows = list(csv.reader(browser.execute_script("return window.copied").splitlines()))
+    assert rows[0][:2] == ["run", "test accuracy"]
+    found = {float(row[1]) for row in rows[1:]}
+    assert found == {run.outcome("test") for run in collect([page.parent.parent / "runs"]).runs}
 
 
 def test_page_fits_a_phone(browser, page):

@@ -189,7 +189,7 @@ def test_a_large_collection_is_ranked_and_its_best_are_drawn(grid, tmp_path):
     shown = [float(row) for row in re.findall(r"\| [\d.]+ % \| ([\d.]+) % \| [\d.]+ % \|", text)]
     assert len(shown) == 12
     assert shown == sorted(shown, reverse=True)
-    assert "the 8 runs with the highest validation accuracy" in text
+    assert "the 5 runs with the highest validation accuracy and the 3 with the lowest" in text
     for section in (
         "Over seeds",
         "One setting changed",

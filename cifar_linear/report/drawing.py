@@ -1,15 +1,15 @@
 """The figures of a report, in its order."""
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 
 from cifar_linear.report.captions import Drawing
 from cifar_linear.report.charts import NO_LIMITS, Limits
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.curves import MOST_DRAWN, curves_of_one, curves_of_several, norms
+from cifar_linear.report.curves import curves_of_one, curves_of_several, norms
 from cifar_linear.report.grids import heat_maps
 from cifar_linear.report.inside import filters, inside
 from cifar_linear.report.predictions import by_class, histograms, mistakes, reliability
+from cifar_linear.report.settings import best_and_worst
 from cifar_linear.report.weights import templates
 
 
@@ -31,11 +31,10 @@ def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
 
 
 def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
-    """Yield the figures of several runs side by side; of many, heat maps show all, the other figures the first ones."""
+    """Yield the figures of several runs side by side; of many, heat maps show all, the others some."""
     all_runs = list(runs.values())
     yield from heat_maps(all_runs)
-    if len(runs) > MOST_DRAWN:
-        runs = dict(islice(runs.items(), MOST_DRAWN))
+    runs = best_and_worst(runs)
     yield from curves_of_several(runs, ylim)
     yield from norms(all_runs)
     yield from templates(runs)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.curves import MOST_DRAWN
+from cifar_linear.report.settings import BEST_DRAWN, MOST_DRAWN
 
 
 def notes(runs: Mapping[str, Run]) -> Iterator[str]:
@@ -19,8 +19,10 @@ def notes(runs: Mapping[str, Run]) -> Iterator[str]:
             "in a sweep only the selected setting is, unless asked otherwise"
         )
     if len(runs) > MOST_DRAWN:
-        shown = f"the {MOST_DRAWN} runs with the highest validation accuracy"
-        yield f"curves, templates, filters and histograms show {shown}"
+        yield (
+            "curves, templates, filters and histograms show the "
+            f"{BEST_DRAWN} runs with the highest validation accuracy and the {MOST_DRAWN - BEST_DRAWN} with the lowest"
+        )
     yield from early_stops(runs)
     yield from unsettled(runs)
 

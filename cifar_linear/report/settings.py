@@ -11,6 +11,11 @@ from cifar_linear.report.collecting import Run
 Setting = tuple[tuple[str, str], ...]
 """Keys with their values as text."""
 
+MOST_DRAWN = 8
+"""Runs that can be told apart in one figure."""
+BEST_DRAWN = 5
+"""How many of them are the best, where there are more; the others are the worst."""
+MOST_NAMED = 4
 _LONGEST_LABEL = 60
 _MOST_SORTED = 4
 _WHOLES = ("data", "decay", "early_stopping", "averaging")
@@ -161,3 +166,22 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def best_and_worst(runs: Mapping[str, Run]) -> dict[str, Run]:
+    """Return the runs that are drawn side by side: all, or of very many the first and the last finished ones."""
+    if len(runs) <= MOST_DRAWN:
+        return dict(runs)
+    finished = [label for label, run in runs.items() if run.finished] or list(runs)
+    chosen = dict.fromkeys([*finished[:BEST_DRAWN], *finished[BEST_DRAWN:][BEST_DRAWN - MOST_DRAWN :]])
+    return {label: runs[label] for label in chosen}
+
+
+def some(labels: Sequence[str]) -> str:
+    """List a few labels, and how many more there are.
+
+    >>> some(list("abcdefg"))
+    'a; b; c; d; and 3 more'
+    """
+    more = len(labels) - MOST_NAMED
+    return "; ".join(labels[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")

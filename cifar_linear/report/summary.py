@@ -9,11 +9,10 @@ from cifar_linear.nn.metrics import wilson
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.comparing import Repeated, paired, repeated
 from cifar_linear.report.notes import restless
-from cifar_linear.report.settings import by_data, differences, grouped
+from cifar_linear.report.settings import MOST_NAMED, by_data, differences, grouped, some
 from cifar_linear.report.statistics import CONFIDENCE, Interval, percent
 
 _MOST_BARS = 8
-_MOST_NAMED = 4
 
 
 class Bar(NamedTuple):
@@ -59,7 +58,7 @@ def subject(runs: Mapping[str, Run]) -> str:
     keys = differences(all_runs)
     apart = (
         f", which differ in {_listed(keys)}"
-        if 0 < len(keys) <= _MOST_NAMED
+        if 0 < len(keys) <= MOST_NAMED
         else f", which differ in {len(keys)} settings"
         if keys
         else ""
@@ -112,7 +111,7 @@ def _seeds_tell(rows: Sequence[Repeated]) -> str:
     if not near:
         return f"Its interval lies above those of all {len(others)} other settings."
     return (
-        f"The intervals of {len(near)} of the {len(others)} other settings reach its own ({_some(near)}): "
+        f"The intervals of {len(near)} of the {len(others)} other settings reach its own ({some(near)}): "
         "between them more seeds would have to decide."
     )
 
@@ -125,12 +124,12 @@ def _single(kind: str, runs: Mapping[str, Run]) -> Summary:
     best = runs[ranked[0]]
     test = best.outcome("test")
     tied = [label for label in ranked if known[label].outcome("validation") == best.outcome("validation")]
-    which = f"{' and '.join(tied[:_MOST_NAMED])}: {bars[0]} of the validation images"
+    which = f"{' and '.join(tied[:MOST_NAMED])}: {bars[0]} of the validation images"
     which += f"; on test images {percent(test)}" if test is not None else ""
     others = {label: known[label] for label in ranked[1:]}
     sure = _tests_tell(known, ranked) if others else "There is no other run to compare it with."
     why = [reason for label, run in others.items() if (reason := _reason(label, run, best))]
-    return Summary(kind, which, sure, why[:_MOST_NAMED], _placed(bars), "single runs, Wilson's 95 % interval")
+    return Summary(kind, which, sure, why[:MOST_NAMED], _placed(bars), "single runs, Wilson's 95 % interval")
 
 
 def _bar(label: str, run: Run) -> Bar:
@@ -164,11 +163,11 @@ def _tests_tell(runs: Mapping[str, Run], ranked: Sequence[str]) -> str:
     said = []
     if worse:
         p = max(apart[label].p for label in worse)
-        said.append(f"On the same test images it is better than {_some(worse)} (McNemar's test, p ≤ {p:.2g}).")
+        said.append(f"On the same test images it is better than {some(worse)} (McNemar's test, p ≤ {p:.2g}).")
     if better:
-        said.append(f"On test images {_some(better)} is better: validation and test images disagree.")
+        said.append(f"On test images {some(better)} is better: validation and test images disagree.")
     if alike:
-        said.append(f"The difference from {_some(alike)} may be chance.")
+        said.append(f"The difference from {some(alike)} may be chance.")
     return " ".join(said)
 
 
@@ -202,12 +201,6 @@ def _noticeable(run: Run) -> float:
     """Return how many points of validation accuracy may be chance: half the width of the interval."""
     bar = _bar("", run)
     return 100 * (bar.high - bar.low) / 2
-
-
-def _some(labels: Sequence[str]) -> str:
-    """List a few labels, and how many more there are."""
-    shown, more = labels[:_MOST_NAMED], len(labels) - _MOST_NAMED
-    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
 
 
 def _listed(keys: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The tables of a report: a row for each run, settings that differ, and what the numbers depend on."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 from cifar_linear.config.formatting import LAYER_COLUMNS, layer_rows
 from cifar_linear.nn.metrics import Part, class_metrics, confusion
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.settings import settings_label
+from cifar_linear.report.settings import settings_label, some
 from cifar_linear.report.statistics import percent
 from cifar_linear.runs.record import Calibration, SplitCalibration
 
@@ -148,11 +149,26 @@ def _with_interval(part: Part, k: int) -> str:
     return f"{value} % ({low} to {high})"
 
 
+def environments(runs: Mapping[str, Run]) -> list[tuple[str, dict[str, str]]]:
+    """Return what the numbers of runs depend on, once for all runs that share it, with their labels."""
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
+    for label, run in runs.items():
+        groups[tuple(environment(run).items())].append(label)
+    created = {label: run.record.created for label, run in runs.items()}
+    return [
+        (
+            f"All {len(labels)} runs" if len(labels) == len(runs) > 1 else some(labels),
+            {"created": " to ".join(dict.fromkeys([min(times), max(times)])), **dict(facts)},
+        )
+        for facts, labels in groups.items()
+        if (times := [created[label] for label in labels])
+    ]
+
+
 def environment(run: Run) -> dict[str, str]:
     """Return what the numbers of a run depend on, in words."""
     environment, data = run.record.environment, run.record.data
     return {
-        "created": run.record.created,
         "data": ", ".join(f"{split} {count} images" for split, count in data.images.items()),
         **{f"SHA-256 of {split}": digest for split, digest in data.sha256.items()},
         "versions": ", ".join(f"{name} {version}" for name, version in environment.versions.items()),

@@ -1,32 +1,33 @@
 """The report of one run, or of several side by side."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from cifar_linear.figures.style import Format
 from cifar_linear.report.charts import NO_LIMITS, Limits
 from cifar_linear.report.collecting import Collection, Run
 from cifar_linear.report.comparing import changes, paired, repeated
-from cifar_linear.report.curves import MOST_DRAWN
 from cifar_linear.report.drawing import draw
 from cifar_linear.report.effects import effects
 from cifar_linear.report.notes import notes, synthetic
 from cifar_linear.report.pages import refuse_link, remove_old_figures, write_figure, write_pages
 from cifar_linear.report.sections import arranged
-from cifar_linear.report.settings import by_data, differences, in_order_of_settings, labelled
+from cifar_linear.report.settings import MOST_DRAWN, by_data, differences, in_order_of_settings, labelled
 from cifar_linear.report.summary import outcome_of_one, subject, summaries
 from cifar_linear.report.tables import (
     RESULTS,
     classes,
     details,
-    environment,
+    environments,
     honesty,
     layers,
     results,
     settings_table,
 )
-from cifar_linear.runs.report_files import FIGURES
+from cifar_linear.runs.report_files import FIGURES, PAGES
 
 
 def write_report(
@@ -46,14 +47,28 @@ def write_report(
     refuse_link(out / FIGURES)
     runs = in_order_of_settings(labelled(found.runs))
     if len(runs) > MOST_DRAWN:
-        # Too many to be laid side by side: the best come first, and they are drawn.
+        # Too many to be laid side by side: the best come first; they and the worst are drawn.
         runs = dict(sorted(runs.items(), key=lambda item: -(item[1].outcome("validation") or 0.0)))
     figures = [write_figure(drawing, drawing.file, out, form) for drawing in draw(runs, ylim)]
     remove_old_figures(out, {figure["name"] for figure in figures}, form)
     content = {"figures": figures, "notes": [*found.notes, *notes(runs)], **_tables(runs)}
+    content["links"] = {label: _link(run, out) for label, run in runs.items()} if len(runs) > 1 else {}
+    content["above"] = _page_above(runs, out)
     content["title"] = title or (next(iter(runs.values())).given_name if len(runs) == 1 else f"{len(runs)} runs")
     content["sections"] = arranged(content)
     return write_pages("report", content, out)
+
+
+def _link(run: Run, out: Path) -> str | None:
+    """Return the address of a run's own page, as seen from a report; None if it has none."""
+    page = run.folder.path / PAGES[1]
+    return quote(os.path.relpath(page, out)) if page.is_file() else None
+
+
+def _page_above(runs: Mapping[str, Run], out: Path) -> str | None:
+    """Return the address of the page of the sweep that a single run belongs to; None if there is none."""
+    page = next(iter(runs.values())).folder.path.parent / "report" / PAGES[1]
+    return quote(os.path.relpath(page, out)) if len(runs) == 1 and page.is_file() else None
 
 
 def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
@@ -79,5 +94,5 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "subject": subject(runs),
         "summaries": summaries(runs) if len(runs) > 1 else [],
         "outcome": list(outcome_of_one(first)) if len(runs) == 1 else [],
-        "environments": {label: environment(run) for label, run in runs.items()},
+        "environments": environments(runs),
     }

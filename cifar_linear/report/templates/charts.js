@@ -24,6 +24,7 @@ function colour(series) {
   return `color-mix(in srgb, var(--hue-${series.hue % HUES}), ${towards} calc(var(${part}) * ${Math.abs(series.shade)}))`;
 }
 
+const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 const written = (value) => String(Number(value.toPrecision(5)));
 const unique = (values) => [...new Set(values)];
 const dashes = (series) => (series.form === "reference" ? "" : DASHES[series.dash % DASHES.length]);
@@ -161,7 +162,6 @@ class Chart {
 
   csv() {
     const heads = [...this.table.tHead.rows[0].cells].map((cell) => cell.textContent);
-    const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
     const rows = this.series.flatMap((series) => series.points.map((point) => [series.panel, series.name, ...point]));
     return [["panel", "line", ...heads], ...rows].map((row) => row.map((cell) => quoted(String(cell))).join(",")).join("\n") + "\n";
   }
