@@ -60,7 +60,7 @@ def test_page_asks_the_network_for_nothing_and_the_console_stays_empty(browser, 
 def test_every_picture_is_shown(browser, page):
     open_page(browser, page)
     widths = browser.execute_script("return [...document.images].map((image) => image.naturalWidth)")
-    assert len(widths) == 7
+    assert len(widths) == 7 + 2  # the ink of the two sheets of templates apart
     assert min(widths) > 400
 
 
@@ -249,3 +249,30 @@ def luminance(colour):
     parts = [int(part) / 255 for part in colour[4:-1].split(",")]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_a_report_is_printed_with_nothing_cut_off(browser, run, page, tmp_path):
+    """By the browser that is installed: every column, light colours, the runs' provenance unfolded."""
+    result = run("report", page.parent.parent / "runs", "-o", tmp_path, "--pdf")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines() == [f"report: {tmp_path / f'report.{kind}'}" for kind in ("html", "pdf")]
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 688, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    )
+    open_page(browser, page)
+    tables = browser.execute_script("return [...document.querySelectorAll('table')].map((table) => table.scrollWidth)")
+    assert max(tables) <= 688
+    assert browser.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not any(tools.is_displayed() for tools in browser.find_elements("css selector", ".tools button:not(.run)"))
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_without_a_browser_the_page_is_written_and_the_way_to_a_pdf_is_said(run, page, tmp_path, monkeypatch):
+    monkeypatch.setattr("cifar_linear.report.printing.BROWSERS", ("no-such-browser",))
+    result = run("report", page.parent.parent / "runs", "-o", tmp_path, "--pdf")
+    assert result.exit_code == 1
+    assert "written, but not as a PDF: that takes Chromium or Chrome on the PATH; or open the page" in result.stderr
+    assert (tmp_path / "report.html").is_file()

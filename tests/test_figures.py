@@ -1,15 +1,18 @@
 """What is drawn: data, labels, limits."""
 
+import io
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from matplotlib import rcParams
+from matplotlib.image import imread
 from matplotlib.text import Text
 
 from cifar_linear.figures.curves import SAME, accuracy_figure, axis_of, cost_figure, norm_figure, overlaid_figure
 from cifar_linear.figures.grids import heat_figure
 from cifar_linear.figures.images import image_figure, template_figure
+from cifar_linear.figures.layers import split_layers
 from cifar_linear.figures.networks import filter_figure, map_figure, patch_figure, saliency_figure
 from cifar_linear.figures.predictions import BINS, class_figure, confusion_figure, histogram_figure
 from cifar_linear.figures.style import COLOURS, rendered
@@ -167,9 +170,10 @@ def test_histograms_of_runs_share_bins_and_axes_and_tell_counts_and_medians():
     probability, correct = np.array([0.9, 0.8, 0.1, 0.3, 0.2]), np.array([True, True, False, False, False])
     figure = histogram_figure({"a": (probability, correct), "b": (probability[:2], correct[:2])})
     first, second = figure.axes
-    labels = [text.get_text() for text in first.get_legend().get_texts()]
-    assert labels == ["correct: 2, median 0.850", "wrong: 3, median 0.200"]
-    assert [text.get_text() for text in second.get_legend().get_texts()] == ["correct: 2, median 0.850", "wrong: 0"]
+    assert texts(figure) == [
+        *("correct: 2, median 0.850", "wrong: 3, median 0.200", "a"),
+        *("correct: 2, median 0.850", "wrong: 0", "b"),
+    ]
     assert first.get_ylim() == second.get_ylim()
     assert first.get_xlim() == second.get_xlim() == (0, 1)
     for patch in first.patches:
@@ -422,3 +426,35 @@ def test_figures_without_any_signal_are_drawn():
         saliency_figure(image, ["a"], (1, 8, 8), zeros[0], np.zeros((1, 3, 3)), [float("nan")]),
     ):
         assert rendered(figure).startswith(b"\x89PNG")
+
+
+def test_a_sheet_of_images_is_split_into_photographs_and_ink():
+    """Together they are the figure; no ink is where an image is, and nothing of an image elsewhere."""
+    figure = image_figure([np.full(12, value, np.uint8) for value in (0, 120)], ["dark", "light"], (3, 2, 2))
+    png = rendered(figure)
+    whole, (photographs, ink) = (
+        imread(io.BytesIO(png)),
+        (imread(io.BytesIO(layer)) for layer in split_layers(figure, png)),
+    )
+    shown = photographs[..., 3] > 0
+    assert 0.3 < shown.mean() < 0.9
+    np.testing.assert_array_equal(photographs[shown][:, :3], whole[shown][:, :3])
+    assert (ink[shown] == 1).all()
+    np.testing.assert_array_equal(ink[~shown][:, :3], whole[~shown][:, :3])
+
+
+def test_multiples_have_no_holes():
+    """Eight histograms are two rows of four; five are below each other."""
+    probability = np.array([0.9, 0.1]), np.array([True, False])
+    shapes = {}
+    for runs in (4, 5, 6, 8):
+        figure = histogram_figure({f"run {i}": probability for i in range(runs)})
+        shapes[runs] = figure.axes[0].get_subplotspec().get_gridspec().get_geometry()
+        assert len(figure.axes) == runs
+    assert shapes == {4: (1, 4), 5: (5, 1), 6: (2, 3), 8: (2, 4)}
+
+
+def test_confusion_figure_has_a_colour_bar():
+    bar = confusion_figure(np.array([[3, 1, 0], [0, 4, 0], [2, 0, 0]]), NAMES).axes[0].child_axes[0]
+    assert bar.get_ylabel() == "test images"
+    assert bar.get_ylim() == (0, 4)

@@ -43,7 +43,7 @@ def test_questions_are_answered_by_the_newest_runs_of_their_names(run, tmp_path)
     assert all((tmp_path / name).is_file() for name in named)
     assert re.search(r"^lambda from 0 to 1: (test|validation) accuracy", text, re.MULTILINE)
     page = (tmp_path / "report.html").read_text()
-    assert page.count("<img ") == 4
+    assert page.count("<figure ") == 4
     folder = RunFolder(newest_runs(tmp_path / "runs", "pair")[0])
     assert folder.read_record().config.seed == 2
     assert len(folder.read_steps()) == 2 * 3

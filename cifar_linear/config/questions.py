@@ -1,12 +1,14 @@
 """Reads a YAML file with the questions that a report answers, or reports all problems of the file at once."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from cifar_linear.config.conditions import QUANTITIES, numbers_in, parse_condition
 from cifar_linear.config.reading import listed, parse_file, validated
 from cifar_linear.errors import ConfigError
 
@@ -22,6 +24,8 @@ FigureName = Literal[
     "maps",
     "saliency",
     "probabilities",
+    "reliability",
+    "optimum",
     "confusion",
     "classes",
     "mistakes",
@@ -42,6 +46,36 @@ class _Section(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
+class Answer(_Section):
+    """A paragraph of an answer, which depends on what the runs show."""
+
+    when: str = Field(
+        "",
+        description="the condition: 'QUANTITY of RUN > NUMBER', '... < FACTOR * QUANTITY of RUN', 'RUN beats RUN', "
+        f"joined by ' and '; a quantity is {', '.join(QUANTITIES)}",
+    )
+    text: str = Field(description="if it holds; {QUANTITY of RUN} is replaced by the number")
+    otherwise: str = Field("", description="if it does not hold")
+
+    @field_validator("when")
+    @classmethod
+    def _is_a_condition(cls, when: str) -> str:
+        return _checked(when, parse_condition) if when else when
+
+    @field_validator("text", "otherwise")
+    @classmethod
+    def _has_known_numbers(cls, text: str) -> str:
+        return _checked(text, lambda text: list(numbers_in(text)))
+
+
+def _checked(text: str, parse: Callable[[str], object]) -> str:
+    try:
+        parse(text)
+    except ValueError as error:
+        raise PydanticCustomError("limits", "{message}", {"message": str(error)}) from None
+    return text
+
+
 class Question(_Section):
     """One question, the runs that answer it, and the figures of these runs that are shown."""
 
@@ -55,7 +89,10 @@ class Question(_Section):
     ylim: dict[Literal["cost", "accuracy"], Annotated[tuple[float, float], Field(strict=False)]] = Field(
         default={}, description="limits of the axes of costs (and losses) and of accuracies"
     )
-    answer: str = Field("", description="the answer: what to see in the figures, and why")
+    answer: str = Field("", description="a text for any result, such as how a figure is read")
+    answers: Annotated[tuple[Answer, ...], Field(strict=False)] = Field(
+        default=(), description="texts that depend on what the runs show, in their order"
+    )
 
     @field_validator("ylim")
     @classmethod

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, PercentFormatter
 
 from cifar_linear.figures.labels import label_ends
-from cifar_linear.figures.style import COLOURS, FAR_APART, Look, logarithmic, looks_of, new_figure, styled
+from cifar_linear.figures.style import COLOURS, FAR_APART, Look, fix_margins, logarithmic, looks_of, new_figure, styled
 
 Rows = Sequence[Mapping[str, Any]]
 """The evaluation points of one run, as in metrics.csv."""
@@ -66,6 +66,7 @@ def cost_figure(
     if not lam:
         axes.set_title(SAME, fontsize=8)
     _finish(axes, rows, axis)
+    fix_margins(figure, 0.7, 0.2, 0.5, 0.7)
     return figure
 
 
@@ -82,6 +83,7 @@ def accuracy_figure(rows: Rows, ylim: tuple[float, float] | None = None) -> Figu
         axes.set_ylim(ylim)
     _percent_axis(axes)
     _finish(axes, rows, axis)
+    fix_margins(figure, 0.7, 0.2, 0.5, 0.7)
     return figure
 
 
@@ -114,7 +116,11 @@ def overlaid_figure(
             axes.set_xlabel(_AXES[axis])
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _quantity_axis(both[0], quantity, ylim)
-        label_ends(figure, both[1], list(runs), len(panels))
+    rooms = [
+        label_ends(figure, both[1], list(runs), len(panels)) for both, runs in zip(grid, panels.values(), strict=True)
+    ]
+    right, below = max(room for room, _ in rooms), sum(room for _, room in rooms)
+    fix_margins(figure, 0.7, right, 0.5 + below, 0.3)
     return figure
 
 
@@ -158,8 +164,8 @@ def distance_figure(
     axes.set_ylabel("cost minus optimum in nats, logarithmic")
     axes.set_xlabel(_AXES[axis])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if len(runs) > 1:
-        label_ends(figure, axes, list(runs))
+    right, below = label_ends(figure, axes, list(runs)) if len(runs) > 1 else (0.15, 0.0)
+    fix_margins(figure, 0.8, right, 0.5 + below, 0.15)
     return figure
 
 
@@ -178,8 +184,8 @@ def norm_figure(runs: Mapping[str, Mapping[float, float]]) -> Figure:
     _lambda_axis(axes, sorted({lam for line in runs.values() for lam in line}))
     axes.set_ylim(bottom=0)
     axes.set_ylabel("|W|²")
-    if any(runs):
-        label_ends(figure, axes, list(runs))
+    right, below = label_ends(figure, axes, list(runs)) if any(runs) else (0.2, 0.0)
+    fix_margins(figure, 0.7, right, 0.5 + below, 0.15)
     return figure
 
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Doubles, Floats, Images
-from cifar_linear.figures.style import LONGEST_NAME, new_figure, shortened, styled
+from cifar_linear.figures.style import LONGEST_NAME, fix_margins, new_figure, shortened, styled, text_width
 
 
 @styled
@@ -35,14 +35,19 @@ def template_figure(
     axes.xaxis.tick_top()
     most = LONGEST_NAME if len(class_names) > 1 else 3 * LONGEST_NAME
     axes.set_xticks(range(len(class_names)), [shortened(name, most) for name in class_names])
-    if len(weights) > 1:
-        axes.set_yticks(range(len(weights)), [run.replace(", ", "\n") for run in weights])
+    runs = [run.replace(", ", "\n") for run in weights] if len(weights) > 1 else [""]
+    axes.set_yticks(range(len(runs)), runs)
+    fix_margins(figure, text_width(*runs), 0.05, 0.05, 0.25)
     return figure
 
 
 @styled
 def image_figure(
-    pictures: Sequence[Images | None], titles: Sequence[str], image_shape: tuple[int, ...], columns: int = 10
+    pictures: Sequence[Images | None],
+    titles: Sequence[str],
+    image_shape: tuple[int, ...],
+    columns: int = 10,
+    size: float = 0.95,
 ) -> Figure:
     """Draw images in rows, each below its title.
 
@@ -51,17 +56,19 @@ def image_figure(
         titles: one for each image, all with the same number of lines.
         image_shape: channels, height, width.
         columns: the most images in a row.
+        size: the width of a place, in inches.
     """
     columns = min(columns, len(pictures))
     lines = -(-len(pictures) // columns)
-    pitch = 1 + 0.19 * (1 + titles[0].count("\n"))
-    figure = new_figure(0.95 * columns, 0.97 * pitch * lines)
+    pitch = 1 + 0.18 / size * (1 + titles[0].count("\n"))
+    figure = new_figure(size * columns, 1.02 * size * pitch * lines)
     axes = sheet(figure.subplots(), columns, lines, pitch)
     for place, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
         if picture is not None:
             line, column = divmod(place, columns)
             show(axes, as_pictures(picture[None], image_shape)[0] / 255, column, line * pitch)
             axes.text(column, line * pitch - 0.5, title, ha="center", va="bottom", fontsize=7, in_layout=False)
+    fix_margins(figure, 0.02, 0.02, 0.02, 0.02)
     return figure
 
 

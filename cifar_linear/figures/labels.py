@@ -12,11 +12,13 @@ _LONGEST = 26
 """Characters of a name beside a line; longer ones need a legend below."""
 _LEGEND_WIDTH = 60
 _SIZE = 8
+_LETTER = 0.072
+"""The width of a letter, in inches."""
 _AXES_PART = 0.7
 """The part of a panel's height that its axes take."""
 
 
-def label_ends(figure: Figure, axes: Axes, names: Sequence[str], panels: int = 1) -> None:
+def label_ends(figure: Figure, axes: Axes, names: Sequence[str], panels: int = 1) -> tuple[float, float]:
     """Write the name of each line beside its end, moved apart where they would touch.
 
     Long names stand below the figure in a legend instead, broken into lines.
@@ -26,13 +28,18 @@ def label_ends(figure: Figure, axes: Axes, names: Sequence[str], panels: int = 1
         axes: what has exactly these lines, and its final limits.
         names: one for each of the lines, in their order.
         panels: how many panels the figure has one below the other.
+
+    Returns:
+        The room that the names need at the right of the axes and below the figure, in inches.
     """
     lines = axes.get_lines()[: len(names)]
-    if max(map(len, names)) > _LONGEST:
+    longest = max(map(len, names))
+    if longest > _LONGEST:
         broken = [fill(name, _LEGEND_WIDTH) for name in names]
-        figure.set_figheight(figure.get_figheight() + 0.17 * sum(len(name.splitlines()) for name in broken))
-        figure.legend(lines, broken, loc="outside lower center")
-        return
+        below = 0.15 + 0.155 * sum(len(name.splitlines()) for name in broken)
+        figure.set_figheight(figure.get_figheight() + below)
+        figure.legend(lines, broken, loc="lower center", borderaxespad=0.2)
+        return 0.15, below
     axes.get_ylim()  # Matplotlib finds the limits when they are asked for
     ends = np.array([[line.get_xdata()[-1], line.get_ydata()[-1]] for line in lines], np.float64)  # type: ignore[index]
     heights = axes.transAxes.inverted().transform(axes.transData.transform(ends))[:, 1]
@@ -41,6 +48,7 @@ def label_ends(figure: Figure, axes: Axes, names: Sequence[str], panels: int = 1
         look: Any = {"color": line.get_color(), "fontsize": _SIZE, "va": "center"}
         beside: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
         axes.annotate(name, (1, height), (5, 0), **beside, **look)
+    return 0.15 + _LETTER * longest, 0.0
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:

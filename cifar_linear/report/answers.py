@@ -7,7 +7,8 @@ from typing import Any
 from cifar_linear.config.questions import Question, Questions
 from cifar_linear.errors import RunError
 from cifar_linear.figures.style import Format
-from cifar_linear.report.collecting import Collection, collect
+from cifar_linear.report.collecting import Collection, Run, collect
+from cifar_linear.report.conditions import answered
 from cifar_linear.report.drawing import draw
 from cifar_linear.report.effects import effects
 from cifar_linear.report.notes import early_stops
@@ -16,8 +17,10 @@ from cifar_linear.report.settings import labelled
 from cifar_linear.report.tables import ANSWERS, results
 from cifar_linear.runs.report_files import FIGURES
 
+_Find = Callable[[str], Sequence[Path]]
 
-def write_answers(questions: Questions, find: Callable[[str], Sequence[Path]], out: Path, form: Format = "png") -> Path:
+
+def write_answers(questions: Questions, find: _Find, out: Path, form: Format = "png") -> Path:
     """Write ``report.md`` and ``report.html`` that answer questions, with ``figures/``.
 
     Args:
@@ -31,7 +34,7 @@ def write_answers(questions: Questions, find: Callable[[str], Sequence[Path]], o
     refuse_link(out / FIGURES)
     folders = _found(questions, find)
     sections = [
-        _answer(number, question, collect(paths), out, form)
+        _answer(number, question, collect(paths), find, out, form)
         for number, (question, paths) in enumerate(zip(questions.questions, folders, strict=True), start=1)
     ]
     for number, figure in enumerate((figure for section in sections for figure in section["figures"]), start=1):
@@ -39,7 +42,7 @@ def write_answers(questions: Questions, find: Callable[[str], Sequence[Path]], o
     return write_pages("questions", {"title": questions.title, "sections": sections}, out)
 
 
-def _answer(number: int, question: Question, found: Collection, out: Path, form: Format) -> dict[str, Any]:
+def _answer(number: int, question: Question, found: Collection, find: _Find, out: Path, form: Format) -> dict[str, Any]:
     """Return one section: answer, table, computed sentences, and figures, whose files are written."""
     runs = labelled(found.runs)
     limits = {str(quantity): ends for quantity, ends in question.ylim.items()}
@@ -47,7 +50,7 @@ def _answer(number: int, question: Question, found: Collection, out: Path, form:
     missing = sorted(set(question.figures) - {drawing.name for drawing in drawings})
     return {
         "question": question.question,
-        "answer": [" ".join(paragraph.split()) for paragraph in question.answer.strip().split("\n\n")],
+        "answer": [" ".join(paragraph.split()) for paragraph in _paragraphs(question, find) if paragraph],
         "table": results(runs, ANSWERS),
         "sentences": [
             *found.notes,
@@ -60,7 +63,17 @@ def _answer(number: int, question: Question, found: Collection, out: Path, form:
     }
 
 
-def _found(questions: Questions, find: Callable[[str], Sequence[Path]]) -> list[list[Path]]:
+def _paragraphs(question: Question, find: _Find) -> list[str]:
+    """Return what a question's answers say about its runs."""
+
+    def run(name: str) -> Run:
+        return Run.read(find(name)[-1])
+
+    said = [answered(answer, run) for answer in question.answers]
+    return [*question.answer.strip().split("\n\n"), *(text for text in said if text)]
+
+
+def _found(questions: Questions, find: _Find) -> list[list[Path]]:
     """Return the run folders of each question. Raises `RunError` with all names that have none."""
     folders: list[list[Path]] = []
     problems = []

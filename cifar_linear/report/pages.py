@@ -10,8 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from cifar_linear import __version__
 from cifar_linear.errors import RunError
+from cifar_linear.figures.layers import split_layers
 from cifar_linear.figures.style import Format, rendered
 from cifar_linear.report.captions import Drawing
+from cifar_linear.report.sections import SHEETS
 from cifar_linear.report.statistics import percent
 from cifar_linear.runs.report_files import FIGURES, drawn_in
 from cifar_linear.storage.atomic import write_whole
@@ -35,6 +37,7 @@ def write_figure(drawing: Drawing, name: str, out: Path, form: Format) -> dict[s
         files[form] = rendered(figure, form)
     for kind, content in files.items():
         write_whole(out / FIGURES / f"{name}.{kind}", content)
+    layers = split_layers(figure, png) if drawing.name in SHEETS else (png,)
     return {
         "of": drawing.name,
         "name": name,
@@ -43,7 +46,7 @@ def write_figure(drawing: Drawing, name: str, out: Path, form: Format) -> dict[s
         "caption": drawing.caption,
         "chart": drawing.chart,
         "width": round(figure.get_figwidth() * _CSS_PIXELS),
-        "base64": b64encode(png).decode(),
+        "layers": [b64encode(layer).decode() for layer in layers],
     }
 
 

@@ -23,6 +23,8 @@ from cifar_linear.report.collecting import Run
 from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.record import Honesty
 
+_MISTAKES_ACROSS = 5
+
 
 def histograms(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     """Yield histograms of the probability of the true class, of the runs with test predictions."""
@@ -142,7 +144,9 @@ def mistakes(predictions: Predictions, model: StoredModel) -> Iterator[Drawing]:
     """Yield the most confident mistakes, if there are any."""
     if not predictions.mistakes.size:
         return
-    names, indices = model.class_names, predictions.mistakes
+    names = model.class_names
+    columns = min(_MISTAKES_ACROSS, len(predictions.mistakes))
+    indices = predictions.mistakes[: len(predictions.mistakes) // columns * columns]  # whole rows
     classes = predictions.predicted[indices]
     probabilities = predictions.probabilities[indices, classes]
     predicted = [names[k] for k in classes]
@@ -155,5 +159,6 @@ def mistakes(predictions: Predictions, model: StoredModel) -> Iterator[Drawing]:
         f"Above each image its true class, then the predicted one with its probability: the {len(pairs)} surest of "
         f"{total} mistakes, from {probabilities.max():.2f} to {probabilities.min():.2f}."
     )
-    figure = partial(image_figure, list(predictions.mistake_images), titles, model.image_shape)
+    images = list(predictions.mistake_images[: len(pairs)])
+    figure = partial(image_figure, images, titles, model.image_shape, columns, size=1.3)
     yield Drawing("mistakes", "The most confident mistakes", alt, caption, figure)

@@ -20,6 +20,8 @@ class Section(NamedTuple):
     tables: Sequence[str] = ()
 
 
+SHEETS = ("templates", "templates-common-scale", "filters", "patches", "maps", "saliency", "mistakes")
+"""Figures that are images; a page in dark mode turns around the others as a whole."""
 SECTIONS = (
     Section("results", "Results", ("grid", "parallel"), ("table",)),
     Section("curves", "Training", ("cost", "accuracy", "optimum", "norms")),

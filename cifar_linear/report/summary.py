@@ -120,7 +120,7 @@ def _single(kind: str, runs: Mapping[str, Run]) -> Summary:
     """Return a summary of single runs."""
     known = {label: run for label, run in runs.items() if run.outcome("validation") is not None}
     ranked = sorted(known, key=lambda label: -(known[label].outcome("validation") or 0.0))
-    bars = [_bar(label, known[label]) for label in ranked[:_MOST_BARS]]
+    bars = [bar_of(label, known[label]) for label in ranked[:_MOST_BARS]]
     best = runs[ranked[0]]
     test = best.outcome("test")
     tied = [label for label in ranked if known[label].outcome("validation") == best.outcome("validation")]
@@ -132,7 +132,8 @@ def _single(kind: str, runs: Mapping[str, Run]) -> Summary:
     return Summary(kind, which, sure, why[:MOST_NAMED], _placed(bars), "single runs, Wilson's 95 % interval")
 
 
-def _bar(label: str, run: Run) -> Bar:
+def bar_of(label: str, run: Run) -> Bar:
+    """Return the validation accuracy of a run with Wilson's interval."""
     accuracy, images = run.outcome("validation") or 0.0, run.record.data.images["validation"]
     interval = wilson(np.array([round(accuracy * images)]), np.array([images]))
     return Bar(label, accuracy, float(interval.low[0]), float(interval.high[0]))
@@ -199,7 +200,7 @@ def _reason(label: str, run: Run, best: Run) -> str | None:
 
 def _noticeable(run: Run) -> float:
     """Return how many points of validation accuracy may be chance: half the width of the interval."""
-    bar = _bar("", run)
+    bar = bar_of("", run)
     return 100 * (bar.high - bar.low) / 2
 
 
@@ -210,7 +211,7 @@ def _listed(keys: Sequence[str]) -> str:
 
 def outcome_of_one(run: Run) -> Iterator[tuple[str, str]]:
     """Yield question and answer about a single run."""
-    bar = _bar(run.name, run)
+    bar = bar_of(run.name, run)
     test = run.outcome("test")
     tested = f"; on test images {percent(test)}" if test is not None else ""
     yield "Result", f"{bar} of the validation images{tested}"
