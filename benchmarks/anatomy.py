@@ -22,6 +22,7 @@ import cifar_linear
 from cifar_linear.config.models import Config
 from cifar_linear.experiments.assembly import Group, blas_threads, load_dataset
 from cifar_linear.nn import linear, matmul
+from cifar_linear.nn.linear import Linear
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.training import evaluation, loop
@@ -92,28 +93,28 @@ def parts_of_a_step(work: Work, data: Path) -> dict[str, float]:
                 if batch is None:
                     break
                 loop._update(state, group.objective, batch, eta, None)
-                found["gather and cast"].append(gathered - started)
+                found["gather"].append(gathered - started)
                 found["whole step"].append(perf_counter() - started)
 
     with blas_threads(config):
         epochs(5)
         whole = median(found.pop("whole step"))
-        gather = median(found.pop("gather and cast"))
+        gather = median(found.pop("gather"))
         with (
+            _timed(Linear, "_with_shift", found["cast to floats"]),
             _timed(Standardization, "fold", found["standardisation into the weights"]),
             _timed(linear, "rows_times_rows", found["forward product"]),
             _timed(Objective, "loss_gradients", found["forward and loss"]),
             _timed(linear, "columns_times_columns", found["backward product"]),
-            _timed(Standardization, "unfold_gradient", found["standardisation out of the gradient"]),
             _timed(loop, "descend", found["update"]),
         ):
             epochs(5)
-        parts = {name: median(times) for name, times in found.items() if name not in ("whole step", "gather and cast")}
+        parts = {name: median(times) for name, times in found.items() if name not in ("whole step", "gather")}
     before_backward = parts.pop("forward and loss")
-    folding, forward = parts["standardisation into the weights"], parts["forward product"]
-    parts["loss and its gradient"] = before_backward - folding - forward
-    parts = {"gather and cast": gather, **parts}
-    parts["penalty, and Python itself"] = whole - sum(parts.values())
+    forward = ("cast to floats", "standardisation into the weights", "forward product")
+    parts["loss and its gradient"] = before_backward - sum(parts[name] for name in forward)
+    parts = {"gather": gather, **parts}
+    parts["standardisation of the gradient, penalty, and Python itself"] = whole - sum(parts.values())
     return {**parts, "whole step": whole}
 
 

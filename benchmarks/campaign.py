@@ -1,6 +1,6 @@
 """Kills and interrupts real processes, fills their disk, starts many at once, and checks that the results are the same.
 
-It prints the table of docs/reliability.md. The full disk is a small tmpfs, which needs root on Linux.
+It prints the table of docs/explanation/reliability.md. The full disk is a small tmpfs, which needs root on Linux.
 """
 
 import argparse

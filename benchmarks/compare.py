@@ -1,4 +1,4 @@
-"""Compares cifar-linear with other libraries on the same work, and writes docs/performance.md.
+"""Compares cifar-linear with other libraries on the same work, and writes docs/explanation/performance.md.
 
 The programs run as whole processes and take turns, so that a slow moment of the machine affects all of them. This needs
 CIFAR-10 in the folder named by CIFAR_LINEAR_DATA, and the extra ``bench``.
@@ -76,7 +76,8 @@ def main() -> None:
     )
     parser.add_argument("--epochs", type=int, help="epochs instead of 40, for a quick try")
     parser.add_argument("--results", type=Path, default=HERE / "results.json", help="file of the measurements")
-    parser.add_argument("--page", type=Path, default=HERE.parent / "docs" / "performance.md", help="the page to write")
+    page_file = HERE.parent / "docs" / "explanation" / "performance.md"
+    parser.add_argument("--page", type=Path, default=page_file, help="the page to write")
     options = parser.parse_args()
     wanted = [*PEERS, *MORE] if options.only is None else options.only
     if wanted and "CIFAR_LINEAR_DATA" not in os.environ:

@@ -1,4 +1,4 @@
-"""Writes docs/performance.md and its figure from the measurements."""
+"""Writes docs/explanation/performance.md and its figure from the measurements."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ WORK = {
 
 
 def write(known: Mapping[str, Any], path: Path) -> str:
-    """Write the page, and its figure in ``figures/`` beside it; return the text of the page."""
-    figures = path.parent / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
+    """Write the page, and its figure in ``../figures/``; return the text of the page."""
     lines = [*_head(known["about"])]
     for work, title in WORKS.items():
         if work in known:
@@ -65,7 +63,7 @@ def write(known: Mapping[str, Any], path: Path) -> str:
     if "estimators" in known:
         lines += ["", "## With scikit-learn's interface", "", *_estimators(known["estimators"])]
     if "growth" in known:
-        _growth_figure(known["growth"]).savefig(figures / "performance.png", dpi=160)
+        _growth_figure(known["growth"]).savefig(path.parent.parent / "figures" / "performance.png", dpi=160)
         lines += ["", "## How the cost grows", "", *_growth(known["growth"])]
     text = "\n".join(lines) + "\n"
     path.write_text(text)
@@ -152,7 +150,7 @@ def _estimators(found: Mapping[str, Any]) -> Iterator[str]:
 def _growth(growth: Mapping[str, Any]) -> Iterator[str]:
     yield "Whole processes of 10 epochs. One size grows; the others stay at 10 000 images, one setting, n_batch 100."
     yield ""
-    yield "![Seconds over images, cells and n_batch](figures/performance.png)"
+    yield "![Seconds over images, cells and n_batch](../figures/performance.png)"
     yield ""
     programs = list(next(iter(next(iter(growth.values())).values())))
     yield f"| | {' | '.join(NAMES[program] for program in programs)} |"
@@ -206,12 +204,13 @@ def _anatomy(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {name} | {1e6 * seconds:.0f} | {whole / seconds:.2f} |"
     yield ""
     blocks, bytes_moved = products["in blocks, 1 thread"], 100 * 3072 * (1 + 1 + 1 + 4)
+    moving = parts["gather"] + parts["cast to floats"]
     one, two = found["gemm"].values()
     yield (
         f"The processor multiplies large float32 matrices at {one / 1e9:.0f} GFLOP/s with one thread and "
         f"{two / 1e9:.0f} with two; the products in blocks reach {2 * 100 * _PER_IMAGE / blocks / 1e9:.0f} with one. "
         f"It copies {found['bandwidth'] / 1e9:.1f} GB/s (read and written) outside its caches; gathering and casting "
-        f"a batch moves {bytes_moved / 1e6:.2f} MB at {bytes_moved / parts['gather and cast'] / 1e9:.1f} GB/s."
+        f"a batch moves {bytes_moved / 1e6:.2f} MB at {bytes_moved / moving / 1e9:.1f} GB/s."
     )
     yield ""
     yield "Milliseconds for an epoch of 100 steps, its evaluation on 20 000 images, and both at once in two threads:"
@@ -262,16 +261,15 @@ def _missed(known: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     parts, around = anatomy["parts"], anatomy["around"]
     products = parts["forward product"] + parts["backward product"]
-    standardisation = parts["standardisation into the weights"] + parts["standardisation out of the gradient"]
     yield (
         f"The two products take {100 * products / parts['whole step']:.0f} % of a step, and converting the images from "
-        f"bytes to floats {100 * parts['gather and cast'] / parts['whole step']:.0f} %; JAX and PyTorch keep them as "
-        "floats, which takes four times the memory. Standardisation takes "
-        f"{100 * standardisation / parts['whole step']:.0f} %. Training weights for raw pixels would avoid most of it, "
-        "but then the state would not hold the weights of the model. The first step begins after "
-        f"{around['first step']:.2f} s, of which imports take {around['import']:.2f} s. With several settings, the "
-        "weights, their gradients and the folded weights of all of them no longer fit in a core's own cache, and the "
-        "two threads, training and evaluation, share the next level. Both at once therefore take longer than the "
+        f"bytes to floats {100 * parts['cast to floats'] / parts['whole step']:.0f} %; JAX and PyTorch keep them as "
+        "floats, which takes four times the memory. Folding the standardisation into the weights takes "
+        f"{100 * parts['standardisation into the weights'] / parts['whole step']:.0f} %. Training weights for raw "
+        "pixels would avoid it, but then the state would not hold the weights of the model. The first step begins "
+        f"after {around['first step']:.2f} s, of which imports take {around['import']:.2f} s. With several settings, "
+        "the weights, their gradients and the folded weights of all of them no longer fit in a core's own cache, and "
+        "the two threads, training and evaluation, share the next level. Both at once therefore take longer than the "
         "longer of them alone; with two threads that only multiply, this machine does "
         f"{peak / one:.1f} times the work of one. "
         "NumPy makes one pass over the weights for each operation, while a compiler such as JAX's fuses them."

@@ -351,7 +351,6 @@ class LinearSGDClassifier(ClassifierMixin, BaseEstimator):
             n_batch=min(self.n_batch, len(training)),
             shuffle=self.shuffle,
             seed=self._seed,
-            dtype=dtype_of(self._parameters),
         )
         before = self.n_iter_
         state.step = before * batches.steps

@@ -36,7 +36,7 @@ class Training:
         self.objective = Objective(self.model, LOSSES[config.loss], np.array(lam, float))
         self.parameters = self.model.initial(rng_for(config.seed, Purpose.WEIGHTS))
         self.state = State.first([self.parameters] * len(lam), config.dtype)
-        self.batches = Batches(dataset.train, n_batch=n_batch, shuffle=True, seed=config.seed, dtype=config.dtype)
+        self.batches = Batches(dataset.train, n_batch=n_batch, shuffle=True, seed=config.seed)
 
     def evaluations(self, epochs=EPOCHS, evaluate_every=None, **options):
         """Train from where ``state`` is, which gets the parts that the options need."""

@@ -1,6 +1,7 @@
 """The house as docs/architecture.md draws it, held against the imports."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -129,3 +130,18 @@ def test_help_loads_neither_numpy_nor_matplotlib(arguments):
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_completing_the_name_of_a_run_loads_neither_numpy_nor_pydantic(tmp_path):
+    (tmp_path / "grid").mkdir()
+    (tmp_path / "grid" / "sweep.yaml").touch()
+    code = (
+        "import sys\nfrom cifar_linear.cli import cli\nfrom click.shell_completion import BashComplete\n"
+        "found = BashComplete(cli, {}, 'cifar-linear', '_X').get_completions(['evaluate'], 'g')\n"
+        "print([each.value for each in found])\n"
+        "print([name for name in ('numpy', 'matplotlib', 'pydantic', 'yaml') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code]
+    environment = {**os.environ, "CIFAR_LINEAR_RUNS": str(tmp_path)}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == ["['grid']", "[]"]

@@ -114,7 +114,7 @@ def test_a_finished_run_knows_its_calibration_on_the_weights_it_is_judged_by(run
     assert stored.test.plain.brier == pytest.approx(
         brier_score(predictions.probabilities, predictions.labels), rel=1e-5
     )
-    scores = classifier.scores(dataset.validation.images)
+    scores = classifier.scored(dataset.validation).scores
     assert stored.temperature == fitted_temperature(scores, dataset.validation.labels, classifier.objective.loss)
     told = json.loads(run("evaluate", folder.path, "--json", *["--best"] * best).stdout)
     assert told["temperature"] == stored.temperature

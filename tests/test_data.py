@@ -38,14 +38,14 @@ def met(batches, epoch):
 def test_every_image_is_met_once_in_an_epoch(n, data):
     """With its own label, in batches of n_batch and a last one with the rest."""
     n_batch = data.draw(st.integers(1, n))
-    batches = met(Batches(numbered(n), n_batch=n_batch, shuffle=True, seed=1, dtype=np.float32), 3)
+    batches = met(Batches(numbered(n), n_batch=n_batch, shuffle=True, seed=1), 3)
     assert sorted(chain(*batches)) == list(range(n))
     assert [len(batch) for batch in batches[:-1]] == [n_batch] * (len(batches) - 1)
 
 
 def test_order_follows_from_seed_and_epoch_alone():
     def order(seed, epoch):
-        return met(Batches(numbered(50), n_batch=50, shuffle=True, seed=seed, dtype=np.float32), epoch)[0]
+        return met(Batches(numbered(50), n_batch=50, shuffle=True, seed=seed), epoch)[0]
 
     assert order(1, 2) == order(1, 2)
     assert order(1, 2) != order(1, 3)
@@ -53,14 +53,14 @@ def test_order_follows_from_seed_and_epoch_alone():
 
 
 def test_without_shuffling_images_come_as_they_are():
-    batches = Batches(numbered(25), n_batch=10, shuffle=False, seed=1, dtype=np.float32)
+    batches = Batches(numbered(25), n_batch=10, shuffle=False, seed=1)
     assert met(batches, 1) == met(batches, 2) == [list(range(10)), list(range(10, 20)), list(range(20, 25))]
 
 
 @pytest.mark.parametrize("n_batch", [0, 26])
 def test_a_batch_holds_one_to_all_images(n_batch):
     with pytest.raises(ValueError, match=f"n_batch is {n_batch}; with 25 training images it must be 1 to 25"):
-        Batches(numbered(25), n_batch=n_batch, shuffle=False, seed=1, dtype=np.float32)
+        Batches(numbered(25), n_batch=n_batch, shuffle=False, seed=1)
 
 
 @pytest.mark.parametrize("n", [1, 499, 500, 501, 1234])
@@ -138,7 +138,7 @@ def test_synthetic_classes_are_balanced_at_any_size(size):
 
 def test_a_partial_last_batch_can_be_left_out_and_first_batches_passed_over():
     split = numbered(23)
-    options = {"n_batch": 5, "shuffle": True, "seed": 1, "dtype": np.float32}
+    options = {"n_batch": 5, "shuffle": True, "seed": 1}
     whole, cut = Batches(split, **options), Batches(split, **options, drop_last=True)
     assert (whole.steps, cut.steps) == (5, 4)
     assert met(cut, 2) == met(whole, 2)[:4]
@@ -150,7 +150,7 @@ def test_features_of_any_dtype_reach_the_batches_with_their_values(dtype):
     """Negative numbers and fractions, which do not fit into a pixel."""
     features = (100 * np.random.default_rng(0).normal(0, 1, (23, 4))).astype(dtype)
     split = Split(features, np.arange(23))
-    for pixels, labels in Batches(split, n_batch=5, shuffle=True, seed=1, dtype=np.float64)(1):
+    for pixels, labels in Batches(split, n_batch=5, shuffle=True, seed=1)(1):
         np.testing.assert_array_equal(pixels, features[labels])
     np.testing.assert_array_equal(np.concatenate(list(pixel_chunks(split, np.float64))), features)
 
@@ -159,4 +159,4 @@ def test_only_pixels_are_augmented():
     augmentation = Augmentation((1, 2, 2), flip=0.5, shift=0, seed=1)
     split = Split(np.zeros((10, 4), np.float32), np.zeros(10, np.intp))
     with pytest.raises(ValueError, match="only uint8 images can be augmented; these are float32"):
-        Batches(split, n_batch=5, shuffle=True, seed=1, dtype=np.float32, augmentation=augmentation)
+        Batches(split, n_batch=5, shuffle=True, seed=1, augmentation=augmentation)

@@ -158,7 +158,7 @@ def test_the_version_is_the_same_everywhere(run):
 @pytest.mark.parametrize(("words", "command"), [pytest.param(*pair, id=" ".join(pair[0])) for pair in commands(cli)])
 def test_every_option_of_every_command_is_in_the_docs(words, command):
     """In the README or on the page of the command line, the short form as well."""
-    pages = README + (ROOT / "docs" / "command-line.md").read_text()
+    pages = README + (ROOT / "docs" / "reference" / "command-line.md").read_text()
     options = {name for option in command.params if isinstance(option, click.Option) for name in option.opts}
     assert options
     assert not [name for name in options if not re.search(rf"(?<![\w-]){name}(?![\w-])", pages)]
@@ -166,7 +166,7 @@ def test_every_option_of_every_command_is_in_the_docs(words, command):
 
 def test_the_lines_for_completion_are_those_of_the_program():
     """The variable that the page names is the one that starts completion in a process of its own."""
-    page = (ROOT / "docs" / "command-line.md").read_text()
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text()
     lines = re.findall(r"(_\w+)=(\w+)_source cifar-linear", page)
     assert [shell for _, shell in lines] == ["bash", "zsh", "fish"]
     for variable, shell in lines:
@@ -210,7 +210,7 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
 
 def test_every_promise_names_a_test_that_exists():
     """And so does every row of a table of promises."""
-    text = (ROOT / "docs" / "reliability.md").read_text()
+    text = (ROOT / "docs" / "explanation" / "reliability.md").read_text()
     named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", text)
     assert len(named) > 25
     for file, test in named:

@@ -113,6 +113,7 @@ def test_recorded_losses_are_those_of_each_batch_before_its_update(make_config, 
             expected.append(cost(X, labels, parameters["W"], parameters["b"], 0, twin.objective.loss))
             gradients = twin.objective.gradients(pixels, labels, parameters)
             for run, (gradient, rate) in enumerate(zip(gradients, (0.02, 0.05), strict=True)):
-                descend(of_run(parameters, run), gradient, rate)
+                step = {name: rate * array for name, array in gradient.items()}
+                descend(of_run(parameters, run), step)
     np.testing.assert_allclose(recorded, expected, rtol=1e-12)
-    np.testing.assert_allclose(training.state.parameters["W"], parameters["W"], rtol=1e-12)
+    np.testing.assert_allclose(training.state.parameters["W"], parameters["W"], rtol=1e-12, atol=1e-16)

@@ -3,8 +3,10 @@ import pytest
 
 from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.final_evaluation import evaluate_on_test
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
+from cifar_linear.nn.linear import Linear
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.metrics import confusion
 from cifar_linear.runs.folder import RunFolder
@@ -59,7 +61,7 @@ def test_a_failed_evaluation_on_the_test_set_is_recorded(make_config, tmp_path, 
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Classifier, "predict", no_memory)
+        patch.setattr(Classifier, "scored", no_memory)
         with pytest.raises(MemoryError):
             run_group([config], [folder], dataset, lambda _: None)
     record = folder.read_record()
@@ -67,3 +69,23 @@ def test_a_failed_evaluation_on_the_test_set_is_recorded(make_config, tmp_path, 
     assert record.error == "not evaluated on the test set: MemoryError; train --resume does it"
     record = resume_run(folder, resumed_config(folder, ()), dataset, lambda _: None, lambda: None)
     assert (record.error, "test" in record.metrics) == (None, True)
+
+
+@pytest.mark.parametrize(("best", "test_images"), [(False, 60), (True, 120)], ids=["last", "best and last"])
+def test_every_image_is_scored_once_for_all_that_follows_from_its_scores(
+    make_config, tmp_path, monkeypatch, best, test_images
+):
+    """Predictions, metrics, temperature and calibration; the last weights are a classifier of their own."""
+    config = make_config(early_stopping={"patience": 100} if best else None)
+    folder, dataset = RunFolder.create(tmp_path, "run"), load_dataset(config)
+    run_group([config], [folder], dataset, lambda _: None, test=False)
+    scored, scores = [], Linear.scores
+
+    def counted(self, pixels, parameters):
+        found = scores(self, pixels, parameters)
+        scored.append(len(found))
+        return found
+
+    monkeypatch.setattr(Linear, "scores", counted)
+    evaluate_on_test(folder, dataset.test, dataset.validation)
+    assert sum(scored) == test_images + len(dataset.validation)

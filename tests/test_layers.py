@@ -22,6 +22,7 @@ from cifar_linear.nn.layers import (
     ReLU,
     conv,
 )
+from cifar_linear.nn.layers.conv_relu_pool import fused
 
 RUNS, IMAGES = 2, 3
 WEIGHTLESS = [
@@ -367,3 +368,56 @@ def test_layers_are_data():
     assert Conv(16, 5, padding=2) == Conv(16, 5, 2) != Conv(16, 5, 2, init=He(0.1))
     assert len({MaxPool(2), MaxPool(2), AveragePool(2), ReLU(), Flatten()}) == 4
     assert str(MaxPool(2)) == "MaxPool(size=2)"
+
+
+@pytest.mark.parametrize("order", ["relu first", "pool first"])
+@pytest.mark.parametrize(
+    ("shape", "kernel", "padding"),
+    [((3, 8, 8), 5, 2), ((2, 8, 12), 3, 1), ((3, 12, 12), 5, 0), ((2, 8, 8), 3, 2), ((1, 6, 6), 1, 0)],
+)
+def test_conv_relu_and_pool_in_one_piece_are_the_three_layers(shape, kernel, padding, order):
+    """Output and all gradients, to 13 digits, for two runs of one's own input."""
+    rng, conv = np.random.default_rng(0), Conv(4, kernel, padding)
+    layers = [conv, ReLU(), MaxPool(2)] if order == "relu first" else [conv, MaxPool(2), ReLU()]
+    together = fused(layers, shape)
+    x = rng.standard_normal((2, *shape, 3))
+    parameters = {name: rng.standard_normal((2, *size)) for name, size in conv.parameter_shapes(shape).items()}
+    expected, traces = x, []
+    for layer in layers:
+        expected, trace = layer.forward(expected, parameters)
+        traces.append(trace)
+    y, trace = together.forward(x, parameters)
+    np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-13)
+    dy = rng.standard_normal(y.shape)
+    dx, gradients = together.backward(dy, trace, parameters, want_dx=True)
+    for layer, of_layer in zip(reversed(layers), reversed(traces), strict=True):
+        dy, wanted = layer.backward(dy, of_layer, parameters, want_dx=True)
+    np.testing.assert_allclose(dx, dy, rtol=1e-13, atol=1e-13)
+    for name, gradient in wanted.items():
+        np.testing.assert_allclose(gradients[name], gradient, rtol=1e-13, atol=1e-13 * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape"),
+    [
+        ([Conv(4, 3, 1, stride=2), ReLU(), MaxPool(2)], (3, 8, 8)),
+        ([Conv(4, 3, 0), ReLU(), MaxPool(2)], (3, 9, 8)),
+        ([Conv(4, 3, 3), ReLU(), MaxPool(2)], (3, 8, 8)),
+        ([Conv(4, 3, 1), ReLU(), MaxPool(4)], (3, 8, 8)),
+        ([Conv(4, 3, 1), ReLU(), AveragePool(2)], (3, 8, 8)),
+        ([Conv(4, 3, 1), ReLU()], (3, 8, 8)),
+    ],
+)
+def test_what_cannot_be_split_by_parity_stays_apart(layers, shape):
+    assert fused(layers, shape) is None
+
+
+def test_a_tie_in_one_piece_goes_to_the_first_maximum_once():
+    """A filter of 1 x 1 with weight 1, so that the input's ties are those of the windows."""
+    together = fused([Conv(1, 1), ReLU(), MaxPool(2)], (1, 4, 4))
+    x = np.array([[5, 5, 0, 0], [5, 1, 0, 0], [1, 2, 3, 4], [2, 2, 4, 4.0]]).reshape(1, 1, 4, 4, 1)
+    parameters = {"W": np.ones((1, 1, 1, 1, 1)), "b": np.full((1, 1), 0.5)}
+    y, trace = together.forward(x, parameters)
+    dx, _ = together.backward(np.arange(1, 5.0).reshape(y.shape), trace, parameters, want_dx=True)
+    np.testing.assert_array_equal(y.ravel(), [5.5, 0.5, 2.5, 4.5])
+    np.testing.assert_array_equal(dx.reshape(4, 4), [[1, 0, 2, 0], [0, 0, 0, 0], [0, 3, 0, 4], [0, 0, 0, 0]])

@@ -104,20 +104,30 @@ def test_initial_weights_are_w_then_b_from_one_stream():
     assert np.std(W) == pytest.approx(0.01, rel=0.02)
 
 
-@pytest.mark.parametrize(("eta", "after"), [(0.5, 0.5), (0.0, 1.0)])
-def test_descend_subtracts_eta_times_the_gradient(eta, after):
+def test_descend_subtracts_the_step():
     W, b = np.ones((2, 3)), np.ones(2)
-    assert descend({"W": W, "b": b}, {"W": np.ones_like(W), "b": np.ones_like(b)}, eta)
-    np.testing.assert_array_equal(W, np.full((2, 3), after))
-    np.testing.assert_array_equal(b, np.full(2, after))
+    assert descend({"W": W, "b": b}, {"W": np.full((2, 3), 0.5), "b": np.full(2, -0.5)})
+    np.testing.assert_array_equal(W, np.full((2, 3), 0.5))
+    np.testing.assert_array_equal(b, np.full(2, 1.5))
+
+
+def test_a_factor_multiplies_the_loss_gradient_and_the_penalty_of_its_run(problem):
+    """So that the learning rate may be applied to the few derivatives by the scores."""
+    pixels, labels, W, b = problem
+    objective, parameters, rates = objective_for(pixels), {"W": W, "b": b}, np.array([0.3, 2.0])
+    expected = stacked_gradients(objective, pixels, labels, W, b)
+    for run, step in enumerate(objective.loss_gradients(pixels, labels, parameters, rates)):
+        objective.add_penalty(step, {"W": W[run], "b": b[run]}, run, rates[run])
+        np.testing.assert_allclose(step["W"], rates[run] * expected[0][run], rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(step["b"], rates[run] * expected[1][run], rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("where", ["W", "b"])
 @pytest.mark.parametrize("what", [np.inf, -np.inf, np.nan])
 def test_descend_finds_what_is_no_longer_finite(where, what):
-    gradients = {"W": np.ones((2, 3)), "b": np.ones(2)}
-    gradients[where].flat[1] = what
-    assert not descend({"W": np.ones((2, 3)), "b": np.ones(2)}, gradients, 1.0)
+    step = {"W": np.ones((2, 3)), "b": np.ones(2)}
+    step[where].flat[1] = what
+    assert not descend({"W": np.ones((2, 3)), "b": np.ones(2)}, step)
 
 
 def test_momentum_is_a_moving_average_of_the_gradients():
@@ -129,13 +139,14 @@ def test_momentum_is_a_moving_average_of_the_gradients():
     for gradient in gradients:
         for name, array in gradient.items():
             buffer[name] = mu * buffer[name] + array
-        smooth(velocity, gradient, mu)
-        for name, array in gradient.items():
-            np.testing.assert_allclose(array, (1 - mu) * buffer[name], rtol=1e-12)
-            np.testing.assert_array_equal(array, velocity[name])
+        share = {name: (1 - mu) * array for name, array in gradient.items()}
+        smooth(velocity, share, mu, 0.5)
+        for name, array in share.items():
+            np.testing.assert_allclose(velocity[name], (1 - mu) * buffer[name], rtol=1e-12)
+            np.testing.assert_array_equal(array, 0.5 * velocity[name])
     for _ in range(500):
-        smooth(velocity, steady := {"W": np.ones((2, 3)), "b": np.ones(2)}, mu)
-    np.testing.assert_allclose(steady["W"], 1)
+        smooth(velocity, {name: np.full_like(array, 1 - mu) for name, array in velocity.items()}, mu, 0.5)
+    np.testing.assert_allclose(velocity["W"], 1)
 
 
 def test_a_penalised_bias_is_the_weight_of_a_column_of_ones(problem):

@@ -7,8 +7,9 @@ import pytest
 from folders import folders
 
 from cifar_linear.errors import RunError
-from cifar_linear.runs.discovery import find, find_run, named, names, newest_runs
+from cifar_linear.runs.discovery import find, find_run, named, newest_runs
 from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.places import names
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_every_command_takes_the_name_of_a_run(run, runs, tmp_path, command):
 def test_a_report_takes_names_of_runs_and_sweeps(run, runs, monkeypatch):
     """The pages are not written, only what would be on them is looked at."""
     reported = []
-    for module in ("report.writing", "sweep.reporting"):
+    for module in ("sweep.reporting", "report.writing"):  # The first is not to import the second one patched.
         patched = f"cifar_linear.{module}.write_report"
         monkeypatch.setattr(patched, lambda found, *_: reported.append([run.name[17:] for run in found.runs]))
     monkeypatch.setenv("CIFAR_LINEAR_RUNS", str(runs))

@@ -9,7 +9,18 @@ import pytest
 from autograd import grad as autograd_grad
 
 from cifar_linear.nn.finite_differences import complex_slopes, complex_step_deviations
-from cifar_linear.nn.layers import AveragePool, Conv, Flatten, GlobalAveragePool, He, Linear, MaxPool, Normal, ReLU
+from cifar_linear.nn.layers import (
+    AveragePool,
+    Conv,
+    Flatten,
+    GlobalAveragePool,
+    He,
+    Linear,
+    MaxPool,
+    Normal,
+    ReLU,
+    conv_relu_pool,
+)
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.network import Network
 
@@ -355,8 +366,17 @@ def test_a_mistake_in_one_backward_pass_is_found(place, wrong):
     layers = (*SMALL.layers[:place], wrong, *SMALL.layers[place + 1 :])
     network = replace(SMALL, layers=layers)
     pixels, _, parameters = point(SMALL)
-    np.testing.assert_array_equal(network.scores([pixels], parameters), SMALL.scores([pixels], parameters))
+    np.testing.assert_allclose(network.scores([pixels], parameters), SMALL.scores([pixels], parameters), rtol=1e-12)
     assert complex_step_error(network) > 1e-3
+
+
+@pytest.mark.parametrize("piece", ["_to_members", "_filter_gradient", "_padded_phases"])
+def test_a_mistake_in_layers_that_are_computed_in_one_piece_is_found(piece, monkeypatch):
+    """The numeric side goes through the plain layers."""
+    assert complex_step_error(SMALL) < 1e-12
+    right = getattr(conv_relu_pool, piece)
+    monkeypatch.setattr(conv_relu_pool, piece, lambda *arguments: right(*arguments)[..., ::-1])
+    assert complex_step_error(SMALL) > 1e-3
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_momentum_and_penalty_are_those_of_the_course(network):
     parameters = {name: array.copy() for name, array in state.parameters.items()}
     velocity = {name: np.zeros_like(array) for name, array in parameters.items()}
     for pixels, labels in batches(1):
-        (gradient,) = group.objective.loss_gradients(pixels, labels, parameters)
+        (gradient,) = group.objective.loss_gradients(pixels, labels, parameters, np.ones(1))
         for name, array in parameters.items():
             velocity[name] = 0.8 * velocity[name] + 0.2 * gradient[name]
             parameters[name] = array - 0.1 * (velocity[name] + 2 * 0.02 * array)

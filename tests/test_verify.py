@@ -51,6 +51,7 @@ def test_a_run_is_confirmed_bit_for_bit(trained, verify, run, name):
     assert told["epoch"] == folder.read_record().epoch
     assert set(told["differences"].values()) == {None}
     assert ("predictions.npz" in told["differences"]) == ("test" in folder.read_record().metrics)
+    assert ("calibration.json" in told["differences"]) == (folder.read_record().status == "finished")
     assert ("best_model.npz" in told["differences"]) == (name in ("everything", "stopped early"))
     assert "the same, bit for bit" in run("verify", folder.path).stdout
     assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
@@ -121,6 +122,31 @@ def test_a_missing_file_is_a_difference(trained, verify):
     assert told["differences"]["predictions.npz"].startswith("probabilities has 0 values then, 600 now")
 
 
+def test_what_earlier_versions_did_not_write_is_no_difference(trained, verify):
+    folder = trained()
+    (folder.path / "calibration.json").unlink()
+    code, told, stderr = verify(folder)
+    assert code == 0, stderr
+    assert "calibration.json" not in told["differences"]
+
+
+def test_a_look_inside_a_network_is_compared(make_config, tmp_path, verify):
+    layers = [{"conv": {"filters": 2, "kernel": 3}}, "relu", "flatten", "linear"]
+    config = make_config(model={"kind": "network", "layers": layers}, epochs=1)
+    folder = RunFolder.create(tmp_path, "run")
+    run_group([config], [folder], load_dataset(config), lambda _: None)
+    code, told, stderr = verify(folder)
+    assert code == 0, stderr
+    assert "introspection.npz" in told["differences"]
+    inside = folder.read_introspection(config.network(), 60)
+    folder.write_introspection(inside._replace(occlusion=inside.occlusion + 1))
+    code, told, _ = verify(folder)
+    assert code == 5
+    assert told["differences"]["introspection.npz"] == "occlusion differs by up to 1"
+    (folder.path / "introspection.npz").unlink()
+    assert verify(folder)[0] == 0
+
+
 def changed_epoch(folder):
     folder.write_record(folder.read_record().model_copy(update={"epoch": 2}))
 
@@ -142,6 +168,19 @@ def changed_checkpoint(folder):
     folder.write_checkpoint(checkpoint)
 
 
+def changed_calibration(folder):
+    calibration = folder.read_calibration()
+    folder.write_calibration(calibration.model_copy(update={"temperature": calibration.temperature + 0.5}))
+
+
+def changed_bin(folder):
+    calibration = folder.read_calibration()
+    plain = calibration.test.plain
+    bins = [plain.bins[0].model_copy(update={"images": plain.bins[0].images + 2}), *plain.bins[1:]]
+    test = calibration.test.model_copy(update={"plain": plain.model_copy(update={"bins": bins})})
+    folder.write_calibration(calibration.model_copy(update={"test": test}))
+
+
 @pytest.mark.parametrize(
     ("change", "part", "difference"),
     [
@@ -150,6 +189,8 @@ def changed_checkpoint(folder):
         (changed_record, "final metrics, test", "accuracy differs by up to 0."),
         (changed_epoch, "where it ended", "epoch differs by up to 1"),
         (changed_checkpoint, "metrics of all evaluations", "train_loss differs by up to 1"),
+        (changed_calibration, "calibration.json", "temperature differs by up to 0.5"),
+        (changed_bin, "calibration.json", "test.plain.bins.0.images differs by up to 2"),
     ],
 )
 def test_what_differs_is_said(trained, verify, run, change, part, difference):

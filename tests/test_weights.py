@@ -33,10 +33,10 @@ def test_a_weight_of_two_is_a_doubled_example_in_the_gradient(training):
     split, parameters = training.dataset.train, training.state.parameters
     twice = repeated(split, COUNTS)
     weighted = training.objective.loss_gradients(
-        split.images.astype(float), split.labels, parameters, COUNTS.astype(float)
+        split.images, split.labels, parameters, np.ones(2), COUNTS.astype(float)
     )
     found = [{name: array.copy() for name, array in gradient.items()} for gradient in weighted]
-    plain = training.objective.loss_gradients(twice.images.astype(float), twice.labels, parameters)
+    plain = training.objective.loss_gradients(twice.images, twice.labels, parameters, np.ones(2))
     for run, gradient in enumerate(plain):
         for name, array in gradient.items():
             expected = array * len(twice) / len(split)
@@ -69,7 +69,7 @@ def test_weights_of_one_change_no_bit(make_config, dataset):
 def test_the_loss_of_a_batch_is_recorded_with_its_weights(training):
     weights = COUNTS.astype(float)
     split = replace(training.dataset.train, weights=weights)
-    training.batches = Batches(split, n_batch=60, shuffle=True, seed=0, dtype="float64")
+    training.batches = Batches(split, n_batch=60, shuffle=True, seed=0)
     before, after = training.evaluations(1, record_steps=True)
     expected = evaluate(before.state.parameters, split, training.objective).loss * weights.mean()
     np.testing.assert_allclose(after.step_losses, expected[None], rtol=1e-12)

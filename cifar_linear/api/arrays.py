@@ -94,7 +94,7 @@ def train(
         raise ConfigError(f"eta must be above 0; it is {etas}")
     model = Linear(LOSSES[loss].scores_for(classes), _standardization(training.images), init_std)
     first = model.initial(rng_for(seed, Purpose.WEIGHTS))
-    batches = Batches(training, n_batch=n_batch, shuffle=True, seed=seed, dtype=dtype)
+    batches = Batches(training, n_batch=n_batch, shuffle=True, seed=seed)
     evaluations = train_state(
         State.first([first] * len(lams), dtype, keep_best=patience is not None),
         Objective(model, LOSSES[loss], lams),

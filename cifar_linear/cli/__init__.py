@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import signal
 import sys
 import traceback
@@ -152,6 +153,8 @@ for _command in (
 
 def main() -> None:
     """Run the command line in this process."""
+    # Pydantic would read the metadata of every installed package to look for plug-ins; this program has none.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     for number in handled():
         if number in ENDING:
             signal.signal(number, terminate)

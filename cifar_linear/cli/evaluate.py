@@ -53,13 +53,13 @@ def evaluate(run: Path, split: SplitName, best: bool, optimum: bool, data_dir: P
     folder = RunFolder(run)
     recorded = _recorded(folder, best, optimum).get(split)
     classifier = Classifier.of(folder, best, optimum)
-    images = load_split(classifier.config, split, data_dir)
-    found = classifier.evaluate(images)
+    scored = classifier.scored(load_split(classifier.config, split, data_dir))
+    found = scored.metrics
     temperature = _temperature(folder, classifier, best, optimum, data_dir)
-    calibration = calibration_on(classifier, images, temperature)
+    calibration = calibration_on(scored, temperature)
     if as_json:
         before = recorded.model_dump() if recorded else None
-        classes = by_class(classifier.predict(images.images).predicted, images.labels, classifier.class_names)
+        classes = by_class(scored.predicted().predicted, scored.split.labels, classifier.class_names)
         document = {"split": split, "metrics": found.model_dump(), "recorded": before, "classes": classes}
         honesty = {"temperature": temperature, "calibration": calibration.model_dump()}
         click.echo(json.dumps({**document, **honesty}, indent=2))
@@ -86,7 +86,7 @@ def _temperature(
     if stored and not optimum and (stored.weights == "best") == best:
         return stored.temperature
     try:
-        return temperature_of(classifier, load_split(classifier.config, "validation", data_dir))
+        return temperature_of(classifier.scored(load_split(classifier.config, "validation", data_dir)))
     except DataError as error:
         click.echo(f"no temperature without the validation images: {error}", err=True)
         return None

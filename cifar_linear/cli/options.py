@@ -63,7 +63,7 @@ def config_source(text: str) -> _Decorator:
 def _complete_run(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The names of runs and sweeps; paths, where none begins like this."""
     from cifar_linear.errors import RunError
-    from cifar_linear.runs.discovery import LAST, names
+    from cifar_linear.runs.places import LAST, names
 
     try:
         known = [LAST, *names(ctx.params.get("runs_dir") or Path("runs"))]

@@ -65,7 +65,7 @@ def report(
     from cifar_linear.report.collecting import collect
     from cifar_linear.report.writing import write_report
     from cifar_linear.runs.discovery import find, newest_runs
-    from cifar_linear.runs.folder import SWEEP_FILE
+    from cifar_linear.runs.places import SWEEP_FILE
     from cifar_linear.sweep.folder import SweepFolder
     from cifar_linear.sweep.reporting import report_on
 

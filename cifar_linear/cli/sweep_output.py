@@ -45,7 +45,7 @@ def run_and_print(
         with_test: evaluate all settings on the test set.
     """
     from cifar_linear.cli.progress import Progress
-    from cifar_linear.runs.folder import SWEEP_FILE
+    from cifar_linear.runs.places import SWEEP_FILE
     from cifar_linear.sweep.folder import SweepFolder
     from cifar_linear.sweep.run import SweepListener, run_sweep
 

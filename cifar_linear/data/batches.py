@@ -1,21 +1,20 @@
-"""Mini-batches and chunks of a split as arrays of floats, in buffers that are reused."""
+"""Mini-batches of a split as they are stored, and chunks of a split as floats, in buffers that are reused."""
 
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cifar_linear.arrays import Floats, Labels
+from cifar_linear.arrays import Examples, Floats, Labels
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.dataset import Split
 from cifar_linear.randomness import Purpose, rng_for
 
-Batch = tuple[Floats, Labels] | tuple[Floats, Labels, Floats]
+Batch = tuple[Examples, Labels] | tuple[Examples, Labels, Floats]
 """Raw examples (n, d) and labels (n,), and weights (n,) where examples have them."""
 
 _CHUNK = 500
 """Examples in a matrix product: few enough for their pixels to stay in the processor's cache."""
-_SPARE = 16
 _PART = 5000
 """Examples that are evaluated at once: many, so that little time is spent between the operations on arrays."""
 
@@ -34,7 +33,6 @@ class Batches:
         n_batch: int,
         shuffle: bool,
         seed: int,
-        dtype: DTypeLike,
         drop_last: bool = False,
         augmentation: Augmentation | None = None,
     ) -> None:
@@ -44,34 +42,28 @@ class Batches:
             raise ValueError(f"only uint8 images can be augmented; these are {split.images.dtype}")
         self._split, self._n_batch, self._shuffle, self._seed = split, n_batch, shuffle, seed
         self._augmentation = augmentation
-        self._weights = None if split.weights is None else split.weights.astype(dtype)
         self.steps = len(split) // n_batch if drop_last else -(-len(split) // n_batch)
         self._gathered = np.empty((n_batch, split.images.shape[1]), split.images.dtype)
-        # A gap between the rows: at distances of 4096 bytes or a multiple, they compete for the same places in the
-        # processor's cache.
-        self._pixels = np.empty((n_batch, self._gathered.shape[1] + _SPARE), dtype)[:, :-_SPARE]
 
     def __call__(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """Yield raw examples as floats (n, d), overwritten by the next batch, and labels (n,).
+        """Yield raw examples (n, d) in the dtype of the split, overwritten by the next batch, and labels (n,).
 
-        Pixels are 0 to 255, features as they are. Examples that have weights come with them, (n,), as floats. Batches
-        before the one numbered ``first`` are left out.
+        Examples that have weights come with them, (n,). Batches before the one numbered ``first`` are left out.
         """
         order = self.order(epoch)
         if self._augmentation:
             flipped, moved = self._augmentation.draw(epoch, len(self._split))
         for step in range(first, self.steps):
             rows = order[step * self._n_batch : (step + 1) * self._n_batch]
-            gathered, pixels = self._gathered[: len(rows)], self._pixels[: len(rows)]
+            gathered = self._gathered[: len(rows)]
             # mode="clip" lets take write straight into the buffer; the rows are valid by construction.
             np.take(self._split.images, rows, axis=0, out=gathered, mode="clip")
             if self._augmentation:
                 self._augmentation.apply(gathered, flipped[rows], moved[:, rows])
-            np.copyto(pixels, gathered)
-            if self._weights is None:
-                yield pixels, self._split.labels[rows]
+            if self._split.weights is None:
+                yield gathered, self._split.labels[rows]
             else:
-                yield pixels, self._split.labels[rows], self._weights[rows]
+                yield gathered, self._split.labels[rows], self._split.weights[rows]
 
     def order(self, epoch: int) -> Labels:
         """The indices of all examples in the order of an epoch, (n,)."""

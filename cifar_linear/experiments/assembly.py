@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from math import prod
@@ -61,8 +62,11 @@ def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
         ConfigError: if the config leaves too few images.
     """
     source = _source(config, data_dir)
-    training, validation = _train_and_validation(config, source)
-    test = _split(config, source, config.data.test) if config.data.test else None
+    # Reading leaves the interpreter free, so the splits are read side by side.
+    with ThreadPoolExecutor() as threads:
+        of_test = threads.submit(_split, config, source, config.data.test) if config.data.test else None
+        training, validation = _train_and_validation(config, source, threads)
+        test = of_test.result() if of_test else None
     if len(training) < config.n_batch or not len(validation):
         raise ConfigError(
             f"data.limit and data.classes leave {len(training)} images for training and {len(validation)} for "
@@ -81,16 +85,18 @@ def load_split(config: Config, name: SplitName, data_dir: Path | None = None) ->
         return _split(config, source, config.data.test)
     if name == "train" and not isinstance(config.data.validation, HeldOut):
         return _split(config, source, config.data.train)
-    training, validation = _train_and_validation(config, source)
+    with ThreadPoolExecutor() as threads:
+        training, validation = _train_and_validation(config, source, threads)
     return training if name == "train" else validation
 
 
-def _train_and_validation(config: Config, source: Source) -> tuple[Split, Split]:
+def _train_and_validation(config: Config, source: Source, threads: Executor) -> tuple[Split, Split]:
     data = config.data
-    training = _split(config, source, data.train)
     if isinstance(data.validation, HeldOut):
+        training = _split(config, source, data.train)
         return hold_out(training, data.validation.size, rng_for(config.seed, Purpose.HELD_OUT))
-    return training, _split(config, source, data.validation)
+    of_validation = threads.submit(_split, config, source, data.validation)
+    return _split(config, source, data.train), of_validation.result()
 
 
 def _split(config: Config, source: Source, batches: Sequence[str]) -> Split:
@@ -265,7 +271,6 @@ class Group:
             n_batch=shared.n_batch,
             shuffle=shared.shuffle,
             seed=shared.seed,
-            dtype=shared.dtype,
             drop_last=shared.drop_last,
             augmentation=make_augmentation(shared, self.dataset),
         )

@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from cifar_linear.arrays import Doubles, Labels
-from cifar_linear.data.dataset import Split
-from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.classifier import Scored
 from cifar_linear.nn.calibration import brier_score, fitted_temperature, reliability, top_accuracy
 from cifar_linear.nn.losses import Loss
 from cifar_linear.nn.metrics import true_class_probability
-from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Calibration, Honesty, Reliability, SplitCalibration
 
 TOP = 5
 """With more classes than this, top-k accuracy is computed as well, with this k."""
 
 
-def calibrate(folder: RunFolder, validation: Split, test: Split | None) -> Calibration:
-    """Fit the temperature of a run's classifier, look at its probabilities of the test images, and store both."""
-    best = folder.read_record().best is not None
-    classifier = Classifier.of(folder, best)
-    temperature = temperature_of(classifier, validation)
-    on_test = calibration_on(classifier, test, temperature) if test else None
-    calibration = Calibration(weights="best" if best else "last", temperature=temperature, test=on_test)
-    folder.write_calibration(calibration)
-    return calibration
+def calibrated(weights: Literal["last", "best"], validation: Scored, test: Scored | None) -> Calibration:
+    """Fit a temperature on the validation images, and look at the probabilities of the test images.
+
+    Args:
+        weights: which weights of the run the scores are of.
+        validation: scores of the validation images.
+        test: scores of the test images; None if there are none.
+    """
+    temperature = temperature_of(validation)
+    on_test = calibration_on(test, temperature) if test else None
+    return Calibration(weights=weights, temperature=temperature, test=on_test)
 
 
-def temperature_of(classifier: Classifier, validation: Split) -> float:
+def temperature_of(validation: Scored) -> float:
     """The temperature with the lowest loss on validation images."""
-    return fitted_temperature(classifier.scores(validation.images), validation.labels, classifier.objective.loss)
+    return fitted_temperature(validation.scores, validation.split.labels, validation.classifier.objective.loss)
 
 
-def calibration_on(classifier: Classifier, split: Split, temperature: float | None) -> SplitCalibration:
+def calibration_on(scored: Scored, temperature: float | None) -> SplitCalibration:
     """How honest the probabilities of a split's images are, as they are and, if there is one, with a temperature."""
-    scores, loss, labels = classifier.scores(split.images), classifier.objective.loss, split.labels
+    scores, loss, labels = scored.scores, scored.classifier.objective.loss, scored.split.labels
     class_scores = loss.class_scores(scores)
     return SplitCalibration(
         plain=_honesty(scores, labels, loss),

@@ -11,18 +11,17 @@ import numpy as np
 
 from cifar_linear.arrays import Doubles, Floats, Images, Labels
 from cifar_linear.config.models import Config
-from cifar_linear.data.batches import pixel_chunks
 from cifar_linear.data.dataset import Split
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
 from cifar_linear.nn.metrics import Part, class_metrics, confusion
 from cifar_linear.nn.objective import Objective
-from cifar_linear.nn.parameters import Parameters, dtype_of, stacked
+from cifar_linear.nn.parameters import Parameters, stacked
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.runs.artifacts import StoredModel
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import SplitMetrics
-from cifar_linear.training.evaluation import evaluate, predict
+from cifar_linear.training.evaluation import metrics_of, predictions_of, scored_parts
 
 _ROUNDING = 1e-6
 
@@ -32,6 +31,39 @@ class Predicted(NamedTuple):
 
     probabilities: Floats
     predicted: Labels
+
+
+class Scored(NamedTuple):
+    """A split's scores by a classifier, computed once, and what follows from them.
+
+    Attributes:
+        classifier: with one run.
+        split: the images and their labels.
+        parts: scores of some thousand images at a time, (m, 1, K).
+    """
+
+    classifier: Classifier
+    split: Split
+    parts: Sequence[Floats]
+
+    @property
+    def metrics(self) -> SplitMetrics:
+        """Loss, cost and accuracy."""
+        parameters, objective = self.classifier.parameters, self.classifier.objective
+        return SplitMetrics.of(metrics_of(self.parts, parameters, self.split, objective), run=0)
+
+    @property
+    def scores(self) -> Doubles:
+        """All scores in double precision, (n, K)."""
+        return np.concatenate(self.parts)[:, 0].astype(np.float64)
+
+    def predicted(self, temperature: float = 1.0) -> Predicted:
+        """Probabilities and predicted classes, with scores divided by a temperature."""
+        loss = self.classifier.objective.loss
+        probabilities, predicted = predictions_of(self.parts, loss)
+        if temperature != 1:
+            return Predicted(loss.probabilities(self.scores / temperature), predicted[:, 0])
+        return Predicted(probabilities[:, 0], predicted[:, 0])
 
 
 @dataclass(frozen=True)
@@ -63,23 +95,17 @@ class Classifier:
         objective = make_objective([config], model)
         return cls(config, stacked([stored.parameters]), objective, stored.class_names, stored.image_shape)
 
+    def scored(self, split: Split) -> Scored:
+        """Compute the scores of a split."""
+        return Scored(self, split, list(scored_parts(self.parameters, split, self.objective)))
+
     def evaluate(self, split: Split) -> SplitMetrics:
         """Return loss, cost and accuracy on a split."""
-        return SplitMetrics.of(evaluate(self.parameters, split, self.objective), run=0)
+        return self.scored(split).metrics
 
     def predict(self, images: Images, temperature: float = 1.0) -> Predicted:
         """Probabilities and predicted classes of images (n, d) of 0 to 255, with scores divided by a temperature."""
-        unlabelled = Split(images, np.zeros(len(images), np.intp))
-        probabilities, predicted = predict(self.parameters, unlabelled, self.objective)
-        if temperature != 1:
-            tempered = self.objective.loss.probabilities(self.scores(images) / temperature)
-            return Predicted(tempered, predicted[:, 0])
-        return Predicted(probabilities[:, 0], predicted[:, 0])
-
-    def scores(self, images: Images) -> Doubles:
-        """The scores of images (n, d) of 0 to 255, (n, K)."""
-        chunks = pixel_chunks(Split(images, np.zeros(len(images), np.intp)), dtype_of(self.parameters))
-        return self.objective.model.scores(chunks, self.parameters)[:, 0].astype(np.float64)
+        return self.scored(Split(images, np.zeros(len(images), np.intp))).predicted(temperature)
 
 
 def stored_temperature(folder: RunFolder, best: bool = False, optimum: bool = False) -> float:

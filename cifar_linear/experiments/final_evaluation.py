@@ -1,12 +1,12 @@
-"""The one evaluation on the test set: after training, never to choose anything."""
+"""The one evaluation on the test set: after training, never to choose anything; and the temperature beside it."""
 
 from contextlib import suppress
 
 from cifar_linear.data.dataset import Split
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import blas_threads
-from cifar_linear.experiments.calibration import calibrate
-from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.calibration import calibrated
+from cifar_linear.experiments.classifier import Classifier, Scored
 from cifar_linear.experiments.introspection import introspect
 from cifar_linear.nn.metrics import most_confident_mistakes
 from cifar_linear.nn.network import Network
@@ -39,18 +39,37 @@ def evaluate_on_test(folder: RunFolder, test: Split, validation: Split) -> Recor
         raise
 
 
+def calibrate(folder: RunFolder, validation: Split) -> None:
+    """Fit the temperature of a finished run that has no test images, and store it; other runs stay as they are."""
+    record = folder.read_record()
+    if record.status == "finished":
+        with blas_threads(record.config):
+            _calibrate(folder, record, _chosen(folder, record).scored(validation), None)
+
+
 def _evaluate_on_test(folder: RunFolder, record: Record, test: Split, validation: Split) -> Record:
-    chosen = Classifier.of(folder, best=record.best is not None)
-    probabilities, predicted = chosen.predict(test.images)
+    chosen = _chosen(folder, record)
+    scored = chosen.scored(test)
+    probabilities, predicted = scored.predicted()
     mistakes = most_confident_mistakes(probabilities, predicted, test.labels, _MISTAKES)
     folder.write_predictions(Predictions(probabilities, predicted, test.labels, mistakes, test.images[mistakes]))
-    calibrate(folder, validation, test)
+    _calibrate(folder, record, chosen.scored(validation), scored)
     if isinstance(network := chosen.objective.model, Network):
         folder.write_introspection(introspect(network, chosen.parameters, test, predicted))
+    last = scored.metrics
     if record.best:
-        metrics = {**record.best.metrics, "test": chosen.evaluate(test)}
+        metrics = {**record.best.metrics, "test": last}
         record = record.model_copy(update={"best": record.best.model_copy(update={"metrics": metrics})})
-    last = Classifier.of(folder).evaluate(test) if record.best else chosen.evaluate(test)
+        last = Classifier.of(folder).evaluate(test)
     record = record.model_copy(update={"metrics": {**record.metrics, "test": last}, "error": None})
     folder.write_record(record)
     return record
+
+
+def _chosen(folder: RunFolder, record: Record) -> Classifier:
+    """The weights that a run is judged by."""
+    return Classifier.of(folder, best=record.best is not None)
+
+
+def _calibrate(folder: RunFolder, record: Record, validation: Scored, test: Scored | None) -> None:
+    folder.write_calibration(calibrated("best" if record.best else "last", validation, test))

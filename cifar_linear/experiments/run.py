@@ -1,6 +1,7 @@
 """From configs and a dataset to finished run folders."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -10,8 +11,7 @@ from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import Group, blas_threads
-from cifar_linear.experiments.calibration import calibrate
-from cifar_linear.experiments.final_evaluation import evaluate_on_test
+from cifar_linear.experiments.final_evaluation import calibrate, evaluate_on_test
 from cifar_linear.nn.memory import keep_freed_memory
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
@@ -52,18 +52,11 @@ def run_group(
     with all_locked(folders), blas_threads(configs[0]):
         records = _train(configs, folders, dataset, watch, check, checkpoints)
         if not (dataset.test and test):
-            if test:
-                _calibrate(folders, records, dataset)
+            for folder in folders if test else ():
+                calibrate(folder, dataset.validation)
             return records
         check()
         return [evaluate_on_test(folder, dataset.test, dataset.validation) for folder in folders]
-
-
-def _calibrate(folders: Sequence[RunFolder], records: Sequence[Record], dataset: Dataset) -> None:
-    """Fit the temperatures of runs that have no test images."""
-    for folder, record in zip(folders, records, strict=True):
-        if record.status == "finished":
-            calibrate(folder, dataset.validation, None)
 
 
 def _train(
@@ -75,7 +68,11 @@ def _train(
     checkpoints: Sequence[Checkpoint],
 ) -> list[Record]:
     """Train without the evaluation on the test set."""
-    group = Group.of(configs, dataset)
+    # The images are hashed while the group is prepared.
+    with ThreadPoolExecutor(1) as beside:
+        of_facts = beside.submit(_facts, configs, dataset)
+        group = Group.of(configs, dataset)
+    facts = of_facts.result()
     if configs[0].model.kind == "network":
         keep_freed_memory()
     nothing = [()] * len(configs)
@@ -87,7 +84,7 @@ def _train(
     batches = group.batches()
     for config, folder in zip(configs, folders, strict=True):
         folder.write_config(config.to_yaml())
-    recorder = Recorder(folders, state, history, group.model, _facts(configs, dataset))
+    recorder = Recorder(folders, state, history, group.model, facts)
     try:
         for folder in folders:
             folder.remove_outdated()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -15,13 +15,15 @@ from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import CheckError, RunError
 from cifar_linear.experiments.assembly import read_checkpoint
-from cifar_linear.experiments.final_evaluation import evaluate_on_test
+from cifar_linear.experiments.final_evaluation import calibrate, evaluate_on_test
 from cifar_linear.experiments.run import Watch, run_group
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.provenance import changes_since, other_images
 from cifar_linear.runs.record import Record
 from cifar_linear.training.evaluation import Evaluation
+
+_NOT_IN_EARLIER_VERSIONS = ("calibration.json", "introspection.npz")
 
 
 class Comparison(NamedTuple):
@@ -97,12 +99,15 @@ def verify_run(recorded: Recorded, dataset: Dataset, watch: Watch, check: Callab
             run_group([recorded.config] * len(copies), copies, dataset, _until(recorded, watch), check, test=False)
             if "test" in recorded.record.metrics and dataset.test:
                 evaluate_on_test(again, dataset.test, dataset.validation)
+            elif recorded.folder.read_calibration():
+                calibrate(again, dataset.validation)
         except _FarEnoughError:
             pass
         # Of a killed run only the checkpoint is compared: the other files may belong to other evaluations.
         whole = recorded.record.status != "running"
         then, now = _parts(recorded.folder, checkpoint, whole), _parts(again, again.read_checkpoint(), whole)
-        comparisons = [Comparison(part, _difference(then.get(part, {}), now.get(part, {}))) for part in {**then, **now}]
+        parts = [part for part in {**then, **now} if part in then or part not in _NOT_IN_EARLIER_VERSIONS]
+        comparisons = [Comparison(part, _difference(then.get(part, {}), now.get(part, {}))) for part in parts]
         changes = changes_since(recorded.record.environment, again.read_record().environment)
     changes += [
         f"{key} was {was}, config.yaml has {now}"
@@ -149,7 +154,23 @@ def _parts(folder: RunFolder, checkpoint: Checkpoint | None, whole: bool) -> dic
         parts |= {f"final metrics, {split}": metrics.model_dump() for split, metrics in record.metrics.items()}
         if predictions := folder.read_predictions(model):
             parts["predictions.npz"] = predictions._asdict()
+        if calibration := folder.read_calibration():
+            parts["calibration.json"] = dict(_numbers(calibration.model_dump()))
+        if (network := record.config.network()) and predictions:
+            inside = folder.read_introspection(network, len(predictions.labels))
+            parts |= {"introspection.npz": inside.arrays()} if inside else {}
     return parts
+
+
+def _numbers(entries: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every number of a tree with its dotted name."""
+    for key, value in entries.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{prefix}{key}.")
+        elif isinstance(value, list):
+            yield from _numbers(dict(enumerate(value)), f"{prefix}{key}.")
+        elif value is not None:
+            yield f"{prefix}{key}", value
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -1,7 +1,7 @@
 """Between which bounds the lowest cost of a linear classifier lies: what convexity proves.
 
-The lower bound is the value of the dual problem at a feasible point, so it holds for any weights; docs/maths.md has the
-derivation. n images, d features, K scores.
+The lower bound is the value of the dual problem at a feasible point, so it holds for any weights; the derivation is in
+docs/explanation/maths.md. n images, d features, K scores.
 """
 
 from __future__ import annotations

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from cifar_linear.arrays import Doubles, Floats, Labels
+from cifar_linear.arrays import Doubles, Examples, Floats, Labels
 from cifar_linear.nn.losses import Loss
 from cifar_linear.nn.matmul import columns_times_columns, rows_times_rows
 from cifar_linear.nn.parameters import Parameters
 from cifar_linear.nn.standardization import Standardization
+
+_GAP = 16  # floats, a line of the cache
 
 
 @dataclass(frozen=True)
@@ -55,28 +57,42 @@ class Linear:
         """Return the scores of all images, (n, R, K), from chunks of raw pixels (n_i, d)."""
         return scores_of_parts(pixels, *self.standardization.fold(parameters["W"], parameters["b"]))
 
-    def forward(self, pixels: Floats, parameters: Parameters) -> tuple[Floats, Floats]:
-        """Return the scores (n, R, K) of raw pixels (n, d), and the pixels as the trace for `backward`."""
+    def forward(self, pixels: Examples, parameters: Parameters) -> tuple[Floats, Floats]:
+        """Return the scores (n, R, K) of raw pixels (n, d), and the trace for `backward`: floats of `_with_shift`."""
         W, b = parameters["W"], parameters["b"]
-        return scores_of_parts([pixels], *self.standardization.fold(W, b, self._workspace("folded", W))), pixels
+        X = self._with_shift(pixels, W.dtype)
+        return scores_of_parts([X[:-1]], *self.standardization.fold(W, b, self._workspace("folded", W))), X
 
     def backward(self, G: Floats, trace: Floats, parameters: Parameters) -> Iterator[dict[str, Floats]]:
         """Yield the gradients of ``W`` (K, d) and ``b`` (K,) run by run, so that each update finds them in the cache.
 
-        The gradient of the folded weights is G^T x, one product for all runs. For each run the chain rule converts it
-        to the gradient of W; db is the sum of G over the images.
+        db is the sum of G over the images, and dW = (G^T x - db shift^T) * scale. With -db as the derivatives of the
+        last row of the trace, the difference is one product for all runs.
 
         Args:
             G: derivatives of the mean loss with respect to the scores, (n, R, K).
-            trace: raw pixels (n, d), as returned by `forward`.
+            trace: raw pixels and their shift in rows, (n + 1, d), as returned by `forward`.
             parameters: the parameters that `forward` was called with.
         """
         W = parameters["W"]
         grad_W, grad_b = self._workspace("gradient", W), G.sum(axis=0)
-        columns_times_columns(G.reshape(len(trace), -1), trace, grad_W.reshape(-1, W.shape[2]))
+        with_shift = np.concatenate([G.reshape(len(G), -1).T, -grad_b.reshape(-1, 1)], axis=1)
+        columns_times_columns(with_shift.T, trace, grad_W.reshape(-1, W.shape[2]))
+        scale = self.standardization.scale_in(W.dtype)
         for run in range(len(W)):
-            self.standardization.unfold_gradient(grad_W[run], grad_b[run])
+            grad_W[run] *= scale
             yield {"W": grad_W[run], "b": grad_b[run]}
+
+    def _with_shift(self, pixels: Examples, dtype: np.dtype[Any]) -> Floats:
+        """Return raw pixels (n, d) as floats, with the shift of the standardisation as one more row, (n + 1, d)."""
+        key = "pixels", (len(pixels) + 1, pixels.shape[1]), dtype
+        if key not in self._memory:
+            # A gap between the rows: at distances of 4096 bytes or a multiple, they compete for the same places in the
+            # processor's cache.
+            self._memory[key] = np.empty((key[1][0], key[1][1] + _GAP), dtype)[:, :-_GAP]
+            self._memory[key][-1] = self.standardization.shift
+        np.copyto(self._memory[key][:-1], pixels)
+        return self._memory[key]
 
     def _workspace(self, purpose: str, like: Floats) -> Floats:
         key = purpose, like.shape, like.dtype

@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_info
 from cifar_linear.arrays import Floats
 
 _ARCHITECTURES = ("SkylakeX", "Cooperlake", "SapphireRapids")
-_MOST_MULTIPLICATIONS = 100**3
+MOST_MULTIPLICATIONS = 100**3
+"""In a product whose factors OpenBLAS reads as they are."""
 _MOST_RESULTS = 1200
 # These were the fastest when measured: for few rows of weights, as many images per block as allowed; for more rows of
 # weights, four images, and at most half a mebibyte of weights at once; and no block with very few features.
@@ -46,10 +47,10 @@ def columns_times_columns(G: Floats, X: Floats, out: Floats) -> None:
 @lru_cache
 def _blocks_of_rows(n: int, k: int, d: int) -> tuple[int, int]:
     """Return the number of images and of features in a block of `rows_times_rows`."""
-    rows = _part(n, _MOST_RESULTS // k if k <= _FEW_WEIGHTS else _FEW_IMAGES)
+    rows = largest_divisor(n, _MOST_RESULTS // k if k <= _FEW_WEIGHTS else _FEW_IMAGES)
     if not multiplies_in_place() or rows < min(n, _FEW_IMAGES) or rows * k > _MOST_RESULTS:
         return n, d
-    features = _part(d, min(_MOST_MULTIPLICATIONS // (rows * k), _MOST_WEIGHTS // k))
+    features = largest_divisor(d, min(MOST_MULTIPLICATIONS // (rows * k), _MOST_WEIGHTS // k))
     # A number of features without suitable divisors would give very many narrow blocks.
     return (rows, features) if features >= min(d, _FEWEST_FEATURES) else (n, d)
 
@@ -57,14 +58,14 @@ def _blocks_of_rows(n: int, k: int, d: int) -> tuple[int, int]:
 @lru_cache
 def _features_of_columns(n: int, k: int, d: int) -> int:
     """Return the number of features in a block of `columns_times_columns`."""
-    features = _part(d, _MOST_MULTIPLICATIONS // (n * k))
+    features = largest_divisor(d, MOST_MULTIPLICATIONS // (n * k))
     return features if multiplies_in_place() and features >= min(d, _FEWEST_FEATURES) else d
 
 
-def _part(length: int, most: int) -> int:
+def largest_divisor(length: int, most: int) -> int:
     """Return the largest divisor of ``length`` that is at most ``most``; at least 1.
 
-    >>> _part(3072, 1000), _part(37, 120), _part(37, 30)
+    >>> largest_divisor(3072, 1000), largest_divisor(37, 120), largest_divisor(37, 30)
     (768, 37, 1)
     """
     return next((part for part in range(min(length, most), 0, -1) if length % part == 0), 1)

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from cifar_linear.arrays import Doubles, Floats
+from cifar_linear.arrays import Doubles, Examples, Floats
 from cifar_linear.nn.parameters import Parameters
 
 Trace = Any
@@ -32,8 +32,8 @@ class Model(Protocol):
         Must be safe to call while another thread trains.
         """
 
-    def forward(self, pixels: Floats, parameters: Parameters) -> tuple[Floats, Trace]:
-        """Return the scores (n, R, K) of a batch of raw pixels (n, d), and the trace for `backward`."""
+    def forward(self, pixels: Examples, parameters: Parameters) -> tuple[Floats, Trace]:
+        """Return the scores (n, R, K) of a batch of raw pixels (n, d) of any dtype, and the trace for `backward`."""
 
     def backward(self, G: Floats, trace: Trace, parameters: Parameters) -> Iterator[dict[str, Floats]]:
         """Yield the gradients of each run in turn, without a run axis.

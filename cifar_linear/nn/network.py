@@ -12,12 +12,17 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from cifar_linear.arrays import Doubles, Floats
+from cifar_linear.arrays import Doubles, Examples, Floats
 from cifar_linear.nn.layers import He, Layer, Scheme, Shape
+from cifar_linear.nn.layers.conv_relu_pool import ConvReLUPool, fused
+from cifar_linear.nn.parameters import dtype_of
 from cifar_linear.nn.standardization import Standardization
 
 _IMAGES_AT_ONCE = 32  # in evaluation: the fastest when measured, for one run and for four
 _FEWEST_IN_A_CHUNK, _MOST_IN_A_CHUNK = 8, 16  # in training, likewise
+
+
+Stage = Layer | ConvReLUPool
 
 
 class Row(NamedTuple):
@@ -110,8 +115,18 @@ class Network:
 
     @cached_property
     def first_with_weights(self) -> int:
-        """The index of the first layer that has any; those before it need no gradient."""
+        """The index of the first layer that has weights; those before it need no gradient."""
         return next(index for index, (_, layer, shape) in enumerate(self._named()) if layer.parameter_shapes(shape))
+
+    @cached_property
+    def _stages(self) -> tuple[tuple[str, Stage], ...]:
+        """What is computed in turn, named after its first layer: layers, some of them in one piece for speed."""
+        stages, index = list[tuple[str, Stage]](), 0
+        while index < len(self.layers):
+            together = fused(self.layers[index : index + 3], self.shapes[index])
+            stages.append((self.names[index], together or self.layers[index]))
+            index += 3 if together else 1
+        return tuple(stages)
 
     @cached_property
     def penalised(self) -> frozenset[str]:
@@ -133,16 +148,16 @@ class Network:
             blocks += self._side_by_side(lambda some: self._scores(some, parameters), _cut(part, _IMAGES_AT_ONCE))
         return np.concatenate(blocks, axis=-1).transpose(2, 0, 1)
 
-    def forward(self, pixels: Floats, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
+    def forward(self, pixels: Examples, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
         """Scores (n, R, K) of a batch (n, C H W), and the trace for `backward`."""
         chunks = self._side_by_side(lambda some: self._forward(some, parameters), _chunks(pixels))
         return np.concatenate([scores for scores, _ in chunks]), [trace for _, trace in chunks]
 
-    def _forward(self, pixels: Floats, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
+    def _forward(self, pixels: Examples, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
         """The same for one chunk of a batch."""
-        x, traces = self._images_last(pixels), []
-        for name, layer in zip(self.names, self.layers, strict=True):
-            x, trace = layer.forward(x, _of(name, parameters))
+        x, traces = self._images_last(pixels, dtype_of(parameters)), []
+        for name, stage in self._stages:
+            x, trace = stage.forward(x, _of(name, parameters))
             traces.append(trace)
         return x.transpose(2, 0, 1), traces
 
@@ -166,17 +181,18 @@ class Network:
         """Gradients of all runs from one chunk of a batch."""
         gradients: dict[str, Floats] = {}
         dy = G.transpose(1, 2, 0)
-        for index in reversed(range(self.first_with_weights, len(self.layers))):
-            name, layer = self.names[index], self.layers[index]
-            want_dx = index > self.first_with_weights
-            dx, own = layer.backward(dy, trace[index], _of(name, parameters), want_dx)
-            dy = dy if dx is None else dx
+        for (name, stage), of_stage in zip(reversed(self._stages), reversed(trace), strict=True):
+            first = name == self.names[self.first_with_weights]
+            dx, own = stage.backward(dy, of_stage, _of(name, parameters), want_dx=not first)
             gradients |= {f"{name}.{key}": value for key, value in own.items()}
+            if dx is None:
+                break
+            dy = dx
         return gradients
 
     def activations(self, pixels: Floats, parameters: Mapping[str, Floats]) -> Iterator[tuple[str, Floats]]:
         """Yield the name of each layer and its output (R, ..., n) for raw images (n, C H W), without any trace."""
-        x = self._images_last(pixels)
+        x = self._images_last(pixels, dtype_of(parameters))
         for name, layer in zip(self.names, self.layers, strict=True):
             x = layer.forward(x, _of(name, parameters))[0]
             yield name, x
@@ -189,8 +205,8 @@ class Network:
     def _pixel_gradient(self, G: Floats, trace: list[Any], parameters: Mapping[str, Floats]) -> Floats:
         """The same for one chunk of a batch."""
         dy = G.transpose(1, 2, 0)
-        for name, layer, of_layer in reversed(list(zip(self.names, self.layers, trace, strict=True))):
-            dx, _ = layer.backward(dy, of_layer, _of(name, parameters), want_dx=True)
+        for (name, stage), of_stage in zip(reversed(self._stages), reversed(trace), strict=True):
+            dx, _ = stage.backward(dy, of_stage, _of(name, parameters), want_dx=True)
             dy = dy if dx is None else dx
         dy = dy.reshape(len(dy), -1, dy.shape[-1])
         return dy * self.standardization.scale.astype(dy.dtype)[:, None] if self.standardization else dy
@@ -220,32 +236,42 @@ class Network:
 
     def _side_by_side(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
         """The results for all parts in their order, from several threads where there are several parts."""
-        if self.threads == 1 or len(parts) == 1:
-            return [work(part) for part in parts]
-        return list(self._pool.map(_overflow_allowed(work), parts))
+
+        def share(first: int) -> list[Any]:
+            return [work(part) for part in parts[first :: self.threads]]
+
+        others = [
+            self._pool.submit(_overflow_allowed(share), first) for first in range(1, min(self.threads, len(parts)))
+        ]
+        shares = [share(0), *(other.result() for other in others)]
+        return [shares[place % self.threads][place // self.threads] for place in range(len(parts))]
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.threads, "network")
+        """The threads beside the one that calls."""
+        return ThreadPoolExecutor(self.threads - 1, "network")
 
     def _scores(self, pixels: Floats, parameters: Mapping[str, Floats]) -> Floats:
         """Scores of a few images, (R, K, n), without keeping any trace."""
-        for _, x in self.activations(pixels, parameters):
-            scores = x
-        return scores
+        x = self._images_last(pixels, dtype_of(parameters))
+        # The complex step, which checks gradients, goes through the plain layers.
+        plain = zip(self.names, self.layers, strict=True)
+        for name, stage in plain if np.iscomplexobj(x) or dtype_of(parameters).kind == "c" else self._stages:
+            x = stage.forward(x, _of(name, parameters))[0]
+        return x
 
-    def _images_last(self, pixels: Floats) -> Floats:
+    def _images_last(self, pixels: Examples, dtype: np.dtype[Any]) -> Floats:
         """Standardised images (1, C, H, W, n) from raw ones in rows, (n, C H W)."""
-        columns = self.standardization.columns(pixels) if self.standardization else pixels.T
+        columns = self.standardization.columns(pixels, dtype) if self.standardization else pixels.T.astype(dtype)
         return columns.reshape(1, *self.shape, len(pixels))
 
 
-def _cut(images: Floats, size: int) -> list[Floats]:
+def _cut(images: Examples, size: int) -> list[Examples]:
     """Images (n, ...) in parts of equal size, as near as may be, of at most ``size``."""
     return np.array_split(images, -(-len(images) // size))
 
 
-def _chunks(batch: Floats) -> list[Floats]:
+def _chunks(batch: Examples) -> list[Examples]:
     """A batch (n, ...) in parts that several threads can share; they depend on n alone."""
     half = -(-len(batch) // 2)
     return _cut(batch, min(_MOST_IN_A_CHUNK, max(_FEWEST_IN_A_CHUNK, half)))

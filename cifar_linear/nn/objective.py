@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cifar_linear.arrays import Doubles, Floats, Labels
+from cifar_linear.arrays import Doubles, Examples, Floats, Labels
 from cifar_linear.nn.losses import Loss
 from cifar_linear.nn.model import Model
-from cifar_linear.nn.parameters import Parameters, of_run
+from cifar_linear.nn.parameters import Parameters, dtype_of, of_run
 
 
 @dataclass(frozen=True)
@@ -25,56 +25,62 @@ class Objective:
     loss: Loss
     lam: Doubles
 
-    def gradients(self, pixels: Floats, labels: Labels, parameters: Parameters) -> Iterator[dict[str, Floats]]:
+    def gradients(self, pixels: Examples, labels: Labels, parameters: Parameters) -> Iterator[dict[str, Floats]]:
         """Yield the gradient of each run's cost on one batch, with the shapes of that run's parameters.
 
         Args:
-            pixels: raw pixels, 0 to 255, (n, d), in the dtype of the parameters.
+            pixels: raw pixels, 0 to 255, (n, d).
             labels: true classes, (n,).
             parameters: parameters of R runs.
         """
-        for run, gradient in enumerate(self.loss_gradients(pixels, labels, parameters)):
-            self.add_penalty(gradient, of_run(parameters, run), run)
+        ones = np.ones(len(self.lam))
+        for run, gradient in enumerate(self.loss_gradients(pixels, labels, parameters, ones)):
+            self.add_penalty(gradient, of_run(parameters, run), run, 1)
             yield gradient
 
     def loss_gradients(
-        self, pixels: Floats, labels: Labels, parameters: Parameters, weights: Floats | None = None
+        self, pixels: Examples, labels: Labels, parameters: Parameters, factor: Doubles, weights: Floats | None = None
     ) -> Iterator[dict[str, Floats]]:
-        """Yield the gradient of each run's mean loss, without the penalty.
+        """Yield the gradient of each run's mean loss, without the penalty, times a factor.
 
-        A run's parameters may be updated as soon as its gradient has been yielded: they are in the cache then.
+        The factor may be the learning rate: it is applied to the derivatives by the scores, which are far fewer than
+        the parameters. A run's parameters may be updated as soon as its gradient has been yielded: they are in the
+        cache then.
 
         Args:
-            pixels: raw pixels, 0 to 255, (n, d), in the dtype of the parameters.
+            pixels: raw pixels, 0 to 255, (n, d).
             labels: true classes, (n,).
             parameters: parameters of R runs.
+            factor: factor on the gradient of each run, (R,).
             weights: factor on the loss of each image, before the mean over n is taken, (n,); None for 1.
         """
         scores, trace = self.model.forward(pixels, parameters)
         G = self.loss.score_gradient(scores, labels)
         if weights is not None:
-            G *= weights[:, None, None]
-        G /= len(labels)
+            G *= weights[:, None, None].astype(G.dtype)
+        G *= (factor / len(labels))[:, None].astype(G.dtype)
         return self.model.backward(G, trace, parameters)
 
-    def add_penalty(self, gradient: Parameters, parameters: Parameters, run: int) -> None:
-        """Add 2 lam p to the gradient of each penalised parameter p of one run, in place.
+    def add_penalty(self, gradient: Parameters, parameters: Parameters, run: int, factor: float) -> None:
+        """Add ``factor`` times 2 lam p to the gradient of each penalised parameter p of one run, in place.
 
         Args:
             gradient: gradient of one run, which is changed.
             parameters: parameters of the same run.
             run: index of the run, which selects its lam.
+            factor: the factor on the gradient.
         """
-        double = 2 * self.lam[run]
+        double = 2 * self.lam[run] * factor
         if double:
             for name in self.model.penalised:
                 gradient[name][...] += gradient[name].dtype.type(double) * parameters[name]
 
     def mean_loss(
-        self, pixels: Floats, labels: Labels, parameters: Parameters, weights: Floats | None = None
+        self, pixels: Examples, labels: Labels, parameters: Parameters, weights: Floats | None = None
     ) -> Doubles:
         """Return the mean loss of each run on a batch, without the penalty, (R,); arguments as in `loss_gradients`."""
-        values = self.loss.values(self.model.scores([pixels], parameters), labels)
+        in_dtype = np.asarray(pixels, dtype_of(parameters))
+        values = self.loss.values(self.model.scores([in_dtype], parameters), labels)
         if weights is not None:
             values *= weights[:, None]
         mean: Doubles = values.mean(axis=0, dtype=np.float64)

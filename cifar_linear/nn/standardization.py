@@ -81,9 +81,9 @@ class Standardization:
         """Return standardised examples (n, d) from raw ones (n, d), in double precision."""
         return (examples - self.shift) * self.scale
 
-    def columns(self, examples: Floats) -> Floats:
-        """Return standardised examples in columns, (d, n), from raw ones in rows, (n, d), in the same precision."""
-        shift, scale = self._in(examples.dtype)
+    def columns(self, examples: Examples, dtype: np.dtype[Any]) -> Floats:
+        """Return standardised examples in columns, (d, n), in ``dtype``, from raw ones in rows, (n, d)."""
+        shift, scale = self._in(dtype)
         columns: Floats = np.subtract(examples.T, shift[:, None], order="C")
         columns *= scale[:, None]
         return columns
@@ -97,14 +97,9 @@ class Standardization:
         V = np.multiply(W, scale, out=out)
         return V, b - V @ shift
 
-    def unfold_gradient(self, grad_V: Floats, grad_c: Floats) -> None:
-        """Convert the gradient with respect to V (K, d) of `fold` to the gradient with respect to W, in place.
-
-        By the chain rule dW = (dV - dc shift^T) * scale, with dc = ``grad_c`` (K,), which equals db.
-        """
-        shift, scale = self._in(grad_V.dtype)
-        grad_V -= np.multiply.outer(grad_c, shift)
-        grad_V *= scale
+    def scale_in(self, dtype: np.dtype[Any]) -> Floats:
+        """Return `scale` in a dtype, (d,)."""
+        return self._in(dtype)[1]
 
     def _in(self, dtype: np.dtype[Any]) -> tuple[Floats, Floats]:
         """Return shift and scale in a dtype; they are converted only once."""

@@ -8,12 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cifar_linear.errors import RunError
-from cifar_linear.runs.folder import SWEEP_FILE, RunFolder
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.places import LAST, MADE, SWEEP_FILE, children, is_run, is_run_or_sweep, is_sweep, names
 
-LAST = "last"
-"""Name of the run that started last."""
-
-_MADE = re.compile(r"(\d{8}T\d{6}Z)_(.+)")
 _FILES = ("config.yaml", "metrics.csv", "checkpoint.npz", "model.npz")
 _MOST_NAMES = 6
 
@@ -22,10 +19,10 @@ def run_folders(path: Path) -> Iterator[Path]:
     """Yield the folder itself if it is a run, otherwise the run folders in it, including incomplete ones."""
     if not path.is_dir():
         raise RunError(f"{path}: not a folder; train first, or name a run folder or a folder of run folders")
-    if RunFolder(path).is_run():
+    if is_run(path):
         yield path
     else:
-        yield from (child for child in sorted(_children(path)) if _looks_like_a_run(child))
+        yield from (child for child in sorted(children(path)) if _looks_like_a_run(child))
 
 
 def sweeps(path: Path) -> list[Path]:
@@ -46,7 +43,7 @@ def find(runs_dir: Path, text: str) -> Path:
         RunError: if a name is unknown or ambiguous.
     """
     path = Path(text)
-    if _is_run_or_sweep(path):
+    if is_run_or_sweep(path):
         return path
     try:
         return named(runs_dir, text)
@@ -60,7 +57,7 @@ def find(runs_dir: Path, text: str) -> Path:
 def find_run(runs_dir: Path, text: str) -> Path:
     """Return the folder of a single run, as `find` does. Raises `RunError`, with the names of its runs, for a sweep."""
     path = find(runs_dir, text)
-    if not RunFolder(path).is_run() and (path / SWEEP_FILE).is_file():
+    if not is_run(path) and is_sweep(path):
         cells = [f"{path.name}/{name}" for name in names(path)]
         raise RunError(f"{path}: the folder of a sweep; name one of its runs{_listed(cells)}")
     return path
@@ -92,22 +89,16 @@ def newest_runs(runs_dir: Path, name: str) -> list[Path]:
     return list(run_folders(named(runs_dir, name)))
 
 
-def names(folder: Path) -> list[str]:
-    """Return the names of the runs and sweeps in a folder, without the time of their start."""
-    found = [path for path in _children(folder) if _is_run_or_sweep(path)]
-    return sorted({match[2] if (match := _MADE.fullmatch(path.name)) else path.name for path in found})
-
-
 def _newest(folder: Path, name: str) -> Path:
     """Return the folder with exactly this name, such as a sweep, or the newest one that `RunFolder.create` made."""
     made = re.compile(rf"(\d{{8}}T\d{{6}}Z)_{re.escape(name)}(?:_(\d+))?")
     found = [
         (match[1], int(match[2] or 1), path)
-        for path in _children(folder)
-        if (match := made.fullmatch(path.name)) and _is_run_or_sweep(path)
+        for path in children(folder)
+        if (match := made.fullmatch(path.name)) and is_run_or_sweep(path)
     ]
     exact = folder / name
-    if _is_run_or_sweep(exact):
+    if is_run_or_sweep(exact):
         if found:
             raise RunError(f"{name}: there are {exact} and {max(found)[2]}; name one of them by its path")
         return exact
@@ -123,7 +114,7 @@ def _newest(folder: Path, name: str) -> Path:
 def _last(runs_dir: Path) -> Path:
     """Return the run that started last; runs of sweeps do not count."""
     found = []
-    for path in _children(runs_dir):
+    for path in children(runs_dir):
         try:
             found.append((RunFolder(path).read_record().created, path))
         except RunError:
@@ -144,26 +135,12 @@ def _is_file_name(part: str) -> bool:
     return part not in ("", ".", "..") and "\0" not in part and Path(part).name == part
 
 
-def _children(folder: Path) -> list[Path]:
-    try:
-        return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be read: {error.strerror}") from error
-
-
-def _is_run_or_sweep(path: Path) -> bool:
-    try:
-        return RunFolder(path).is_run() or (path / SWEEP_FILE).is_file()
-    except OSError:
-        return False
-
-
 def _looks_like_a_run(path: Path) -> bool:
     """Return whether a folder is a run or the remains of one, but not a sweep."""
-    if RunFolder(path).is_run():
+    if is_run(path):
         return True
-    has_traces = _MADE.fullmatch(path.name) is not None or any((path / name).is_file() for name in _FILES)
-    return has_traces and not (path / SWEEP_FILE).is_file()
+    has_traces = MADE.fullmatch(path.name) is not None or any((path / name).is_file() for name in _FILES)
+    return has_traces and not is_sweep(path)
 
 
 def _listed(known: list[str]) -> str:

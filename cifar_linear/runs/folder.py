@@ -1,4 +1,4 @@
-"""Reading and writing run folders. No other module knows the names of their files. All writes are atomic."""
+"""Reading and writing run folders. No module but this one and `places` knows their files. All writes are atomic."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from cifar_linear.nn.network import Network
 from cifar_linear.runs.artifacts import MODEL_FACTS, Checkpoint, Predictions, StoredModel
 from cifar_linear.runs.format_1 import from_format_1, is_format_1
 from cifar_linear.runs.introspection import Introspection
+from cifar_linear.runs.places import RECORD_FILE, is_run, is_sweep
 from cifar_linear.runs.record import FORMATS, Calibration, Certificate, Record
 from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
@@ -39,9 +40,6 @@ _CALIBRATION = "calibration.json"
 _OF_THE_LAST_WEIGHTS = ("predictions.npz", "introspection.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM)
 _LARGEST_TEXT = 2**20
 _Entry = TypeVar("_Entry", bound=BaseModel)
-
-SWEEP_FILE = "sweep.yaml"
-"""The file that identifies a folder as that of a sweep."""
 
 
 class RunFolder:
@@ -80,7 +78,7 @@ class RunFolder:
 
     def is_run(self) -> bool:
         """Return whether the folder has the record of a run."""
-        return (self.path / "run.json").is_file()
+        return is_run(self.path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -139,13 +137,13 @@ class RunFolder:
 
     def write_record(self, record: Record) -> None:
         """Write status, final metrics and provenance to run.json."""
-        self._write("run.json", (json.dumps(record.to_tree(), indent=2, allow_nan=False) + "\n").encode())
+        self._write(RECORD_FILE, (json.dumps(record.to_tree(), indent=2, allow_nan=False) + "\n").encode())
 
     def read_record(self) -> Record:
         """Return the record. Raises `RunError` if it is missing, damaged or of an unsupported version."""
         if not self.is_run():
             raise RunError(f"{self.path}: {self._no_run('not a run folder: there is no run.json')}")
-        content = self._read("run.json", _LARGEST_TEXT)
+        content = self._read(RECORD_FILE, _LARGEST_TEXT)
         try:
             tree = json.loads(content)
             version = tree["format"]
@@ -159,7 +157,7 @@ class RunFolder:
         try:
             return Record.model_validate_json(content)
         except ValidationError as error:
-            path = self.path / "run.json"
+            path = self.path / RECORD_FILE
             extra = [each["loc"] for each in error.errors() if each["type"] == "extra_forbidden"]
             if unknown := sorted(".".join(map(str, path_in_file(location, tree)[1:])) for location in extra):
                 keys = f"key{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}"
@@ -358,8 +356,7 @@ class RunFolder:
 
     def _no_run(self, otherwise: str) -> str:
         """Return the message for a folder that lacks a run's file: a hint for sweeps, else ``otherwise``."""
-        is_sweep = (self.path / SWEEP_FILE).is_file()
-        return "the folder of a sweep; name one of its runs" if is_sweep else otherwise
+        return "the folder of a sweep; name one of its runs" if is_sweep(self.path) else otherwise
 
     def _write(self, name: str, content: bytes) -> None:
         if not self.path.is_dir():

@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -26,11 +27,14 @@ def data_record(dataset: Dataset, name: str) -> DataRecord:
         dataset: the images.
         name: name of the data set.
     """
+    splits = dataset.splits
+    with ThreadPoolExecutor(len(splits)) as threads:
+        fingerprints = dict(zip(splits, threads.map(fingerprint, splits.values()), strict=True))
     return DataRecord(
         dataset=name,
         synthetic=name == "synthetic",
-        images={split: len(images) for split, images in dataset.splits.items()},
-        sha256={split: fingerprint(images) for split, images in dataset.splits.items()},
+        images={split: len(images) for split, images in splits.items()},
+        sha256=fingerprints,
     )
 
 

@@ -10,7 +10,8 @@ from cifar_linear.config.datasets import SyntheticData
 from cifar_linear.config.models import Config
 from cifar_linear.config.sweeps import Cell, Sweep
 from cifar_linear.errors import RunError
-from cifar_linear.runs.folder import SWEEP_FILE, RunFolder
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.places import SWEEP_FILE
 from cifar_linear.runs.record import Record
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
 from cifar_linear.storage.locks import LOCK, locked

@@ -6,8 +6,8 @@ from pathlib import Path
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.errors import CifarLinearError
 from cifar_linear.runs.discovery import sweeps
-from cifar_linear.runs.folder import SWEEP_FILE
 from cifar_linear.runs.listing import Summary, arranged, list_runs
+from cifar_linear.runs.places import SWEEP_FILE
 from cifar_linear.sweep.folder import SweepFolder, key_of
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal, NamedTuple
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from cifar_linear.arrays import Bools, Doubles, Floats, Integers, Labels
 from cifar_linear.data.batches import parts, pixel_chunks
 from cifar_linear.data.dataset import Split
+from cifar_linear.nn.losses import Loss
 from cifar_linear.nn.metrics import Metrics, count_correct, weighted_sum
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import Parameters, dtype_of
@@ -22,7 +23,6 @@ overflow_is_looked_for = np.errstate(over="ignore", invalid="ignore")
 """Suppresses NumPy's overflow warnings: training detects runs that diverge itself."""
 
 
-@overflow_is_looked_for
 def evaluate(parameters: Parameters, split: Split, objective: Objective) -> Metrics:
     """Return loss, cost and accuracy of each run on all images of a split, each (R,); weighted means with weights.
 
@@ -31,8 +31,14 @@ def evaluate(parameters: Parameters, split: Split, objective: Objective) -> Metr
         split: the images and their labels.
         objective: the loss, the penalty and the model of the runs.
     """
+    return metrics_of(scored_parts(parameters, split, objective), parameters, split, objective)
+
+
+@overflow_is_looked_for
+def metrics_of(scored: Iterable[Floats], parameters: Parameters, split: Split, objective: Objective) -> Metrics:
+    """Return the same from the result of `scored_parts` for these arguments."""
     total_loss, total_correct = np.zeros(len(objective.lam)), np.zeros(len(objective.lam))
-    for scores, part in _scored_parts(parameters, split, objective):
+    for scores, part in zip(scored, parts(split), strict=True):
         total_loss += weighted_sum(objective.loss.values(scores, part.labels), part.weights)
         total_correct += count_correct(objective.loss.predicted(scores), part.labels, part.weights)
     total = len(split) if split.weights is None else split.weights.sum(dtype=np.float64)
@@ -48,15 +54,18 @@ def predict(parameters: Parameters, split: Split, objective: Objective) -> tuple
         split: the images; their labels are not used.
         objective: the loss and the model of the runs.
     """
-    loss, scores = objective.loss, [scores for scores, _ in _scored_parts(parameters, split, objective)]
-    return np.concatenate(list(map(loss.probabilities, scores))), np.concatenate(list(map(loss.predicted, scores)))
+    return predictions_of(list(scored_parts(parameters, split, objective)), objective.loss)
 
 
-def _scored_parts(parameters: Parameters, split: Split, objective: Objective) -> Iterator[tuple[Floats, Split]]:
-    """Yield scores (m, R, K) of a few thousand images at a time, and these images."""
-    dtype = dtype_of(parameters)
+def predictions_of(scored: Sequence[Floats], loss: Loss) -> tuple[Floats, Labels]:
+    """Return the same from the result of `scored_parts`."""
+    return np.concatenate(list(map(loss.probabilities, scored))), np.concatenate(list(map(loss.predicted, scored)))
+
+
+def scored_parts(parameters: Parameters, split: Split, objective: Objective) -> Iterator[Floats]:
+    """Yield the scores (m, R, K) of the `parts` of a split."""
     for part in parts(split):
-        yield objective.model.scores(pixel_chunks(part, dtype), parameters), part
+        yield objective.model.scores(pixel_chunks(part, dtype_of(parameters)), parameters)
 
 
 class Evaluation(NamedTuple):

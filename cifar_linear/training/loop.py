@@ -131,12 +131,13 @@ def _update(state: State, objective: Objective, batch: Batch, eta: Doubles, mome
     """Make one update and return which runs are still finite, (R,). Runs with a rate of 0 do not change."""
     finite = np.ones(len(eta), np.bool_)
     pixels, labels, *weights = batch
-    for run, gradient in enumerate(objective.loss_gradients(pixels, labels, state.parameters, *weights)):
+    factor = eta if momentum is None else 1 - momentum
+    for run, step in enumerate(objective.loss_gradients(pixels, labels, state.parameters, factor, *weights)):
         if eta[run]:
             parameters = of_run(state.parameters, run)
             if momentum is not None and state.velocity is not None:
-                smooth(of_run(state.velocity, run), gradient, momentum[run])
-            objective.add_penalty(gradient, parameters, run)
-            finite[run] = descend(parameters, gradient, eta[run])
+                smooth(of_run(state.velocity, run), step, momentum[run], eta[run])
+            objective.add_penalty(step, parameters, run, eta[run])
+            finite[run] = descend(parameters, step)
     state.step += 1
     return finite

@@ -1,0 +1,93 @@
+"""Times the training of networks, whole processes in turns: cifar-linear, PyTorch in both memory layouts, and JAX."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from processes import Cost, measured
+from work import PEERS
+
+from cifar_linear.config.reading import read_config
+from cifar_linear.data.dataset import Split, hold_out, join_batches
+from cifar_linear.data.sources import SOURCES
+from cifar_linear.randomness import Purpose, rng_for
+
+OURS = "ours"
+PROGRAMS = (OURS, "pytorch_network", "pytorch_channels_last", "jax_network")
+TOLERANCE = 0.05
+"""Test accuracies of single runs may differ by this much: so do those of two seeds of one program."""
+_CONFIGS = Path(__file__).parents[1] / "configs" / "networks"
+
+
+class NetworkWork(NamedTuple):
+    """A config to train, with changes to it."""
+
+    config: str
+    changes: tuple[str, ...] = ()
+
+
+WORKS = {
+    "f": NetworkWork("mnist-course.yaml", ("evaluate={every_steps: 1000, train_images: 2000}",)),
+    "g": NetworkWork("cifar10-course.yaml"),
+    "h": NetworkWork(
+        "cifar10-improved-three.yaml",
+        ("n_batch=64", "steps=null", "epochs=1", "decay={kind: none}", "evaluate={train_images: 2000}"),
+    ),
+}
+
+
+def compared(name: str, data: Path, scratch: Path, repeat: int) -> list[dict[str, Any]]:
+    """Measure one workload with every program, in turns; return a row for each, as plain data."""
+    costs: dict[str, list[Cost]] = {program: [] for program in PROGRAMS}
+    accuracies: dict[str, list[float]] = {program: [] for program in PROGRAMS}
+    for turn in range(repeat):
+        for program in PROGRAMS:
+            with tempfile.TemporaryDirectory(dir=scratch) as folder:
+                costs[program].append(measured(_command(program, WORKS[name], data, Path(folder))))
+                accuracies[program].append(_accuracy(program, Path(folder)))
+            print(f"({name}) {program}, {turn + 1} of {repeat}: {costs[program][-1].wall:.2f} s", flush=True)
+    return [
+        {
+            "work": name,
+            "program": program,
+            "costs": [cost._asdict() for cost in costs[program]],
+            "disagreements": _disagreements(accuracies[OURS], accuracies[program]),
+        }
+        for program in PROGRAMS
+    ]
+
+
+def _disagreements(ours: Sequence[float], theirs: Sequence[float]) -> list[str]:
+    mine, other = np.median(ours), np.median(theirs)
+    return [f"test: {100 * mine:.2f} % against {100 * other:.2f} %"] if abs(mine - other) > TOLERANCE else []
+
+
+def _command(program: str, work: NetworkWork, data: Path, folder: Path) -> list[str]:
+    config = read_config(_CONFIGS / work.config, work.changes)
+    if program == OURS:
+        path = folder / "config.yaml"
+        path.write_text(yaml.safe_dump(config.to_tree()))
+        words = ["train", "--config", str(path), "--data-dir", str(data), "--runs-dir", str(folder / "runs")]
+        return [sys.executable, "-m", "cifar_linear", *words, "--quiet", "--no-figures"]
+    labels = join_batches(SOURCES[config.data.dataset](data), config.data.train).labels
+    rows = Split(np.arange(len(labels))[:, None], labels)
+    held_out = hold_out(rows, 2000, rng_for(config.seed, Purpose.HELD_OUT))[1].images[:, 0]
+    np.save(folder / "held_out.npy", held_out)
+    task = {"data": str(data), "held_out": str(folder / "held_out.npy"), "config": config.to_tree()}
+    (folder / "work.json").write_text(json.dumps(task))
+    peer, *options = ("pytorch_network", "--channels-last") if program == "pytorch_channels_last" else (program,)
+    return [sys.executable, str(PEERS / f"{peer}.py"), str(folder / "work.json"), str(folder / "results"), *options]
+
+
+def _accuracy(program: str, folder: Path) -> float:
+    if program == OURS:
+        (record,) = folder.glob("runs/*/run.json")
+        return float(json.loads(record.read_text())["metrics"]["test"]["accuracy"])
+    return float(json.loads((folder / "results" / "0.json").read_text())["test_accuracy"])

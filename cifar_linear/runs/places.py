@@ -1,0 +1,49 @@
+"""Which folders are runs and sweeps, by the files that are in them; nothing is read, so that completion is quick."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from cifar_linear.errors import RunError
+
+SWEEP_FILE = "sweep.yaml"
+"""The file that identifies a folder as that of a sweep."""
+RECORD_FILE = "run.json"
+"""The file that identifies a folder as that of a run."""
+LAST = "last"
+"""Name of the run that started last."""
+MADE = re.compile(r"(\d{8}T\d{6}Z)_(.+)")
+"""The name of a folder that a command has made: when, and the run's name."""
+
+
+def is_run(path: Path) -> bool:
+    """Return whether a folder has the record of a run."""
+    return (path / RECORD_FILE).is_file()
+
+
+def is_sweep(path: Path) -> bool:
+    """Return whether a folder is that of a sweep."""
+    return (path / SWEEP_FILE).is_file()
+
+
+def is_run_or_sweep(path: Path) -> bool:
+    """Return whether a folder is either; False if the system refuses to look at it."""
+    try:
+        return is_run(path) or is_sweep(path)
+    except OSError:
+        return False
+
+
+def children(folder: Path) -> list[Path]:
+    """Return the folders in a folder; none if it is missing. Raises `RunError` if it cannot be read."""
+    try:
+        return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be read: {error.strerror}") from error
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of the runs and sweeps in a folder, without the time of their start."""
+    found = [path for path in children(folder) if is_run_or_sweep(path)]
+    return sorted({match[2] if (match := MADE.fullmatch(path.name)) else path.name for path in found})
