@@ -10,7 +10,7 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from cifar_linear.figures.curves import SAME, accuracy_figure, axis_of, cost_figure, norm_figure, overlaid_figure
-from cifar_linear.figures.grids import heat_figure
+from cifar_linear.figures.grids import heat_figure, parallel_figure
 from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.layers import split_layers
 from cifar_linear.figures.networks import filter_figure, map_figure, patch_figure, saliency_figure
@@ -458,3 +458,16 @@ def test_confusion_figure_has_a_colour_bar():
     bar = confusion_figure(np.array([[3, 1, 0], [0, 4, 0], [2, 0, 0]]), NAMES).axes[0].child_axes[0]
     assert bar.get_ylabel() == "test images"
     assert bar.get_ylim() == (0, 4)
+
+
+def test_settings_are_lines_through_their_values_and_the_best_is_thick_and_on_top():
+    lines = [(("0", "a"), 30.0), (("1", "b"), 50.0), (("0.1", "a"), 40.0)]
+    figure = parallel_figure(lines, {"lambda": ["0", "0.1", "1"], "loss": ["a", "b"]}, "accuracy")
+    (drawn,) = figure.axes[0].collections
+    assert [segment.tolist() for segment in drawn.get_segments()] == [
+        [[0, 0], [1, 0], [2, 0]],
+        [[0, 0.5], [1, 0], [2, 0.5]],
+        [[0, 1], [1, 1], [2, 1]],
+    ]
+    assert np.argmax(drawn.get_linewidths()) == 2
+    assert texts(figure) == ["0", "0.1", "1", "a", "b", "30.00", "50.00"]

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from cifar_linear.report.collecting import collect
+from cifar_linear.report.collecting import Collection, collect
 from cifar_linear.report.settings import by_data, in_order_of_settings, labelled, ordered_looks
 from cifar_linear.report.summary import summaries
+from cifar_linear.report.tables import settings_table
 from cifar_linear.report.writing import write_report
 
 
@@ -83,6 +84,35 @@ def test_runs_that_differ_in_an_ordered_setting_share_a_hue_that_darkens_with_it
     assert [look.shade for look in of_lambda] == [1, 0, -1]
     assert looks["lambda 0, eta 0.05"].hue != of_lambda[0].hue
     assert len({look.dash for look in looks.values()}) == 4
+
+
+def test_more_settings_than_runs_are_rows(four):
+    """So that a page of unlike runs has a table that fits; few settings are columns."""
+    runs = dict(list(four.items())[:2])
+    assert settings_table(runs, ["lambda"], 8).head == "run"
+    table = settings_table(runs, ["lambda", "eta", "n_batch"], 8)
+    assert (table.head, table.columns) == ("setting", list(runs))
+    assert table.rows["eta"] == tuple(run.settings["eta"] for run in runs.values())
+
+
+def test_pages_of_runs_and_sweeps_link_to_each_other(run, sweep, sweep_file, runs_dir):
+    """Where the other page is there; a run that has none has no link."""
+    assert sweep(sweep_file({"lambda": [0, 1]})).exit_code == 0
+    grid = runs_dir / "grid"
+    first, second = sorted(path.parent for path in grid.glob("*/run.json"))
+    assert run("report", first).exit_code == 0
+    assert run("report", grid).exit_code == 0
+    page = (grid / "report" / "report.html").read_text()
+    assert f'<a href="../{first.name}/report.html">' in page
+    assert f'<a href="../{second.name}' not in page
+    assert run("report", first).exit_code == 0
+    assert '<a href="../report/report.html">a sweep</a>' in (first / "report.html").read_text()
+
+
+def test_a_page_of_eight_runs_is_small(four_runs, tmp_path):
+    runs = collect([four_runs]).runs
+    page = write_report(Collection(runs * 2), tmp_path)
+    assert page.stat().st_size < 3_000_000
 
 
 def test_the_page_begins_with_the_summary_and_ends_with_provenance_and_notes(four_runs, tmp_path):

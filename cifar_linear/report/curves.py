@@ -22,7 +22,7 @@ def curves_of_one(run: Run, ylim: Limits) -> Iterator[Drawing]:
     cost = partial(cost_figure, run.rows, lam, steps, ylim.get("cost"), optimum, penalty=run.shows_penalty)
     lowest = f" The lowest cost is {known.lower:.5g} to {known.upper:.5g}." if known else ""
     chart = of_one(run, "cost", _columns(run), ylim)
-    yield Drawing("cost", "Loss and cost", _spans(run, "cost") + lowest, _losses(run), cost, chart=chart)
+    yield Drawing("cost", "Loss and cost", _spans(run, "cost") + lowest, validation_loss_of(run), cost, chart=chart)
     yield from distances({run.name: run})
     accuracy = partial(accuracy_figure, run.rows, ylim.get("accuracy"))
     columns = {name: (f"{split}_accuracy", Look(i, 0, i)) for i, (split, name) in enumerate(SPLITS.items())}
@@ -95,7 +95,7 @@ def _far_apart(runs: Mapping[str, Run]) -> float:
     return max(values) / min(values) if max(values) > FAR_APART * min(values) > 0 else 0.0
 
 
-def _losses(run: Run) -> str:
+def validation_loss_of(run: Run) -> str:
     """Say whether the validation loss still fell at the end."""
     low, last = run.lowest_loss, run.last
     gap = last["validation_loss"] - last["train_loss"]

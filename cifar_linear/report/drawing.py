@@ -6,7 +6,7 @@ from cifar_linear.report.captions import Drawing
 from cifar_linear.report.charts import NO_LIMITS, Limits
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.curves import curves_of_one, curves_of_several, norms
-from cifar_linear.report.grids import heat_maps
+from cifar_linear.report.grids import heat_maps, parallel
 from cifar_linear.report.inside import filters, inside
 from cifar_linear.report.predictions import by_class, histograms, mistakes, reliability
 from cifar_linear.report.settings import best_and_worst
@@ -34,6 +34,7 @@ def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[
     """Yield the figures of several runs side by side; of many, heat maps show all, the others some."""
     all_runs = list(runs.values())
     yield from heat_maps(all_runs)
+    yield from parallel(all_runs)
     runs = best_and_worst(runs)
     yield from curves_of_several(runs, ylim)
     yield from norms(all_runs)

@@ -1,4 +1,4 @@
-"""The figure of a grid of settings."""
+"""The figures of many settings: heat maps of a grid, lines through the values of each."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,12 +9,14 @@ from statistics import fmean
 
 import numpy as np
 
-from cifar_linear.figures.grids import heat_figure
+from cifar_linear.figures.grids import heat_figure, parallel_figure
 from cifar_linear.report.captions import Drawing
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import as_label, factors, in_order
 
 _LONGEST_TICK = 40
+_FEWEST_AXES, _MOST_AXES = 3, 7
+_FEWEST_LINES = 12
 
 
 def heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
@@ -39,6 +41,25 @@ def heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
     caption = f"Highest, framed: {known[best]:.2f} % at {at}. Lowest: {known[worst]:.2f} % at {low}."
     figure = partial(heat_figure, maps, (down, across), (values[down], values[across]), "validation accuracy in %")
     yield Drawing("grid", "Validation accuracy over the grid", alt, caption, figure)
+
+
+def parallel(runs: Sequence[Run]) -> Iterator[Drawing]:
+    """Yield every setting as a line through its values, where there are many settings of more than two keys."""
+    settings = [{key: value for key, value in of_run.items() if key != "seed"} for of_run in factors(runs)]
+    keys = list(settings[0])
+    if not _FEWEST_AXES <= len(keys) <= _MOST_AXES:
+        return
+    cells = [tuple(of_run[key] for key in keys) for of_run in settings]
+    known = _mean_accuracies(cells, runs)
+    if len(known) < _FEWEST_LINES:
+        return
+    axes = {key: in_order({cell[i] for cell in known}) for i, key in enumerate(keys)}
+    best, worst = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
+    at, low = (as_label(tuple(zip(keys, cell, strict=True))) for cell in (best, worst))
+    alt = f"{len(known)} settings as lines through their values of {', '.join(keys)} to their validation accuracy."
+    caption = f"Best, drawn thick: {known[best]:.2f} % at {at}. Worst: {known[worst]:.2f} % at {low}."
+    figure = partial(parallel_figure, list(known.items()), axes, "validation accuracy in %")
+    yield Drawing("parallel", "All settings, each a line", alt, caption, figure)
 
 
 def _mean_accuracies(cells: Sequence[tuple[str, ...]], runs: Sequence[Run]) -> dict[tuple[str, ...], float]:

@@ -20,6 +20,7 @@ from cifar_linear.nn.metrics import class_metrics, confusion, true_class_probabi
 from cifar_linear.report.captions import Drawing, extremes
 from cifar_linear.report.charts import Chart, Series
 from cifar_linear.report.collecting import Run
+from cifar_linear.report.settings import by_data
 from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.record import Honesty
 
@@ -37,19 +38,20 @@ def histograms(runs: Mapping[str, Run]) -> Iterator[Drawing]:
         counts = "; ".join(f"{label}: {ok.sum()} of {len(ok)} correct" for label, (_, ok) in parts.items())
         alt = f"Histograms of the probability of the true class on test images. {counts}."
         figure = partial(histogram_figure, parts)
-        chart = _counts(parts)
+        kinds = {label: kind for kind, of in by_data(runs).items() for label in of}
+        chart = _counts(parts, kinds)
         yield Drawing("probabilities", "Probability of the true class", alt, _medians(parts), figure, chart=chart)
 
 
-def _counts(parts: Mapping[str, tuple[Floats, Bools]]) -> Chart:
-    """Return how many images each bin has, those that are classified correctly and the others apart."""
+def _counts(parts: Mapping[str, tuple[Floats, Bools]], kinds: Mapping[str, str]) -> Chart:
+    """Return how many images each bin has, correctly classified ones and others apart; runs on one kind share axes."""
     series = []
     for label, (probability, correct) in parts.items():
         for i, (name, chosen) in enumerate((("correct", correct), ("wrong", ~correct))):
             counts, _ = np.histogram(probability[chosen], BINS)
             points = list(zip(BINS[:-1].tolist(), counts.tolist(), strict=True))
             panel = label if len(parts) > 1 else ""
-            series.append(Series(panel, name, Look(i, 0, i), points, "all", "steps"))
+            series.append(Series(panel, name, Look(i, 0, i), points, kinds[label], "steps"))
     return Chart("probability of the true class", "test images", series, from_zero=True)
 
 

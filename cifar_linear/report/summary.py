@@ -8,6 +8,7 @@ import numpy as np
 from cifar_linear.nn.metrics import wilson
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.comparing import Repeated, paired, repeated
+from cifar_linear.report.curves import validation_loss_of
 from cifar_linear.report.notes import restless
 from cifar_linear.report.settings import MOST_NAMED, by_data, differences, grouped, some
 from cifar_linear.report.statistics import CONFIDENCE, Interval, percent
@@ -211,7 +212,17 @@ def _listed(keys: Sequence[str]) -> str:
 
 def outcome_of_one(run: Run) -> Iterator[tuple[str, str]]:
     """Yield question and answer about a single run."""
-    bar = bar_of(run.name, run)
     test = run.outcome("test")
     tested = f"; on test images {percent(test)}" if test is not None else ""
-    yield "Result", f"{bar} of the validation images{tested}"
+    yield "Result", f"{bar_of(run.name, run)} of the validation images{tested}"
+    yield "Training", validation_loss_of(run)
+    if run.certificate:
+        yield "Optimum", f"The cost is {percent(run.certificate.above)} above the lowest that is possible."
+    if (jump := restless(run)) is not None:
+        yield (
+            "Caution",
+            (
+                f"The steps are too long: in the second half of training the cost is as high as {jump:.2f}, "
+                f"against {run.rows[0]['train_cost']:.2f} before the first update."
+            ),
+        )

@@ -118,11 +118,22 @@ def _cell(column: Column, run: Run) -> Cell:
     return Cell("-", "") if value is None else Cell(column.written(value), value)
 
 
-def settings_table(runs: Mapping[str, Run], keys: Sequence[str], most: int) -> dict[str, list[str]]:
-    """Return each run's values of ``keys``; nothing for more than ``most`` runs whose labels hold all of them."""
-    if len(runs) > most and all(label == settings_label(run, keys) for label, run in runs.items()):
-        return {}
-    return {label: [run.settings.get(key, "-") for key in keys] for label, run in runs.items()}
+class Settings(NamedTuple):
+    """The settings in which runs differ: a row for each run, or for each setting where there are more of them."""
+
+    head: str
+    columns: Sequence[str]
+    rows: Mapping[str, Sequence[str]]
+
+
+def settings_table(runs: Mapping[str, Run], keys: Sequence[str], most: int) -> Settings | None:
+    """Return each run's values of ``keys``; None for more than ``most`` runs whose labels hold all of them."""
+    if not keys or (len(runs) > most and all(label == settings_label(run, keys) for label, run in runs.items())):
+        return None
+    values = {label: [run.settings.get(key, "-") for key in keys] for label, run in runs.items()}
+    if len(keys) > len(runs):
+        return Settings("setting", list(runs), dict(zip(keys, zip(*values.values(), strict=True), strict=True)))
+    return Settings("run", keys, values)
 
 
 def layers(run: Run) -> dict[str, Any] | None:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from cifar_linear.figures.style import Format
 from cifar_linear.report.charts import NO_LIMITS, Limits
@@ -62,13 +61,13 @@ def write_report(
 def _link(run: Run, out: Path) -> str | None:
     """Return the address of a run's own page, as seen from a report; None if it has none."""
     page = run.folder.path / PAGES[1]
-    return quote(os.path.relpath(page, out)) if page.is_file() else None
+    return os.path.relpath(page, out) if page.is_file() else None
 
 
 def _page_above(runs: Mapping[str, Run], out: Path) -> str | None:
     """Return the address of the page of the sweep that a single run belongs to; None if there is none."""
     page = next(iter(runs.values())).folder.path.parent / "report" / PAGES[1]
-    return quote(os.path.relpath(page, out)) if len(runs) == 1 and page.is_file() else None
+    return os.path.relpath(page, out) if len(runs) == 1 and page.is_file() else None
 
 
 def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
