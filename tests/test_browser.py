@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from urllib.parse import unquote
 
@@ -229,24 +230,50 @@ def test_page_fits_a_phone(browser, page):
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+TEXTS = {
+    "p.lead, section p:not(.dim)": 7,
+    **dict.fromkeys((".dim", "figcaption", "nav a", ".answers dt", "thead th", "td", "summary", ".tools button"), 4.5),
+    **dict.fromkeys((".panel text", ".panel text.name"), 4.5),
+}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_in_light_and_dark(browser, page, scheme):
-    """Contrast of text to page of at least 7 to 1, of the dimmer text 4.5 to 1 (WCAG 2.2)."""
+    """Contrast of text to page of at least 7 to 1, of smaller parts and of figures 4.5 to 1 (WCAG 2.2)."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     open_page(browser, page)
-    colour = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
-    ground = luminance(browser.execute_script(colour, "body", "backgroundColor"))
+    colours = """return [...document.querySelectorAll(arguments[0])].map(
+        (found) => getComputedStyle(found)[found.closest('svg') ? 'fill' : arguments[1]])"""
+    (ground,) = map(luminance, browser.execute_script(colours, "body", "backgroundColor"))
     assert (ground > 0.5) == (scheme == "light")
-    for selector, least in (("p", 7), (".dim", 4.5)):
-        light, dark = sorted([ground, luminance(browser.execute_script(colour, selector, "color"))], reverse=True)
-        assert (light + 0.05) / (dark + 0.05) >= least
+    for selector, least in TEXTS.items():
+        found = browser.execute_script(colours, selector, "color")
+        assert found
+        for colour in map(luminance, found):
+            light, dark = sorted([ground, colour], reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= least, selector
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_lines_stand_out_in_light_and_dark(browser, page, scheme):
+    """Contrast of every line to the page of at least 3 to 1, as of graphical objects (WCAG 2.2)."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    open_page(browser, page)
+    strokes = "return [...document.querySelectorAll('.panel path.line')].map((line) => getComputedStyle(line).stroke)"
+    ground = luminance(browser.execute_script("return getComputedStyle(document.body).backgroundColor"))
+    for colour in map(luminance, browser.execute_script(strokes)):
+        light, dark = sorted([ground, colour], reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 3
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 def luminance(colour):
-    """Relative luminance of an rgb(...) colour, as WCAG defines it."""
-    parts = [int(part) / 255 for part in colour[4:-1].split(",")]
+    """Relative luminance of an rgb(...) or color(srgb ...) colour, as WCAG defines it."""
+    numbers = [float(number) for number in re.findall(r"[\d.]+", colour)][:3]
+    parts = numbers if colour.startswith("color(srgb") else [number / 255 for number in numbers]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from cifar_linear.report.charts import Chart
+from cifar_linear.report.charts import Chart, Numbers
 
 
 class Drawing(NamedTuple):
@@ -19,6 +19,7 @@ class Drawing(NamedTuple):
         draw: draws it.
         number: distinguishes several with the same name.
         chart: the numbers that it shows, if a page draws them itself.
+        numbers: the numbers that it shows, if they are a grid.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Drawing(NamedTuple):
     draw: Callable[[], Figure]
     number: int | None = None
     chart: Chart | None = None
+    numbers: Numbers | None = None
 
     @property
     def file(self) -> str:

@@ -35,6 +35,14 @@ class Series(NamedTuple):
     form: Literal["line", "marks", "steps", "reference"] = "line"
 
 
+class Numbers(NamedTuple):
+    """The numbers of a figure as a table: what the rows are, titles of the columns, and the cells of each row."""
+
+    head: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+
+
 class Chart(NamedTuple):
     """A figure as numbers.
 

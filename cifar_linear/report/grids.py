@@ -1,7 +1,7 @@
 """The figures of many settings: heat maps of a grid, lines through the values of each."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from math import prod
@@ -11,6 +11,7 @@ import numpy as np
 
 from cifar_linear.figures.grids import heat_figure, parallel_figure
 from cifar_linear.report.captions import Drawing
+from cifar_linear.report.charts import Numbers
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import as_label, factors, in_order
 
@@ -40,7 +41,7 @@ def heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
     alt = f"Validation accuracy over {', '.join(values)}; the highest, {known[best]:.2f} %, at {at}."
     caption = f"Highest, framed: {known[best]:.2f} % at {at}. Lowest: {known[worst]:.2f} % at {low}."
     figure = partial(heat_figure, maps, (down, across), (values[down], values[across]), "validation accuracy in %")
-    yield Drawing("grid", "Validation accuracy over the grid", alt, caption, figure)
+    yield Drawing("grid", "Validation accuracy over the grid", alt, caption, figure, numbers=_listed(keys, known))
 
 
 def parallel(runs: Sequence[Run]) -> Iterator[Drawing]:
@@ -59,7 +60,14 @@ def parallel(runs: Sequence[Run]) -> Iterator[Drawing]:
     alt = f"{len(known)} settings as lines through their values of {', '.join(keys)} to their validation accuracy."
     caption = f"Best, drawn thick: {known[best]:.2f} % at {at}. Worst: {known[worst]:.2f} % at {low}."
     figure = partial(parallel_figure, list(known.items()), axes, "validation accuracy in %")
-    yield Drawing("parallel", "All settings, each a line", alt, caption, figure)
+    yield Drawing("parallel", "All settings, each a line", alt, caption, figure, numbers=_listed(keys, known))
+
+
+def _listed(keys: Sequence[str], known: Mapping[tuple[str, ...], float]) -> Numbers:
+    """Return a row for each setting, the best first."""
+    best_first = sorted(known.items(), key=lambda item: -item[1])
+    rows = [(cell[0], [*cell[1:], f"{accuracy:.2f}"]) for cell, accuracy in best_first]
+    return Numbers(keys[0], [*keys[1:], "validation accuracy in %"], rows)
 
 
 def _mean_accuracies(cells: Sequence[tuple[str, ...]], runs: Sequence[Run]) -> dict[tuple[str, ...], float]:

@@ -45,6 +45,7 @@ def write_figure(drawing: Drawing, name: str, out: Path, form: Format) -> dict[s
         "alt": drawing.alt,
         "caption": drawing.caption,
         "chart": drawing.chart,
+        "numbers": drawing.numbers,
         "width": round(figure.get_figwidth() * _CSS_PIXELS),
         "layers": [b64encode(layer).decode() for layer in layers],
     }

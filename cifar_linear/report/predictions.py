@@ -18,7 +18,7 @@ from cifar_linear.figures.predictions import (
 from cifar_linear.figures.style import LONGEST_NAME, Look, shortened
 from cifar_linear.nn.metrics import class_metrics, confusion, true_class_probability, wilson
 from cifar_linear.report.captions import Drawing, extremes
-from cifar_linear.report.charts import Chart, Series
+from cifar_linear.report.charts import Chart, Numbers, Series
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import by_data
 from cifar_linear.runs.artifacts import Predictions, StoredModel
@@ -121,7 +121,10 @@ def by_class(predictions: Predictions, class_names: Sequence[str]) -> Iterator[D
     counts = confusion(predictions.predicted, predictions.labels, len(class_names))
     alt = f"Confusion matrix of {counts.sum()} test images, {counts.trace()} on the diagonal."
     figure = partial(confusion_figure, counts, class_names)
-    yield Drawing("confusion", "Confusion matrix", alt, _confused(counts, class_names), figure)
+    rows = [(name, [str(count) for count in row]) for name, row in zip(class_names, counts, strict=True)]
+    numbers = Numbers("true class", [f"as {name}" for name in class_names], rows)
+    caption = _confused(counts, class_names)
+    yield Drawing("confusion", "Confusion matrix", alt, caption, figure, numbers=numbers)
     f1 = dict(zip(class_names, class_metrics(counts).f1.value.tolist(), strict=True))
     alt = "Precision, recall and F1 of each class with 95 % intervals; F1: " + (
         "; ".join(f"{name} {value:.3f}" for name, value in f1.items()) + "."
