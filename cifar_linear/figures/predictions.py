@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -63,14 +64,9 @@ def _histogram(axes: Axes, values: Floats, name: str, place: int, hatch: str = "
     colour = COLOURS[place]
     at: Any = {"transform": axes.transAxes, "fontsize": 8, "color": colour}
     axes.text(0, 1.13 - 0.1 * place, f"{name}: {values.size}{median}", **at)
-    axes.hist(
-        values,
-        bins=BINS.tolist(),
-        histtype="stepfilled",
-        facecolor=(colour, 0.35),
-        edgecolor=colour,
-        hatch=hatch,
-    )
+    counts, edges = np.histogram(values, BINS)
+    look: Any = {"facecolor": to_rgba(colour, 0.35), "edgecolor": colour, "hatch": hatch}
+    axes.stairs(counts, edges, fill=True, linewidth=1, **look)
 
 
 class Curve(NamedTuple):
@@ -116,10 +112,8 @@ def reliability_figure(runs: Mapping[str, tuple[Curve, Curve | None]]) -> Figure
 
 
 def _reliability(axes: Axes, curve: Curve, name: str, look: str, colour: str) -> None:
-    errors = np.maximum(0, [curve.accuracy - curve.low, curve.high - curve.accuracy])
-    axes.errorbar(
-        curve.confidence, curve.accuracy, errors, fmt=look, color=colour, label=name, linewidth=1, markersize=3
-    )
+    axes.plot(curve.confidence, curve.accuracy, look, color=colour, label=name, linewidth=1, markersize=3)
+    axes.vlines(curve.confidence, curve.low, curve.high, colors=colour, linewidth=1)
 
 
 @styled

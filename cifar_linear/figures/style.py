@@ -6,11 +6,15 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, ParamSpec
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.image import imsave
+from matplotlib.ticker import LogLocator, NullLocator
 
+from cifar_linear.arrays import Images
 from cifar_linear.errors import ConfigError
 
 Format = Literal["png", "pdf", "svg"]
@@ -44,12 +48,11 @@ _LOOK: Any = {  # Matplotlib types its keys as a union of four hundred literals
     "svg.hashsalt": "cifar-linear",
     "text.parse_math": False,  # names of classes and runs are text, whatever characters they hold
 }
-UNDATED: dict[str, dict[str, None]] = {
+_UNDATED: dict[str, dict[str, None]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "svg": {"Date": None, "Creator": None},
 }
-_QUICK: dict[str, dict[str, Any]] = {"png": {"pil_kwargs": {"compress_level": 3}}, "pdf": {}, "svg": {}}
 _Arguments = ParamSpec("_Arguments")
 
 
@@ -165,16 +168,42 @@ def logarithmic(axes: Axes, subs: Sequence[float] = (1,)) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=subs))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def rendered(figure: Figure, form: Format = "png") -> bytes:
     """Return the content of a figure's file; the same figure gives the same bytes."""
+    if form == "png":
+        return as_png(painted(figure))
     content = io.BytesIO()
     with rc_context(_LOOK):
-        if engine := figure.get_layout_engine():
-            # Laid out once: by itself Matplotlib draws the whole figure a first time for that, and in each format.
-            engine.execute(figure)
-            figure.set_layout_engine("none")
-        figure.savefig(content, format=form, dpi=DPI, metadata=UNDATED[form], **_QUICK[form])
+        _lay_out(figure)
+        figure.savefig(content, format=form, metadata=_UNDATED[form])
     return content.getvalue()
+
+
+def painted(figure: Figure) -> Images:
+    """Return a figure as pixels of 0 to 255, (height, width, 4)."""
+    usual = figure.dpi
+    with rc_context(_LOOK):
+        _lay_out(figure)
+        figure.set_dpi(DPI)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        figure.set_dpi(usual)
+    return np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+
+
+def as_png(pixels: Images) -> bytes:
+    """Return pixels as the content of a PNG file, a tenth larger than it could be and in a third of the time."""
+    content = io.BytesIO()
+    quick: Any = {"metadata": _UNDATED["png"], "pil_kwargs": {"compress_level": 2}}
+    imsave(content, pixels, format="png", dpi=DPI, **quick)
+    return content.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Lay a figure out once: by itself Matplotlib draws the whole figure a first time for that, and in each format."""
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+        figure.set_layout_engine("none")

@@ -31,13 +31,12 @@ def refuse_link(folder: Path) -> None:
 def write_figure(drawing: Drawing, name: str, out: Path, form: Format) -> dict[str, Any]:
     """Draw a figure and write its files, a PNG and one of the wanted format; returns what a page needs of it."""
     figure = drawing.draw()
-    png = rendered(figure)
+    png, *layers = split_layers(figure) if drawing.name in SHEETS else (rendered(figure),)
     files: dict[str, bytes] = {"png": png}
     if form != "png":
         files[form] = rendered(figure, form)
     for kind, content in files.items():
         write_whole(out / FIGURES / f"{name}.{kind}", content)
-    layers = split_layers(figure, png) if drawing.name in SHEETS else (png,)
     return {
         "of": drawing.name,
         "name": name,
@@ -47,7 +46,7 @@ def write_figure(drawing: Drawing, name: str, out: Path, form: Format) -> dict[s
         "chart": drawing.chart,
         "numbers": drawing.numbers,
         "width": round(figure.get_figwidth() * _CSS_PIXELS),
-        "layers": [b64encode(layer).decode() for layer in layers],
+        "layers": [b64encode(layer).decode() for layer in layers or [png]],
     }
 
 
