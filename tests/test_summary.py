@@ -26,7 +26,7 @@ def changed(run, **rows):
 def test_the_best_by_validation_is_named_with_wilsons_interval(four):
     (summary,) = summaries(four)
     best = max(four, key=lambda label: four[label].outcome("validation"))
-    assert summary.which.startswith(f"{best}: {100 * four[best].outcome('validation'):.2f} % (")
+    assert summary.which.startswith(f"{best}: {100 * four[best].outcome('validation'):.2f} % of the")
     assert [bar.value for bar in summary.bars] == sorted((bar.value for bar in summary.bars), reverse=True)
     assert all(bar.low < bar.value < bar.high for bar in summary.bars)
     assert min(bar.places[1] for bar in summary.bars) == 0

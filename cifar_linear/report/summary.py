@@ -92,8 +92,8 @@ def _over_seeds(kind: str, runs: Mapping[str, Run]) -> Summary | None:
         return None
     bars = [Bar(row.setting, *_ends(row.validation)) for row in rows[:_MOST_BARS] if row.validation]
     best = rows[0]
-    test = f"; on test images {best.test}" if best.test else ""
-    which = f"{best.setting}: {best.validation} of the validation images on average over {best.seeds} seeds{test}"
+    test = f", {best.test} of the test images" if best.test else ""
+    which = f"{best.setting}: {best.validation} of the validation images{test}, means of {best.seeds} seeds"
     return Summary(kind, which, _seeds_tell(rows), [], _placed(bars), "mean over seeds, 95 % interval")
 
 
@@ -125,12 +125,17 @@ def _single(kind: str, runs: Mapping[str, Run]) -> Summary:
     best = runs[ranked[0]]
     test = best.outcome("test")
     tied = [label for label in ranked if known[label].outcome("validation") == best.outcome("validation")]
-    which = f"{' and '.join(tied[:MOST_NAMED])}: {bars[0]} of the validation images"
-    which += f"; on test images {percent(test)}" if test is not None else ""
+    which = f"{' and '.join(tied[:MOST_NAMED])}: {_accuracies(bars[0], test)}"
     others = {label: known[label] for label in ranked[1:]}
     sure = _tests_tell(known, ranked) if others else "There is no other run to compare it with."
     why = [reason for label, run in others.items() if (reason := _reason(label, run, best))]
     return Summary(kind, which, sure, why[:MOST_NAMED], _placed(bars), "single runs, Wilson's 95 % interval")
+
+
+def _accuracies(bar: Bar, test: float | None) -> str:
+    tested = f", {percent(test)} of the test images" if test is not None else ""
+    interval = f"95 % interval {100 * bar.low:.2f} to {100 * bar.high:.2f}"
+    return f"{percent(bar.value)} of the validation images ({interval}){tested}"
 
 
 def bar_of(label: str, run: Run) -> Bar:
@@ -212,9 +217,7 @@ def _listed(keys: Sequence[str]) -> str:
 
 def outcome_of_one(run: Run) -> Iterator[tuple[str, str]]:
     """Yield question and answer about a single run."""
-    test = run.outcome("test")
-    tested = f"; on test images {percent(test)}" if test is not None else ""
-    yield "Result", f"{bar_of(run.name, run)} of the validation images{tested}"
+    yield "Result", _accuracies(bar_of(run.name, run), run.outcome("test"))
     yield "Training", validation_loss_of(run)
     if run.certificate:
         yield "Optimum", f"The cost is {percent(run.certificate.above)} above the lowest that is possible."
