@@ -6,7 +6,7 @@ TRAIN := $(BIN)/cifar-linear train
 REQUIRED := lambda-0_eta-0.1 lambda-0_eta-0.001 lambda-0.1_eta-0.001 lambda-1_eta-0.001
 
 .DEFAULT_GOAL := help
-.PHONY: help run required $(REQUIRED) mnist networks gradcheck fuzz bench test check environment format-check lint types format notebook schema lock clean
+.PHONY: help run required $(REQUIRED) mnist networks gradcheck fuzz handins bench test check environment format-check lint types format notebook docs schema lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: $(VENV)/dev.stamp  ## run the test suite; warnings are errors
 fuzz: $(VENV)/dev.stamp  ## fuzz the parsers for about ten minutes
 	$(BIN)/python -m pytest --hypothesis-profile campaign $(ARGS) tests/test_fuzz.py
 
+handins: $(VENV)/dev.stamp  ## make a class on CIFAR-10 with honest and forged hand-ins and check it: about half an hour
+	PYTHONPATH=tests $(BIN)/python benchmarks/handins.py $(ARGS) handins-campaign
+
 bench: $(VENV)/bench.stamp  ## compare with PyTorch, JAX and scikit-learn on CIFAR-10: about 40 minutes
 	$(BIN)/python benchmarks/compare.py $(ARGS)
 
@@ -68,6 +71,10 @@ notebook: $(VENV)/dev.stamp  ## run the notebook in docs again and store what it
 	  OPENBLAS_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m nbconvert --to notebook --execute --inplace \
 	  --ExecutePreprocessor.record_timing=False notebook.ipynb && \
 	  cp notebook.ipynb $(CURDIR)/docs/notebook.ipynb
+
+docs: $(VENV)/dev.stamp  ## renew what the docs show of the program: tables of the reference, outputs of commands
+	$(BIN)/python docs/pages.py
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/doc_blocks.py docs/tutorial.md $(wildcard docs/how-to/*.md docs/course/*.md docs/reference/*.md)
 
 schema: $(VENV)/run.stamp  ## regenerate the schemas in configs
 	$(BIN)/cifar-linear config schema > configs/schema.json

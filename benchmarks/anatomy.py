@@ -20,7 +20,9 @@ from work import ONE, Work
 
 import cifar_linear
 from cifar_linear.config.models import Config
-from cifar_linear.experiments.assembly import Group, blas_threads, load_dataset
+from cifar_linear.experiments.assembly import Group
+from cifar_linear.experiments.loading import load_dataset
+from cifar_linear.experiments.threads import blas_threads
 from cifar_linear.nn import linear, matmul
 from cifar_linear.nn.linear import Linear
 from cifar_linear.nn.objective import Objective

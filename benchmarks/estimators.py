@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cifar_linear.data import cifar10, mnist
 from cifar_linear.data.dataset import join_batches
+from cifar_linear.data.sources import SOURCES
 
 LAM = 1e-3
 GAP = 0.01
@@ -119,7 +119,7 @@ def _model(program: str, budget: int, images: int) -> Any:
 def _data(dataset: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Training and test images, standardised as one number for all, with their labels."""
     folder = Path(os.environ["CIFAR_LINEAR_DATA"])
-    source = {"mnist": mnist, "cifar10": cifar10}[dataset].source(folder)
+    source = SOURCES[dataset](folder)
     names = {"mnist": (["train"], ["t10k"]), "cifar10": (["data_batch_1"], ["test_batch"])}[dataset]
     splits = [join_batches(source, parts) for parts in names]
     mean, std = splits[0].images.mean(), splits[0].images.std()

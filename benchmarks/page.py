@@ -152,6 +152,8 @@ def _growth(growth: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "![Seconds over images, cells and n_batch](../figures/performance.png)"
     yield ""
+    yield "Made with `make bench`."
+    yield ""
     programs = list(next(iter(next(iter(growth.values())).values())))
     yield f"| | {' | '.join(NAMES[program] for program in programs)} |"
     yield f"| --- |{' ---: |' * len(programs)}"

@@ -13,7 +13,7 @@ from statistics import fmean
 import numpy as np
 import yaml
 
-from cifar_linear.data import cifar10
+from cifar_linear.data.cifar import CIFAR10
 from cifar_linear.data.dataset import Split, hold_out, join_batches
 from cifar_linear.randomness import Purpose, rng_for
 
@@ -154,7 +154,7 @@ def _accuracies(rows: Path, test_accuracy: float) -> dict[str, float]:
 
 def _held_out(work: Work, data: Path) -> np.ndarray:
     """The rows that cifar-linear holds out for validation, so that all programs hold out the same."""
-    labels = join_batches(cifar10.source(data), work.train).labels
+    labels = join_batches(CIFAR10.source(data), work.train).labels
     rows = Split(np.arange(len(labels))[:, None], labels)
     return hold_out(rows, HELD_OUT, rng_for(SEED, Purpose.HELD_OUT))[1].images[:, 0]
 

@@ -15,6 +15,9 @@ class Purpose(IntEnum):
     GRADIENT_CHECK = 5
     AUGMENTATION = 6
     SHOWN_IMAGES = 7
+    FOLDS = 8
+    WRONG_LABELS = 9
+    IMPORTED_PICTURES = 10
 
 
 def rng_for(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:

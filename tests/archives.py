@@ -12,7 +12,8 @@ from cifar_files import python2_batch
 from mnist_files import idx
 
 from cifar_linear.data import registry
-from cifar_linear.data.cifar10 import BATCHES
+from cifar_linear.data.cifar import CIFAR10, CIFAR100
+from cifar_linear.data.mnist import FASHION_MNIST, MNIST
 from cifar_linear.data.registry import Archive, Member, Publication
 
 BATCH_IMAGES = 20
@@ -39,14 +40,15 @@ def archive_of(name, file, members):
     return Archive(name, len(file), hashlib.sha256(file).hexdigest(), known)
 
 
-def small_cifar10(rng):
-    """Six small batches: their contents by name, and the publisher's archive of them."""
+def small_cifar(data_set, rng):
+    """Small batches of a CIFAR: their contents by name, and the publisher's archive of them."""
     contents = {}
-    for name in BATCHES:
+    for name in data_set.images:
         images = rng.integers(0, 256, (BATCH_IMAGES, 3072)).astype("uint8")
-        labels = rng.integers(0, 10, BATCH_IMAGES)
+        labels = {kind.key: rng.integers(0, len(kind.class_names), BATCH_IMAGES) for kind in data_set.labels.values()}
         contents[name] = python2_batch(images, labels, rows=BATCH_IMAGES)
-    return contents, tar_of({"readme.html": b"<html>", **contents})
+    prefix = f"{data_set.layouts[0].folder}/"
+    return contents, tar_of({"readme.html": b"<html>", **contents}, prefix)
 
 
 def small_mnist(rng):
@@ -62,17 +64,23 @@ def small_mnist(rng):
 
 
 def publish(monkeypatch, rng):
-    """Make small archives the published ones; returns the files that a mirror has, by name."""
-    contents, tar = small_cifar10(rng)
-    cifar10 = archive_of("cifar-10-python.tar.gz", tar, {f"cifar-10-batches-py/{n}": c for n, c in contents.items()})
-    files, mnist = {"cifar-10-python.tar.gz": tar}, []
-    for name, content in small_mnist(rng).items():
-        files[f"{name}.gz"] = gzip.compress(content)
-        mnist.append(archive_of(f"{name}.gz", files[f"{name}.gz"], {name: content}))
-    monkeypatch.setitem(registry.PUBLICATIONS, "cifar10", Publication("cifar-10-batches-py", (cifar10,), ()))
-    monkeypatch.setitem(registry.PUBLICATIONS, "mnist", Publication("MNIST/raw", tuple(mnist), ()))
-    monkeypatch.setattr("cifar_linear.data.cifar10.IMAGES_PER_BATCH", BATCH_IMAGES)
-    monkeypatch.setattr("cifar_linear.data.mnist.IMAGES", {"train": BATCH_IMAGES, "t10k": BATCH_IMAGES})
+    """Make small archives the published ones; returns the files that a mirror has, by data set and name."""
+    files = {}
+    for data_set in (CIFAR10, CIFAR100):
+        (archive,), folder = registry.PUBLICATIONS[data_set.name].archives, data_set.layouts[0].folder
+        contents, tar = small_cifar(data_set, rng)
+        files[data_set.name] = {archive.name: tar}
+        small = archive_of(archive.name, tar, {f"{folder}/{name}": content for name, content in contents.items()})
+        monkeypatch.setitem(registry.PUBLICATIONS, data_set.name, Publication(folder, (small,), ()))
+    for data_set in (MNIST, FASHION_MNIST):
+        contents = small_mnist(rng)
+        packed = {f"{name}.gz": gzip.compress(content) for name, content in contents.items()}
+        files[data_set.name] = packed
+        small = (archive_of(f"{name}.gz", packed[f"{name}.gz"], {name: contents[name]}) for name in contents)
+        monkeypatch.setitem(registry.PUBLICATIONS, data_set.name, Publication(data_set.folder, tuple(small), ()))
+    for data_set in (CIFAR10, CIFAR100, MNIST, FASHION_MNIST):
+        for name in data_set.images:
+            monkeypatch.setitem(data_set.images, name, BATCH_IMAGES)
     return files
 
 
@@ -85,20 +93,20 @@ class Mirrors(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files, self.asked, self.closing = files, [], threading.Event()
 
-    def address(self, way):
-        return f"http://127.0.0.1:{self.server_port}/{way}/"
+    def address(self, way, dataset="cifar10"):
+        return f"http://127.0.0.1:{self.server_port}/{way}/{dataset}/"
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        _, way, name = self.path.split("/")
+        _, way, dataset, name = self.path.split("/")
         self.server.asked.append(way)
-        content = self.server.files.get(name)
+        content = self.server.files[dataset].get(name)
         if way == "missing" or content is None:
             self.send_error(404)
         elif way == "moved":
             self.send_response(302)
-            self.send_header("Location", f"/good/{name}")
+            self.send_header("Location", f"/good/{dataset}/{name}")
             self.end_headers()
         elif way == "busy" and self.server.asked.count("busy") < 3:
             self.send_error(503)

@@ -10,13 +10,13 @@ import yaml
 from archives import publish, serving
 from cifar_files import python2_batch
 from click.testing import CliRunner
-from folders import BASE
+from folders import BASE, finished_run
 from hypothesis import settings
 
 from cifar_linear.cli import cli
 from cifar_linear.config.models import Config
-from cifar_linear.data import download
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.data import download, inspection
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 
@@ -40,6 +40,12 @@ def no_settings_from_outside(monkeypatch):
     """A test does not depend on the environment of whoever runs it; `real_data` asks for it before this."""
     monkeypatch.delenv("CIFAR_LINEAR_DATA", raising=False)
     monkeypatch.delenv("CIFAR_LINEAR_RUNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_memory_of_files(monkeypatch, tmp_path):
+    """What is known of files from other runs of the program is in no test's way, and stays as it is."""
+    monkeypatch.setattr(inspection, "default_folder", lambda: tmp_path / "cache")
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +169,7 @@ def python_folder(tmp_path, batch_arrays):
     """A folder with one good batch in Python's layout."""
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
-    (folder / "data_batch_1").write_bytes(python2_batch(*batch_arrays))
+    (folder / "data_batch_1").write_bytes(python2_batch(batch_arrays[0], {"labels": batch_arrays[1]}))
     return folder
 
 
@@ -185,7 +191,7 @@ def fetch(run, tmp_path, mirrors):
     """Call ``data download`` with mirrors that behave in these ways."""
 
     def call(*ways, dataset="cifar10"):
-        addresses = [word for way in ways for word in ("--mirror", mirrors.address(way))]
+        addresses = [word for way in ways for word in ("--mirror", mirrors.address(way, dataset))]
         return run("data", "download", dataset, "--data-dir", tmp_path / "data", *addresses)
 
     return call
@@ -193,7 +199,7 @@ def fetch(run, tmp_path, mirrors):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The run that nobody has disturbed, and how many file operations it took."""
+    """An undisturbed run, and how many file operations it took."""
     runs_dir = tmp_path_factory.mktemp("whole")
     with faults.Faults().installed() as counting:
         faults.train(runs_dir)
@@ -205,10 +211,4 @@ def whole(tmp_path_factory):
 def trained(make_config, tmp_path):
     """Train a config with these changes, and return the folder of its run."""
 
-    def train(**changes):
-        config = make_config(**changes)
-        folder = RunFolder.create(tmp_path / "runs", "run")
-        run_group([config], [folder], load_dataset(config), lambda _: None)
-        return folder
-
-    return train
+    return lambda **changes: finished_run(make_config(**changes), tmp_path / "runs")

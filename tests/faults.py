@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cifar_linear.config.models import Config
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from cifar_linear.experiments.loading import load_dataset
+from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 
 BASE = {"data": {"dataset": "synthetic", "images_per_batch": 60}, "lambda": 0, "eta": 0.01, "n_batch": 20, "epochs": 3}
@@ -15,6 +17,13 @@ EVERYTHING = {
     "record_steps": True,
 }
 """All that has a memory."""
+
+
+def finished_run(config, root, name="run", watch=lambda _: None):
+    """Train a config, and return the folder of its run."""
+    folder = RunFolder.create(root, name)
+    run_group([config], [folder], load_dataset(config), watch)
+    return folder
 
 
 def only_run(runs_dir):

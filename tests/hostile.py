@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from cifar_linear.config.reading import read_config
-from cifar_linear.data import cifar10, mnist
 from cifar_linear.data.archives import members_of
+from cifar_linear.data.cifar import CIFAR10
 from cifar_linear.data.image_files import read_picture
+from cifar_linear.data.mnist import MNIST
 from cifar_linear.data.registry import PUBLICATIONS
 from cifar_linear.errors import CifarLinearError
 from cifar_linear.nn.layers import Conv, Flatten, Linear, ReLU
@@ -176,9 +177,9 @@ def run_files():
 
 
 READERS = {
-    "data_batch_1": lambda path: cifar10.source(path.parent).read("data_batch_1"),
-    "data_batch_1.mat": lambda path: cifar10.source(path.parent).read("data_batch_1"),
-    "train-images-idx3-ubyte.gz": lambda path: mnist.source(path.parent).read("train"),
+    "data_batch_1": lambda path: CIFAR10.source(path.parent).read("data_batch_1"),
+    "data_batch_1.mat": lambda path: CIFAR10.source(path.parent).read("data_batch_1"),
+    "train-images-idx3-ubyte.gz": lambda path: MNIST.source(path.parent).read("train"),
     "cifar-10-python.tar.gz": lambda path: list(members_of(path, PUBLICATIONS["cifar10"].archives[0])),
     "model.npz": lambda path: RunFolder(path.parent).read_model(),
     "checkpoint.npz": lambda path: RunFolder(path.parent).read_checkpoint(),

@@ -24,11 +24,11 @@ ONLY_IN = {
     "yaml": "config/",
     "matplotlib.axes": "figures/",
     "pickle": "data/safe_pickle.py",
-    "scipy": "data/cifar10.py",
-    "sklearn": "estimator.py",
+    "scipy": "data/cifar.py",
+    "sklearn": "estimator/",
     "pandas": "api/runs.py",
     "requests": "data/download.py",
-    "subprocess": ("runs/provenance.py", "course/sandbox.py", "report/printing.py"),
+    "subprocess": ("runs/provenance.py", "course/gradients/sandbox.py", "report/printing.py"),
 }
 
 

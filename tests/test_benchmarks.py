@@ -3,6 +3,7 @@
 import sys
 
 import estimators
+import features
 import numpy as np
 import page
 import processes
@@ -98,3 +99,11 @@ def test_ratios_of_estimators_are_of_medians():
         "| mnist, softmax | ours, softmax | 6 | 2.00 | 90.00 % |  |",
         "| mnist, softmax | lbfgs | not reached | 4.00 | 91.00 % | 0.50 |",
     ]
+
+
+def test_features_of_random_patches_follow_from_the_images_alone():
+    images = np.random.default_rng(0).integers(0, 256, (50, 3, 32, 32), dtype=np.uint8)
+    found = features.of_patches(images)(images[:3])
+    assert found.shape == (3, 1280)
+    assert (found >= 0).all()
+    np.testing.assert_allclose(features.of_patches(images)(images[1:2]), found[1:2], rtol=1e-4, atol=1e-5)

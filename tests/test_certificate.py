@@ -188,7 +188,7 @@ def test_a_bracket_is_closed_in_single_precision_first(loss, column):
 
 
 def test_classes_without_images_cost_nothing():
-    """Their best bias is minus infinity; the bounds stay finite, and meet."""
+    """Their best bias is minus infinity; both bounds stay finite, and end at the same number."""
     of = problem(1)
     of = replace(of, labels=np.zeros_like(of.labels), model=replace(of.model, outputs=4))
     point = of.point(np.zeros(of.model.parameter_shapes["W"]), np.zeros(4))

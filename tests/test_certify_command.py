@@ -6,15 +6,15 @@ import shutil
 
 import numpy as np
 import pytest
+from folders import finished_run
 from PIL import Image
 
 from cifar_linear.cli.certify import sentences
 from cifar_linear.config.models import Config
 from cifar_linear.errors import RunError
 from cifar_linear.experiments import certificate as certificate_module
-from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.classifier import Classifier
-from cifar_linear.experiments.run import run_group
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.figures.curves import cost_figure, distance_figure
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Certificate, SplitMetrics
@@ -32,9 +32,7 @@ def trained(tmp_path_factory):
             "epochs": 3,
         }
     )
-    folder = RunFolder.create(tmp_path_factory.mktemp("runs"), "run")
-    run_group([config], [folder], load_dataset(config), lambda _: None)
-    return folder
+    return finished_run(config, tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture
@@ -280,16 +278,14 @@ def test_the_figure_of_the_distance_goes_with_the_certificate(run, certified):
     ids=["sigmoid_bce", "logistic", "bias column", "minus_one_one", "best weights"],
 )
 def test_every_convex_config_is_certified(run, make_config, tmp_path, changes):
-    config = make_config(**{"lambda": 0.1, **changes})
-    folder = RunFolder.create(tmp_path / "runs", "run")
-    run_group([config], [folder], load_dataset(config), lambda _: None)
+    folder = finished_run(make_config(**{"lambda": 0.1, **changes}), tmp_path / "runs")
     result = run("certify", folder.path, "--quiet", "--with-test")
     assert result.exit_code == 0, result.stderr
     certificate, record = folder.read_certificate(), folder.read_record()
     assert certificate.cost == pytest.approx(record.outcome["train"].cost, rel=1e-6)
     assert certificate.weights == ("best" if record.best else "last")
     assert certificate.run["test"].accuracy == record.outcome["test"].accuracy
-    assert ("the bias alone" in result.stdout) <= (config.bias == "separate")
+    assert ("the bias alone" in result.stdout) <= (record.config.bias == "separate")
 
 
 def test_a_network_is_refused_with_the_reason(run, own_run, monkeypatch):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import load_dataset, read_checkpoint
+from cifar_linear.experiments.assembly import read_checkpoint
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.verify import recorded_run, verify_run
 from cifar_linear.runs.folder import RunFolder

@@ -4,10 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from folders import finished_run
 
 from cifar_linear.config.models import AugmentationConfig, Config
-from cifar_linear.experiments.assembly import load_dataset
-from cifar_linear.experiments.run import run_group
 from cifar_linear.report.collecting import collect
 from cifar_linear.report.comparing import changes, paired, repeated
 from cifar_linear.report.drawing import draw_several
@@ -15,7 +14,6 @@ from cifar_linear.report.effects import effects
 from cifar_linear.report.settings import labelled
 from cifar_linear.report.statistics import Interval, mcnemar
 from cifar_linear.report.writing import write_report
-from cifar_linear.runs.folder import RunFolder
 
 
 def stub(lam, accuracy, seed=1, gap=0.0, norm=1.0, right=None, **more):
@@ -128,7 +126,7 @@ def grid(tmp_path_factory):
         for seed in (1, 2, 3)
     ]
     for config in configs:
-        run_group([config], [RunFolder.create(root, "cell")], load_dataset(config), lambda _: None)
+        finished_run(config, root, "cell")
     return collect([root])
 
 

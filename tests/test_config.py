@@ -101,7 +101,7 @@ def test_numbers_are_read_as_people_write_them(written, meant):
 def test_yaml_1_1_surprises_are_none():
     """``010`` is ten, not eight; ``on`` is a word, not true."""
     assert parse(GOOD.replace("n_batch: 50", "n_batch: 010")).n_batch == 10
-    assert 'shuffle: must be true or false, found "on"' in refusal(GOOD + "shuffle: on\n")
+    assert 'shuffle: must be true, false or {block: n}, found "on"' in refusal(GOOD + "shuffle: on\n")
 
 
 BAD_VALUES = [
@@ -121,7 +121,8 @@ BAD_VALUES = [
     ("loss: hinge", "f.yaml:6: loss: must be 'softmax', 'sigmoid_bce' or 'logistic', found \"hinge\""),
     ("data: 5", "f.yaml:6: data: must be a mapping of keys, found 5"),
     ("data: {}", "f.yaml:6: data.dataset: missing (which images)"),
-    ("data: {dataset: svhn}", "f.yaml:6: data.dataset: must be one of 'cifar10', 'mnist', 'synthetic', found \"svhn\""),
+    ("data: {dataset: svhn}", "f.yaml:6: data.dataset: must be one of 'cifar10', 'cifar100', 'mnist', "),
+    ("data: {dataset: svhn}", "'synthetic', 'features', found \"svhn\""),
     ("data: {dataset: cifar10, train: []}", "data.train: must have at least 1 item, not 0, found []"),
     ("data: {dataset: cifar10, train: test_batch}", 'data.train: must be a list, found "test_batch"'),
     ("data: {dataset: cifar10, train: [batch_1]}", "data.train.0: must be 'data_batch_1', 'data_batch_2'"),

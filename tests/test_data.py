@@ -7,11 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cifar_linear.config.datasets import BatchName, Cifar10Data
-from cifar_linear.data import cifar10, synthetic
+from cifar_linear.cli.options import PUBLISHED
+from cifar_linear.config.datasets import BatchName, HalfName, PartName
+from cifar_linear.config.starter import DatasetName, starter_config
+from cifar_linear.data import synthetic
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.batches import Batches, parts, pixel_chunks
+from cifar_linear.data.cifar import CIFAR10, CIFAR100
 from cifar_linear.data.dataset import Source, Split, first_images, hold_out, join_batches, only_classes
+from cifar_linear.data.mnist import FASHION_MNIST, MNIST
+from cifar_linear.data.registry import PUBLICATIONS
+from cifar_linear.data.sources import SOURCES
 
 
 def numbered(n, classes=10):
@@ -107,10 +113,19 @@ def test_classes_are_kept_in_the_order_of_their_images_and_counted_anew():
     assert len(only_classes(split, [9, 8])) == 0
 
 
-def test_config_and_data_know_the_same_batches():
+@pytest.mark.parametrize(
+    ("published", "names"), [(CIFAR10, BatchName), (CIFAR100, HalfName), (MNIST, PartName), (FASHION_MNIST, PartName)]
+)
+def test_config_and_data_know_the_same_batches(published, names):
     """They share no module, so this holds them together."""
-    assert get_args(BatchName) == cifar10.BATCHES
-    assert Cifar10Data(dataset="cifar10").images_in("data_batch_1") == cifar10.IMAGES_PER_BATCH
+    data = starter_config(published.name).data
+    assert get_args(names) == tuple(published.images)
+    assert {name: data.images_in(name) for name in published.images} == published.images
+
+
+def test_every_published_data_set_can_be_named_downloaded_and_read():
+    """The command line, the configs, the registry and the readers list the same ones."""
+    assert set(PUBLISHED) == set(get_args(DatasetName)) - {"synthetic", "features"} == set(PUBLICATIONS) == set(SOURCES)
 
 
 def test_synthetic_images_are_the_same_everywhere_and_always():

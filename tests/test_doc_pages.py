@@ -8,6 +8,7 @@ import pytest
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md")), *sorted((DOCS / "course").glob("*.md"))]
+PAGES += sorted((DOCS / "reference").glob("*.md"))
 
 
 @pytest.mark.parametrize(

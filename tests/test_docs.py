@@ -7,21 +7,21 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import click
 import pytest
-from pydantic import BaseModel
+from doc_blocks import blocks, matches
+from doc_blocks import commands as commands_of
 
 import cifar_linear
 from cifar_linear import __version__, load_run
 from cifar_linear.cli import cli
-from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.config.sweeps import read_sweep
-from cifar_linear.errors import CifarLinearError, ConfigError
+from cifar_linear.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent
+PAGES = [path.relative_to(ROOT) for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))]
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 NOTEBOOK = json.loads((ROOT / "docs" / "notebook.ipynb").read_text())
@@ -36,20 +36,82 @@ def commands(group, prefix=()):
 
 
 @pytest.mark.parametrize(("words", "command"), [pytest.param(*pair, id=" ".join(pair[0])) for pair in commands(cli)])
-def test_every_command_is_in_the_readme_and_explains_itself(words, command):
-    assert f"cifar-linear {' '.join(words)}" in README
+def test_every_command_explains_itself(words, command):
     assert command.help
     assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option))
 
 
-def test_every_command_line_in_the_readme_is_understood():
-    """Each is parsed, not run: unknown commands and options fail."""
-    lines = re.findall(r"^\$? ?(cifar-linear .+)$", README, re.MULTILINE)
-    assert len(lines) >= 5
-    for line in lines:
-        command, *words = shlex.split(line.partition(" > ")[0], comments=True)[1:]
-        context = cli.get_command(None, command).make_context(command, words, resilient_parsing=False)
-        assert context.command.name == command
+def console_lines(path):
+    """The commands of the console blocks of a page, with the numbers of their lines."""
+    found = [
+        command for block in blocks(path.read_text()) if block.language == "console" for command in commands_of(block)
+    ]
+    return [(command.line, command.words.replace("\\\n", " ")) for command in found]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_command_line_in_the_docs_is_understood(page):
+    """Each is parsed, also where it is not run: unknown commands and options fail."""
+    for line, words in console_lines(ROOT / page):
+        if words.startswith("cifar-linear "):
+            command, *rest = shlex.split(words.partition(" > ")[0], comments=True)[1:]
+            try:
+                context = cli.get_command(None, command).make_context(command, rest, resilient_parsing=False)
+            except click.exceptions.UsageError as error:
+                pytest.fail(f"{page}:{line}: {error.format_message()}")
+            assert context.command.name == command
+
+
+def anchors(text):
+    """The names by which the headings of a page are linked."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_link_and_picture_exists(page):
+    """With its heading, where it names one."""
+    text = (ROOT / page).read_text()
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        if not target.startswith("https://"):
+            path, _, anchor = target.partition("#")
+            file = (ROOT / page).parent / path if path else ROOT / page
+            assert file.exists(), target
+            assert not anchor or anchor in anchors(file.read_text()), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_picture_names_the_command_that_made_it(page):
+    """In the paragraph below it, or below those that follow it at once."""
+    text = (ROOT / page).read_text()
+    for match in re.finditer(r"^!\[(.+?)\]\((.+?)\)\n", text, re.MULTILINE):
+        paragraphs = text[match.end() :].strip().split("\n\n")
+        caption = next(paragraph for paragraph in paragraphs if not paragraph.startswith("!["))
+        made = re.match(r"Made with `(make|cifar-linear) ([\w.-]+)", caption)
+        assert made, match[2]
+        assert made[2] in (targets() if made[1] == "make" else cli.commands)
+
+
+def test_every_picture_of_the_docs_is_shown_somewhere():
+    shown = {name for page in PAGES for name in re.findall(r"figures/([\w-]+\.png)\)", (ROOT / page).read_text())}
+    assert {path.name for path in (ROOT / "docs" / "figures").iterdir()} == shown
+
+
+def test_the_readme_is_short_and_names_the_command_for_tests():
+    assert len(README.splitlines()) <= 120
+    assert "$ make test\n" in README
+    assert "\nmake check\n" in (ROOT / ".ci" / "run").read_text()
+    assert "`make test`, the test command of the README" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_every_page_is_reached_from_the_readme():
+    """In two steps at most."""
+    reached = {ROOT / "README.md"}
+    for _ in range(2):
+        for page in list(reached):
+            links = re.findall(r"\]\(([^)#\s]+\.md)", page.read_text())
+            reached |= {(page.parent / link).resolve() for link in links if (page.parent / link).exists()}
+    assert {ROOT / page for page in PAGES} <= reached
 
 
 def cells(kind):
@@ -89,79 +151,23 @@ def test_the_notebook_uses_every_public_name_that_does_something():
     }
 
 
+def targets():
+    """What can be made."""
+    named = set(re.findall(r"^([\w.-]+):", MAKEFILE, re.MULTILINE))
+    return named | {path.stem for path in (ROOT / "configs" / "required").glob("*.yaml")}
+
+
 def test_every_make_target_in_the_docs_exists():
-    targets = set(re.findall(r"^([\w.-]+):", MAKEFILE, re.MULTILINE)) | {
-        path.stem for path in (ROOT / "configs" / "required").glob("*.yaml")
-    }
-    mentioned = set(re.findall(r"`make ([\w.-]+)`|^make ([\w.-]+)", README, re.MULTILINE))
+    text = "\n".join((ROOT / page).read_text() for page in PAGES)
+    mentioned = set(re.findall(r"`make ([\w.-]+)`|^\$ make ([\w.-]+)", text, re.MULTILINE))
     assert mentioned
-    assert {first or second for first, second in mentioned} <= targets
-
-
-def keys(model, prefix=""):
-    """Every key of a config at every level, dotted."""
-    for name, field in model.model_fields.items():
-        key = prefix + (field.alias or name)
-        yield key
-        for section in models(field.annotation):
-            yield from keys(section, f"{key}.")
-
-
-def models(annotation):
-    """The sections that a key may hold."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    else:
-        for part in get_args(annotation):
-            yield from models(part)
-
-
-def rows():
-    """The table of keys: what each row says, by the keys that it is about."""
-    table = README.partition("| key | means | default |")[2].partition("\n\n")[0]
-    for line in table.splitlines()[2:]:
-        named, _, text = line.strip("| ").partition(" | ")
-        yield from ((key, text) for key in re.findall(r"`([^`]+)`", named))
-
-
-@pytest.mark.parametrize("key", sorted(set(keys(Config))))
-def test_every_config_key_is_in_the_table_of_the_readme(key):
-    """A key of a section stands in the row of its section, or of any outer one."""
-    table = dict(rows())
-    outer = key.rpartition(".")[0]
-    if key in table or not outer:
-        assert key in table or any(row.startswith(f"{key}.") for row in table)
-        return
-    name = key.removeprefix(f"{outer}.")
-    said = " ".join(text for row, text in table.items() if row.startswith(outer.partition(".")[0]))
-    assert re.search(rf"`{re.escape(key)}`|`{name}`|[{{ ]{name}: ", said)
-
-
-def test_every_exit_code_of_the_readme_is_that_of_the_architecture():
-    table = re.compile(r"^\| ([\d, ]+) \| ([^|]+) \|$", re.MULTILINE)
-    assert table.findall(README) == table.findall((ROOT / "docs" / "architecture.md").read_text())
-
-
-def test_every_error_has_a_documented_exit_code():
-    rows = re.findall(r"^\| ([\d, ]+) \| [^|]+ \|$", README, re.MULTILINE)
-    documented = {int(code) for row in rows for code in row.split(",")}
-    used = {error.exit_code for error in CifarLinearError.__subclasses__()}
-    assert used | {0, 129, 130, 141, 143} == documented
+    assert {first or second for first, second in mentioned} <= targets()
 
 
 def test_the_version_is_the_same_everywhere(run):
     assert run("--version").stdout == f"cifar-linear, version {__version__}\n"
     assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
     assert f"\n## {__version__} " in (ROOT / "CHANGELOG.md").read_text()
-
-
-@pytest.mark.parametrize(("words", "command"), [pytest.param(*pair, id=" ".join(pair[0])) for pair in commands(cli)])
-def test_every_option_of_every_command_is_in_the_docs(words, command):
-    """In the README or on the page of the command line, the short form as well."""
-    pages = README + (ROOT / "docs" / "reference" / "command-line.md").read_text()
-    options = {name for option in command.params if isinstance(option, click.Option) for name in option.opts}
-    assert options
-    assert not [name for name in options if not re.search(rf"(?<![\w-]){name}(?![\w-])", pages)]
 
 
 def test_the_lines_for_completion_are_those_of_the_program():
@@ -176,36 +182,40 @@ def test_the_lines_for_completion_are_those_of_the_program():
         assert f"{variable}={shell}_complete" in script
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def shown(page, language):
+    return [block.text for block in blocks((ROOT / page).read_text()) if block.language == language]
 
 
-def test_the_readmes_config_is_one():
-    assert parse_config(blocks("yaml")[0].encode(), "README").lam == 0.1
+def test_the_config_of_the_readme_is_the_one_of_the_reference():
+    ours, theirs = (
+        parse_config(shown(page, "yaml")[0].encode(), page) for page in ("README.md", "docs/reference/config.md")
+    )
+    assert ours == theirs
 
 
-def test_the_readmes_sweep_is_one(tmp_path):
-    """With the nine cells of the table below it."""
-    _, text = blocks("yaml")
-    (tmp_path / "nine.yaml").write_text(text)
+def test_the_sweep_on_cifar10_has_the_cells_of_its_table(tmp_path):
+    page = "docs/how-to/grid.md"
+    (tmp_path / "nine.yaml").write_text(shown(page, "yaml")[-1])
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     cells = read_sweep(tmp_path / "nine.yaml").cells
-    rows = re.findall(r"^ +([\d.]+) +([\d.]+) +[\d.]+ %", README, re.MULTILINE)
+    rows = re.findall(r"^ +([\d.]+) +([\d.]+) +[\d.]+ %", shown(page, "console")[-1], re.MULTILINE)
     assert {(cell.config.lam, cell.config.eta) for cell in cells} == {(float(lam), float(eta)) for lam, eta in rows}
 
 
-def test_the_readmes_errors_are_those_of_the_program():
-    """Its config with three mistakes gives the block that stands there."""
-    text = blocks("yaml")[0].replace("lambda: 0.1", "lamda: 0.1").replace("0.001", "-0.001").replace("40", "2.5")
+def test_the_errors_of_the_reference_are_those_of_the_program():
+    """Its config with four mistakes gives the block that stands there."""
+    page = "docs/reference/config.md"
+    text = shown(page, "yaml")[0].replace("lambda: 0.1", "lamda: 0.1").replace("0.001", "-0.001").replace("40", "2.5")
     with pytest.raises(ConfigError) as caught:
         parse_config(text.encode(), "mine.yaml")
-    assert f"```\nerror: {caught.value}\n```\n" in README
+    assert f"error: {caught.value}\n" in shown(page, "text")
 
 
-def test_the_readmes_python_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for code in blocks("python"):
-        exec(compile(code, "README", "exec"), {})
+def test_the_output_in_the_readme_is_that_of_the_program(run, tmp_path):
+    """`make run` trains this config."""
+    result = run("train", ROOT / "configs" / "quickstart.yaml", "--runs-dir", tmp_path / "runs", "-q", "--no-figures")
+    expected = shown("README.md", "console")[0].partition("...\n")[2]
+    assert matches(expected, result.stdout.replace(str(tmp_path / "runs"), "runs"))
 
 
 def test_every_promise_names_a_test_that_exists():

@@ -1,5 +1,6 @@
 """Data that comes over the net, from mirrors of every kind; no host but this one is asked."""
 
+import gzip
 import signal
 import subprocess
 import sys
@@ -11,9 +12,11 @@ import pytest_socket
 import requests
 from archives import TAR, content_of, serving
 
-from cifar_linear.data import cifar10, download, install
+from cifar_linear.data import download, install
+from cifar_linear.data.cifar import CIFAR10
+from cifar_linear.data.registry import PUBLICATIONS
 
-BATCHES = sorted(f"cifar-10-batches-py/{name}" for name in cifar10.BATCHES)
+BATCHES = sorted(f"cifar-10-batches-py/{name}" for name in CIFAR10.images)
 
 
 def test_no_test_reaches_the_network():
@@ -22,7 +25,7 @@ def test_no_test_reaches_the_network():
         requests.get("http://192.0.2.1/", timeout=1)
 
 
-@pytest.mark.parametrize("dataset", ["cifar10", "mnist"])
+@pytest.mark.parametrize("dataset", PUBLICATIONS)
 def test_downloaded_data_is_complete_and_published(run, fetch, tmp_path, dataset):
     result = fetch("good", dataset=dataset)
     assert result.exit_code == 0, result.stderr
@@ -72,7 +75,9 @@ def test_the_address_of_the_file_itself_will_do(run, mirrors, tmp_path):
 
 
 def test_mirrors_come_from_the_environment_too(run, mirrors, tmp_path, monkeypatch):
-    monkeypatch.setenv("CIFAR_LINEAR_MIRROR", f"{mirrors.address('missing')} {mirrors.address('good')}")
+    monkeypatch.setenv(
+        "CIFAR_LINEAR_MIRROR", f"{mirrors.address('missing', 'mnist')} {mirrors.address('good', 'mnist')}"
+    )
     assert run("data", "download", "mnist", "--data-dir", tmp_path).exit_code == 0
     assert set(mirrors.asked) == {"missing", "good"}
 
@@ -147,10 +152,29 @@ def test_what_is_incomplete_is_completed_where_it_lies(fetch, run, mirrors, tmp_
     folder = tmp_path / named
     (folder / there).mkdir(parents=True)
     (folder / there / "t10k-labels-idx1-ubyte").write_bytes(b"damaged")
-    result = run("data", "download", "mnist", "--data-dir", folder, "--mirror", mirrors.address("good"))
+    result = run("data", "download", "mnist", "--data-dir", folder, "--mirror", mirrors.address("good", "mnist"))
     assert result.exit_code == 0, result.stderr
     assert {path.rpartition("/")[0] for path in content_of(tmp_path)} == {place}
     assert len(content_of(tmp_path)) == 4
+
+
+@pytest.mark.parametrize("named", [".", "raw", "MNIST", "MNIST/raw"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_of_the_same_names_are_never_replaced(run, fetch, files, mirrors, tmp_path, named, packed):
+    """MNIST lies in the folder that is named for Fashion-MNIST; afterwards both can be read from it."""
+    folder = tmp_path / named
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files["mnist"].items():
+        (folder / name.removesuffix("" if packed else ".gz")).write_bytes(
+            content if packed else gzip.decompress(content)
+        )
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for dataset in ("fashion_mnist", "mnist"):
+        result = run("data", "download", dataset, "--data-dir", folder, "--mirror", mirrors.address("good", dataset))
+        assert result.exit_code == 0, result.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    for dataset in ("fashion_mnist", "mnist"):
+        assert {batch.state for batch in install.verify(dataset, folder)} == {"as published"}
 
 
 def test_a_folder_in_the_way_is_told_before_anything_is_moved(fetch, tmp_path):
@@ -187,7 +211,7 @@ def test_a_stopped_download_leaves_nothing_half(files, tmp_path, number):
     """Of a killed one the staging folder is left, which the next call removes."""
     with serving(files) as server:
         command = [sys.executable, "-m", "cifar_linear", "data", "download", "mnist", "--data-dir", tmp_path / "data"]
-        command += ["--mirror", server.address("stalling")]
+        command += ["--mirror", server.address("stalling", "mnist")]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             while not server.asked:
                 time.sleep(0.01)
@@ -204,7 +228,7 @@ def test_a_stopped_download_leaves_nothing_half(files, tmp_path, number):
         install.install_dataset(
             "mnist",
             tmp_path / "data",
-            lambda archive, folder: download.fetch(archive, [server.address("good")], folder, listener),
+            lambda archive, folder: download.fetch(archive, [server.address("good", "mnist")], folder, listener),
             lambda _: None,
         )
     assert {path.rpartition("/")[0] for path in content_of(tmp_path / "data")} == {"MNIST/raw"}

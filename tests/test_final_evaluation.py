@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from cifar_linear.experiments.assembly import load_dataset
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.experiments.final_evaluation import evaluate_on_test
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.nn.linear import Linear
@@ -33,11 +33,9 @@ def test_stored_predictions_are_those_that_the_accuracy_counts(saturated):
     np.testing.assert_array_equal(again.predicted, predictions.predicted)
 
 
-def test_probabilities_alone_would_not_tell(make_config, tmp_path):
+def test_probabilities_alone_would_not_tell(trained):
     """What the test above is about does occur: the first of equal probabilities is another class."""
-    config = make_config(loss="sigmoid_bce", eta=100, epochs=5, data={"images_per_batch": 200})
-    folder = RunFolder.create(tmp_path, "run")
-    run_group([config], [folder], load_dataset(config), lambda _: None)
+    folder = trained(loss="sigmoid_bce", eta=100, epochs=5, data={"images_per_batch": 200})
     predictions = folder.read_predictions(folder.read_model())
     assert (predictions.probabilities.argmax(axis=1) != predictions.predicted).any()
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cifar_linear.experiments.assembly import load_dataset, read_checkpoint
+from cifar_linear.experiments.assembly import read_checkpoint
 from cifar_linear.experiments.classifier import Classifier, disagreements
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.experiments.verify import recorded_run, verify_run

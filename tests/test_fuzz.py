@@ -16,7 +16,8 @@ from mnist_files import idx
 
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
-from cifar_linear.data import cifar10, mnist
+from cifar_linear.data.cifar import CIFAR10
+from cifar_linear.data.mnist import MNIST
 from cifar_linear.errors import ConfigError, DataError
 
 IMAGES = 2
@@ -119,7 +120,8 @@ def batch_arrays():
 
 
 def python_batch():
-    return python2_batch(*batch_arrays(), rows=IMAGES)
+    images, labels = batch_arrays()
+    return python2_batch(images, {"labels": labels}, rows=IMAGES)
 
 
 def binary_batch():
@@ -131,8 +133,8 @@ def binary_batch():
 def few_images():
     """Batches of two images and data sets of two digits."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cifar10, "IMAGES_PER_BATCH", IMAGES)
-        patch.setattr(mnist, "IMAGES", {"train": IMAGES})
+        patch.setitem(CIFAR10.images, "data_batch_1", IMAGES)
+        patch.setitem(MNIST.images, "train", IMAGES)
         yield
 
 
@@ -145,7 +147,7 @@ def read_batch_or_refuse(folder, name, content):
     """Images and labels in the package's types, or a message that names the file."""
     path = folder / name
     path.write_bytes(content)
-    found, message = outcome(lambda: cifar10.source(folder).read("data_batch_1"))
+    found, message = outcome(lambda: CIFAR10.source(folder).read("data_batch_1"))
     path.unlink()
     if message:
         assert str(path) in message
@@ -202,7 +204,7 @@ def test_any_bytes_are_digits_or_refused(folder, images, labels, packed, spoilt)
     for path, content in zip(paths, (images, labels), strict=True):
         written = gzip.compress(content, mtime=0) if packed else content
         path.write_bytes(written[: len(written) - 3] if packed and spoilt else written)
-    found, message = outcome(lambda: mnist.source(folder).read("train"))
+    found, message = outcome(lambda: MNIST.source(folder).read("train"))
     for path in paths:
         path.unlink()
     if message:

@@ -8,8 +8,9 @@ from folders import stopped_after
 
 from cifar_linear.errors import RunError
 from cifar_linear.experiments import introspection
-from cifar_linear.experiments.assembly import Group, load_dataset
+from cifar_linear.experiments.assembly import Group
 from cifar_linear.experiments.introspection import introspect
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.nn.introspection import (
@@ -174,17 +175,14 @@ NETWORK = {
 
 
 @pytest.fixture
-def trained(make_config, tmp_path):
+def finished(trained):
     """A finished run of a small network."""
-    config = make_config(model=NETWORK, eta=0.1)
-    folder = RunFolder.create(tmp_path, "run")
-    run_group([config], [folder], load_dataset(config), lambda _: None)
-    return folder
+    return trained(model=NETWORK, eta=0.1)
 
 
-def test_a_finished_network_keeps_a_look_inside(trained):
-    network, test = trained.config().network(), load_dataset(trained.config()).test
-    inside = trained.read_introspection(network, 60)
+def test_a_finished_network_keeps_a_look_inside(finished):
+    network, test = finished.config().network(), load_dataset(finished.config()).test
+    inside = finished.read_introspection(network, 60)
     np.testing.assert_array_equal(inside.images, test.images[inside.indices])
     assert test.labels[inside.indices].tolist() == sorted(set(test.labels.tolist()))
     for k, index in enumerate(inside.indices):
@@ -196,13 +194,13 @@ def test_a_finished_network_keeps_a_look_inside(trained):
     }
     assert inside.patches.shape == (4, 9, 3, 12, 12)
     assert inside.searched == 60
-    assert (trained.path / "introspection.npz").stat().st_size < 2**20
+    assert (finished.path / "introspection.npz").stat().st_size < 2**20
 
 
-def test_maps_are_the_outputs_in_127ths_of_the_largest_of_a_channel(trained):
-    config, model = trained.config(), trained.read_model()
+def test_maps_are_the_outputs_in_127ths_of_the_largest_of_a_channel(finished):
+    config, model = finished.config(), finished.read_model()
     network = replace(config.network(), standardization=Standardization(model.mean, model.std))
-    inside = trained.read_introspection(network, 60)
+    inside = finished.read_introspection(network, 60)
     outputs = dict(network.activations(inside.images.astype(np.float32), stacked([model.parameters])))
     for name, maps in inside.maps.items():
         y = outputs[name][0].transpose(3, 0, 1, 2)
@@ -210,11 +208,11 @@ def test_maps_are_the_outputs_in_127ths_of_the_largest_of_a_channel(trained):
         np.testing.assert_allclose(maps * peak / 127, y, atol=0.5 / 127 * peak.max() * 1.001)
 
 
-def test_the_strongest_patch_gives_the_strongest_response(trained):
+def test_the_strongest_patch_gives_the_strongest_response(finished):
     """Among the test images; seen by the filter alone, without what is around it."""
-    config, model, dataset = trained.config(), trained.read_model(), load_dataset(trained.config())
+    config, model, dataset = finished.config(), finished.read_model(), load_dataset(finished.config())
     network = replace(config.network(), standardization=Standardization(model.mean, model.std))
-    inside = trained.read_introspection(network, 60)
+    inside = finished.read_introspection(network, 60)
     outputs = dict(network.activations(dataset.test.images.astype(np.float32), stacked([model.parameters])))
     for f, patches in enumerate(inside.patches):
         _, i, j, n = np.unravel_index(outputs["conv1"][0, f : f + 1].argmax(), (1, 8, 8, 60))
@@ -225,8 +223,8 @@ def test_the_strongest_patch_gives_the_strongest_response(trained):
         np.testing.assert_array_equal(patches[0][visible[square]], image[square][visible[square]])
 
 
-def test_filters_that_no_image_excites_are_dead(trained):
-    config, model, dataset = trained.config(), trained.read_model(), load_dataset(trained.config())
+def test_filters_that_no_image_excites_are_dead(finished):
+    config, model, dataset = finished.config(), finished.read_model(), load_dataset(finished.config())
     network = replace(config.network(), standardization=Standardization(model.mean, model.std))
     parameters = stacked([model.parameters])
     parameters["conv1.b"][0, 2] = -1e6
@@ -236,29 +234,27 @@ def test_filters_that_no_image_excites_are_dead(trained):
     assert not inside.maps["relu"][:, 2].any()
 
 
-def test_the_same_run_has_the_same_look_inside_to_the_byte(trained, tmp_path):
+def test_the_same_run_has_the_same_look_inside_to_the_byte(finished, tmp_path):
     again = RunFolder.create(tmp_path, "again")
-    run_group([trained.config()], [again], load_dataset(trained.config()), lambda _: None)
-    ours, theirs = ((folder.path / "introspection.npz").read_bytes() for folder in (trained, again))
+    run_group([finished.config()], [again], load_dataset(finished.config()), lambda _: None)
+    ours, theirs = ((folder.path / "introspection.npz").read_bytes() for folder in (finished, again))
     assert ours == theirs
 
 
-def test_a_run_that_goes_on_loses_its_look_inside(trained, monkeypatch):
+def test_a_run_that_goes_on_loses_its_look_inside(finished, monkeypatch):
     """It describes the run as it was."""
     monkeypatch.setattr(introspection, "_SEARCHED", 30)
-    config = resumed_config(trained, ["epochs=5"])
+    config = resumed_config(finished, ["epochs=5"])
     with pytest.raises(KeyboardInterrupt):
-        resume_run(trained, config, load_dataset(config), stopped_after(1), lambda: None)
-    assert not (trained.path / "introspection.npz").exists()
-    resume_run(trained, config, load_dataset(config), lambda _: None, lambda: None)
-    assert trained.read_introspection(config.network(), 60).searched == 30
+        resume_run(finished, config, load_dataset(config), stopped_after(1), lambda: None)
+    assert not (finished.path / "introspection.npz").exists()
+    resume_run(finished, config, load_dataset(config), lambda _: None, lambda: None)
+    assert finished.read_introspection(config.network(), 60).searched == 30
 
 
-def test_linear_runs_have_none(make_config, tmp_path):
-    config = make_config()
-    folder = RunFolder.create(tmp_path, "linear")
-    run_group([config], [folder], load_dataset(config), lambda _: None)
-    assert config.network() is None
+def test_linear_runs_have_none(trained):
+    folder = trained()
+    assert folder.config().network() is None
     assert not (folder.path / "introspection.npz").exists()
 
 
@@ -280,20 +276,20 @@ def test_linear_runs_have_none(make_config, tmp_path):
         ({"images": None}, "wrong arrays in it"),
     ],
 )  # fmt: skip
-def test_contents_that_no_such_network_gave_are_refused_in_a_line(trained, change, said):
-    path = trained.path / "introspection.npz"
+def test_contents_that_no_such_network_gave_are_refused_in_a_line(finished, change, said):
+    path = finished.path / "introspection.npz"
     arrays = {name: array for name, array in (dict(np.load(path)) | change).items() if array is not None}
     np.savez(path, **arrays)
     with pytest.raises(RunError) as refused:
-        trained.read_introspection(trained.config().network(), 60)
+        finished.read_introspection(finished.config().network(), 60)
     assert str(refused.value) == f"{path}: damaged: {said}"
 
 
-def test_first_weights_of_a_group_are_those_that_a_config_draws_again(trained):
+def test_first_weights_of_a_group_are_those_that_a_config_draws_again(finished):
     """What the figure before training rests on."""
-    (drawing,) = filters({"run": Run.read(trained.path)})
+    (drawing,) = filters({"run": Run.read(finished.path)})
     before = drawing.draw.args[0]["before training"]
-    state = Group.of([trained.config()], load_dataset(trained.config())).first_state()
+    state = Group.of([finished.config()], load_dataset(finished.config())).first_state()
     np.testing.assert_array_equal(before.astype(np.float32), state.parameters["conv1.W"][0])
     after = drawing.draw.args[0]["after training"]
-    np.testing.assert_array_equal(after, trained.read_model().parameters["conv1.W"])
+    np.testing.assert_array_equal(after, finished.read_model().parameters["conv1.W"])

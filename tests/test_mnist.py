@@ -1,12 +1,13 @@
 import gzip
+import hashlib
 import json
 
 import numpy as np
 import pytest
 from mnist_files import idx, write_mnist
 
-from cifar_linear.config.datasets import MnistData, PartName
-from cifar_linear.data import mnist
+from cifar_linear.data.mnist import FASHION_MNIST, MNIST
+from cifar_linear.data.registry import PUBLICATIONS, Archive, Member, Publication
 from cifar_linear.errors import DataError
 from cifar_linear.runs.folder import RunFolder
 
@@ -29,8 +30,8 @@ def folder(request, tmp_path_factory, digits):
 
 
 def test_all_four_files_are_read(folder, digits):
-    source = mnist.source(folder)
-    for name, count in mnist.IMAGES.items():
+    source = MNIST.source(folder)
+    for name, count in MNIST.images.items():
         images, labels = source.read(name)
         assert images.shape == (count, 784)
         assert source.images_in(name) == count
@@ -38,16 +39,29 @@ def test_all_four_files_are_read(folder, digits):
         np.testing.assert_array_equal(labels, np.arange(count) % 10)
 
 
+def test_fashion_mnist_is_read_from_a_folder_of_its_own(tmp_path, digits):
+    """Beside MNIST, whose files have the same names; the classes are clothes."""
+    write_mnist(tmp_path / "MNIST" / "raw", *digits)
+    write_mnist(tmp_path / "FashionMNIST" / "raw", 255 - digits[0], digits[1])
+    source = FASHION_MNIST.source(tmp_path)
+    np.testing.assert_array_equal(source.read("t10k")[0], 255 - MNIST.source(tmp_path).read("t10k")[0])
+    assert [source.class_names[label] for label in (0, 9)] == ["T-shirt/top", "Ankle boot"]
+
+
+def test_files_of_the_other_data_set_are_not_taken_for_its_own(tmp_path, digits, monkeypatch):
+    """They have the same names, form and size, so that their labels must tell them apart."""
+    write_mnist(tmp_path, *digits)
+    content = (tmp_path / "t10k-labels-idx1-ubyte").read_bytes()
+    labels = Archive("", 0, "", {"t10k-labels-idx1-ubyte": Member(len(content), hashlib.md5(content).hexdigest())})
+    monkeypatch.setitem(PUBLICATIONS, "fashion_mnist", Publication("FashionMNIST/raw", (labels,), ()))
+    with pytest.raises(DataError, match="t10k-labels-idx1-ubyte: the labels of fashion_mnist, not of mnist: set "):
+        MNIST.source(tmp_path).read("t10k")
+    FASHION_MNIST.source(tmp_path).read("t10k")
+
+
 def test_the_folder_with_the_files_may_be_named_itself(folder):
-    ours, theirs = mnist.source(folder / "MNIST" / "raw").read("t10k"), mnist.source(folder).read("t10k")
+    ours, theirs = MNIST.source(folder / "MNIST" / "raw").read("t10k"), MNIST.source(folder).read("t10k")
     np.testing.assert_array_equal(ours[0], theirs[0])
-
-
-def test_config_and_data_know_the_same_parts():
-    """They share no module, so this holds them together."""
-    data = MnistData(dataset="mnist")
-    assert PartName.__args__ == tuple(mnist.IMAGES)
-    assert {name: data.images_in(name) for name in mnist.IMAGES} == mnist.IMAGES
 
 
 GOOD = idx(np.zeros((10_000, 28, 28), np.uint8))
@@ -70,7 +84,7 @@ def test_a_file_that_is_not_the_published_one_is_told(tmp_path, content, message
     path = tmp_path / "t10k-images-idx3-ubyte"
     path.write_bytes(content)
     with pytest.raises(DataError, match="get the published file again") as caught:
-        mnist.source(tmp_path).read("t10k")
+        MNIST.source(tmp_path).read("t10k")
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)
 
@@ -80,30 +94,30 @@ def test_a_damaged_gzip_file_is_told(tmp_path, cut):
     packed = gzip.compress(np.random.default_rng(0).integers(0, 256, 7_840_016, np.uint8).tobytes(), 1)
     (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(packed[cut])
     with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte\.gz: cannot be read"):
-        mnist.source(tmp_path).read("t10k")
+        MNIST.source(tmp_path).read("t10k")
 
 
 def test_a_bomb_is_not_unpacked(tmp_path):
     """A gigabyte of zeros in a megabyte: no more is unpacked than the published file holds and one byte."""
     (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(GOOD[:16] + bytes(200 * 2**20), 1))
     with pytest.raises(DataError, match="holds more than the 7840016 bytes"):
-        mnist.source(tmp_path).read("t10k")
+        MNIST.source(tmp_path).read("t10k")
 
 
 def test_a_missing_file_and_a_wrong_label_are_told(tmp_path):
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(GOOD)
     with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte: missing, also as \.gz"):
-        mnist.source(tmp_path).read("t10k")
+        MNIST.source(tmp_path).read("t10k")
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(np.full(10_000, 10, np.uint8)))
     with pytest.raises(DataError, match="label 10 at image 0; labels are 0 to 9"):
-        mnist.source(tmp_path).read("t10k")
+        MNIST.source(tmp_path).read("t10k")
 
 
 @pytest.mark.parametrize("state", ["holds no MNIST", "does not exist"])
 def test_a_folder_without_mnist_is_told(tmp_path, state):
     path = tmp_path if state == "holds no MNIST" else tmp_path / "nowhere"
     with pytest.raises(DataError, match=f"{state}: looked there and in MNIST/raw"):
-        mnist.source(path)
+        MNIST.source(path)
 
 
 def test_limit_comes_before_classes_and_labels_are_counted_anew(run, folder, tmp_path):

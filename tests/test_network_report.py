@@ -6,13 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
-from folders import stopped_after
+from folders import finished_run, stopped_after
 
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import load_dataset
-from cifar_linear.experiments.run import run_group
 from cifar_linear.nn.metrics import confusion
 from cifar_linear.report.collecting import Run, collect
 from cifar_linear.report.drawing import draw_one
@@ -27,9 +25,7 @@ COMMON = {"data": {"dataset": "synthetic", "images_per_batch": 60}, "n_batch": 2
 
 def train(root, name, watch=lambda _: None, **changes):
     config = Config.model_validate({**COMMON, "lambda": 0.01, **changes})
-    folder = RunFolder.create(root, name)
-    run_group([config], [folder], load_dataset(config), watch)
-    return folder
+    return finished_run(config, root, name, watch)
 
 
 @pytest.fixture(scope="module")

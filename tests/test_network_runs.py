@@ -4,13 +4,14 @@ import shutil
 
 import numpy as np
 import pytest
-from folders import same, stopped_after
+from folders import finished_run, same, stopped_after
 
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.experiments.assembly import Group, load_dataset
+from cifar_linear.experiments.assembly import Group
 from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.experiments.verify import recorded_run, verify_run
@@ -40,16 +41,12 @@ def network(make_config):
     return make
 
 
-def trained(config, path, watch=lambda _: None):
-    folder = RunFolder.create(path, "run")
-    run_group([config], [folder], load_dataset(config), watch)
-    return folder
-
-
 def test_a_network_learns(network, tmp_path):
     """Better than chance on images that it has not seen."""
     layers = [{"averagepool": 2}, {"conv": {"filters": 8, "kernel": 5}}, "relu", {"maxpool": 4}, "flatten", "linear"]
-    record = trained(network(layers, data={"images_per_batch": 300}, epochs=8, momentum=0.9), tmp_path).read_record()
+    record = finished_run(
+        network(layers, data={"images_per_batch": 300}, epochs=8, momentum=0.9), tmp_path
+    ).read_record()
     assert record.metrics["test"].accuracy > 0.5
     assert record.metrics["train"].accuracy > 0.8
 
@@ -58,7 +55,7 @@ def test_a_network_learns(network, tmp_path):
 @pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["plain", "everything"])
 def test_a_network_that_resumes_is_the_unbroken_one(network, tmp_path, changes, evaluations):
     config = network(**changes)
-    whole, broken = trained(config, tmp_path), RunFolder.create(tmp_path, "broken")
+    whole, broken = finished_run(config, tmp_path), RunFolder.create(tmp_path, "broken")
     with pytest.raises(KeyboardInterrupt):
         run_group([config], [broken], load_dataset(config), stopped_after(min(evaluations, 4 if not changes else 5)))
     resume_run(broken, resumed_config(broken, ()), load_dataset(config), lambda _: None, lambda: None)
@@ -68,7 +65,7 @@ def test_a_network_that_resumes_is_the_unbroken_one(network, tmp_path, changes, 
 @pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["plain", "everything"])
 def test_a_network_is_verified_bit_for_bit(network, tmp_path, changes):
     config = network(**changes)
-    folder = trained(config, tmp_path)
+    folder = finished_run(config, tmp_path)
     verification = verify_run(recorded_run(folder), load_dataset(config), lambda _: None, lambda: None)
     assert verification.confirmed, verification
     parts = [comparison.part for comparison in verification.comparisons]
@@ -121,7 +118,7 @@ def test_momentum_and_penalty_are_those_of_the_course(network):
 def test_steps_train_part_of_an_epoch(network, tmp_path):
     """Five updates where an epoch has three; a cosine falls with each of them."""
     config = network(epochs=None, steps=5, decay={"kind": "cosine"}, evaluate={"every_steps": 1})
-    rows = trained(config, tmp_path).read_metrics()
+    rows = finished_run(config, tmp_path).read_metrics()
     assert [row["step"] for row in rows] == [0, 1, 2, 3, 4, 5]
     assert [row["epoch"] for row in rows] == [0, 1, 1, 1, 2, 2]
     expected = 0.1 * 0.5 * (1 + np.cos(np.pi * np.array([0, 0, 1, 2, 3, 4]) / 5))
@@ -131,7 +128,7 @@ def test_steps_train_part_of_an_epoch(network, tmp_path):
 def test_a_run_in_steps_is_lengthened_by_steps(network, tmp_path):
     config = network(epochs=None, steps=4, evaluate={"every_steps": 2})
     dataset = load_dataset(config)
-    folder, whole = trained(config, tmp_path), trained(config.model_copy(update={"steps": 7}), tmp_path)
+    folder, whole = finished_run(config, tmp_path), finished_run(config.model_copy(update={"steps": 7}), tmp_path)
     with pytest.raises(RunError, match="already finished; to train longer, add --set steps=N"):
         resumed_config(folder, ())
     with pytest.raises(ConfigError, match="has already trained 4 steps; steps must be at least 4, found 3"):
@@ -217,7 +214,7 @@ def test_what_is_for_linear_models_is_refused_for_networks(changes, said):
     ],
 )
 def test_weights_of_another_network_are_refused(network, tmp_path, change, said):
-    folder = trained(network(epochs=1), tmp_path)
+    folder = finished_run(network(epochs=1), tmp_path)
     stored = dict(np.load(folder.path / "model.npz"))
     np.savez(folder.path / "model.npz", **change(stored))
     with pytest.raises(RunError) as refused:
@@ -226,10 +223,10 @@ def test_weights_of_another_network_are_refused(network, tmp_path, change, said)
 
 
 def test_a_checkpoint_of_another_network_is_refused(network, tmp_path):
-    narrow = trained(network(epochs=1), tmp_path)
+    narrow = finished_run(network(epochs=1), tmp_path)
     layers = [{"maxpool": 4}, {"conv": {"filters": 5, "kernel": 3}}, *LAYERS[2:]]
     config = network(layers=layers, epochs=1)
-    wide = trained(config, tmp_path)
+    wide = finished_run(config, tmp_path)
     shutil.copy(narrow.path / "checkpoint.npz", wide.path / "checkpoint.npz")
     with pytest.raises(RunError, match=r"parameters\.conv1\.W has the shape \(4, 3, 3, 3\), expected \(5, 3, 3, 3\)"):
         resume_run(wide, resumed_config(wide, ["epochs=2"]), load_dataset(config), lambda _: None, lambda: None)

@@ -10,6 +10,11 @@ from cifar_linear.config.sweeps import SweepFile
 from cifar_linear.config.yaml_tree import Place, Tree
 from cifar_linear.errors import ConfigError
 
+FEATURES = {
+    "dataset": "features",
+    "train": {"features": "a.npy", "labels": "b.npy"},
+    "validation": {"size": 10},
+}
 GOOD = {"data": {"dataset": "synthetic"}, "lambda": 0, "eta": 0.1, "n_batch": 1, "epochs": 1}
 QUESTION = {"question": "a", "runs": ["a"], "figures": []}
 BAD = [
@@ -33,6 +38,9 @@ def spoilt():
         for dataset in ("cifar10", "mnist", "synthetic"):
             for key in ("train", "validation", "test", "limit", "classes", "normalize", "folder", "images_per_batch"):
                 yield Config, {**GOOD, "data": {"dataset": dataset, key: bad}}
+        yield Config, {**GOOD, "shuffle": bad}
+        for key in ("train", "validation", "test", "class_names", "image_shape"):
+            yield Config, {**GOOD, "data": {**FEATURES, key: bad}}
         for section, keys in (
             ("augmentation", ("flip", "shift")),
             ("early_stopping", ("patience",)),

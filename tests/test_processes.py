@@ -14,7 +14,7 @@ from folders import only_run
 
 from cifar_linear.config.reading import read_config
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 

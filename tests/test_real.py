@@ -9,9 +9,9 @@ import reference
 
 from cifar_linear.config.reading import read_config
 from cifar_linear.config.sweeps import read_sweep
-from cifar_linear.data import cifar10
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.data.cifar import CIFAR10
 from cifar_linear.experiments.gradient_check import check_gradients
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.provenance import fingerprint
@@ -28,10 +28,10 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("layout", cifar10.LAYOUTS, ids=lambda layout: layout.folder)
+@pytest.mark.parametrize("layout", CIFAR10.layouts, ids=lambda layout: layout.folder)
 def test_each_published_layout_gives_the_same_images(real_data, layout):
-    read = cifar10.source(real_data / layout.folder).read
-    first = cifar10.source(real_data).read
+    read = CIFAR10.source(real_data / layout.folder).read
+    first = CIFAR10.source(real_data).read
     for name in ("data_batch_5", "test_batch"):
         for ours, theirs in zip(read(name), first(name), strict=True):
             np.testing.assert_array_equal(ours, theirs)
@@ -39,8 +39,9 @@ def test_each_published_layout_gives_the_same_images(real_data, layout):
 
 def test_first_training_images_are_the_published_ones(real_data):
     """A frog, two trucks, a deer and a car; the frog's first red pixels are known."""
-    images, labels = cifar10.source(real_data).read("data_batch_1")
-    assert [cifar10.CLASS_NAMES[label] for label in labels[:5]] == ["frog", "truck", "truck", "deer", "automobile"]
+    source = CIFAR10.source(real_data)
+    images, labels = source.read("data_batch_1")
+    assert [source.class_names[label] for label in labels[:5]] == ["frog", "truck", "truck", "deer", "automobile"]
     assert images[0, :5].tolist() == [59, 43, 50, 68, 98]
     assert np.bincount(labels).tolist() == [1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981]
 
@@ -83,7 +84,7 @@ def test_gradients_hold_on_real_images(real_data):
 
 def test_fingerprint_does_not_depend_on_the_layout(real_data):
     config = read_config(REQUIRED / "lambda-1_eta-0.001.yaml")
-    prints = {fingerprint(load_dataset(config, real_data / layout.folder).test) for layout in cifar10.LAYOUTS}
+    prints = {fingerprint(load_dataset(config, real_data / layout.folder).test) for layout in CIFAR10.layouts}
     assert len(prints) == 1
 
 

@@ -12,7 +12,7 @@ from filelock import FileLock
 from folders import EVERYTHING, only_run, same, stopped_after
 
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
@@ -118,11 +118,9 @@ def test_a_run_is_stopped_early_where_it_is_not_at_its_last_update(make_config, 
         assert (record.step, record.stopped_early) == (step, early)
 
 
-def test_a_cosine_is_not_lengthened(make_config, tmp_path):
+def test_a_cosine_is_not_lengthened(trained):
     """Its last epoch decides all rates, also those of the epochs that are over."""
-    config = make_config(decay={"kind": "cosine"})
-    folder = RunFolder.create(tmp_path, "run")
-    run_group([config], [folder], load_dataset(config), lambda _: None)
+    folder = trained(decay={"kind": "cosine"})
     with pytest.raises(ConfigError, match="epochs decides eta from the first epoch on, so it stays 3"):
         resumed_config(folder, ["epochs=5"])
 

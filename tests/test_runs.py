@@ -165,7 +165,7 @@ def test_config_key_of_a_later_version_is_named(folder, record):
         ({"b": np.zeros(3, complex)}, "must be finite numbers"),
         ({"class_names": np.array(["a", "b"])}, "do not fit 2 classes"),
         ({"class_names": np.arange(3)}, "class names must be text"),
-        ({"image_shape": np.array(12)}, "do not fit 3 classes"),
+        ({"image_shape": np.array(11)}, "do not fit 3 classes"),
         ({"mean": np.array("x")}, "must be finite numbers"),
         ({"std": np.zeros(12)}, "std is 0 in every dimension"),
         ({"std": np.linspace(-1, 1, 12)}, "std is negative"),

@@ -2,7 +2,7 @@
 
 import pytest
 from student_code import changed, checked_here, named
-from student_layers import IMAGES_FIRST, IMAGES_LAST, MISTAKES
+from student_solutions import IMAGES_FIRST, IMAGES_LAST
 
 
 @pytest.mark.parametrize("source", [IMAGES_FIRST, IMAGES_LAST], ids=["images first", "images last"])
@@ -12,18 +12,6 @@ def test_right_layers_pass(tmp_path, source):
     assert checked.passed, checked.verdicts
     assert [verdict.status for verdict in checked.verdicts] == ["right"] * 12
     assert len(checked.functions) == 8
-
-
-@pytest.mark.parametrize(
-    ("source", "planted", "changes"),
-    [pytest.param(*row, id=f"{i}-{'+'.join(sorted(row[1]))}") for i, row in enumerate(MISTAKES)],
-)
-def test_planted_mistakes_in_layers_are_named_and_no_others(tmp_path, source, planted, changes):
-    checked = checked_here(tmp_path / "student.py", changed(source, *changes))
-    assert not checked.passed
-    assert named(checked) == planted
-    wrong = {verdict.question.partition(":")[0] for verdict in checked.verdicts if verdict.status == "wrong"}
-    assert len(wrong) == 1
 
 
 def test_a_layer_with_a_wrong_forward_function_and_its_own_derivative_is_told(tmp_path):

@@ -5,21 +5,12 @@ import re
 import sys
 
 import pytest
-from student_code import (
-    BINARY,
-    CLASS,
-    FUNCTIONS,
-    MODEL,
-    NETWORK,
-    OUTSIDE,
-    changed,
-    checked_here,
-    named,
-    notebook,
-)
+from student_code import changed, checked_here, named, notebook
+from student_mistakes import OUTSIDE
+from student_solutions import BINARY, CLASS, FUNCTIONS, MODEL, NETWORK
 
-from cifar_linear.course import sandbox
-from cifar_linear.course.definitions import describe
+from cifar_linear.course.gradients import sandbox
+from cifar_linear.course.gradients.definitions import describe
 from cifar_linear.errors import ConfigError
 
 
@@ -291,6 +282,18 @@ def test_results_that_are_not_finite_are_told(tmp_path, value):
     assert named(checked) == {"not finite"}
     cost = checked_here(tmp_path / "student.py", changed(FUNCTIONS, ("return loss +", f"return {value} * loss +")))
     assert named(cost) == {"not explained"}
+
+
+@pytest.mark.parametrize("value", ["np.nan", "np.inf"])
+def test_probabilities_that_are_not_finite_are_told_once(tmp_path, value):
+    """What follows from them is not blamed on anything else: neither the penalty nor the gradient."""
+    source = changed(FUNCTIONS, ("    return P\n", f"    return P * {value}\n"))
+    checked = checked_here(tmp_path / "student.py", source)
+    assert [fault.text for fault in verdict(checked, 0).faults] == ["has entries that are not finite"]
+    assert [fault.part for fault in verdict(checked, 1).faults] == ["cost"]
+    assert verdict(checked, 2).status == "not checked"
+    assert verdict(checked, 2).notes == ["its own cost is not a finite number"]
+    assert verdict(checked, 3).status == "right"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def table(result):
 def test_groups_are_what_may_differ_in_lambda_eta_and_decay_alone(sweep_file):
     grid = {"lambda": [0, 1], "n_batch": [10, 20], "eta": [0.1, 0.2], "decay.kind": ["none", "cosine"]}
     cells = read_sweep(sweep_file(grid)).cells
-    groups = groups_of(cells)
+    groups = groups_of(cells, DatasetCache(None))
     assert [{cell.config.n_batch for cell in group} for group in groups] == [{10}, {20}]
     assert [len(group) for group in groups] == [8, 8]
     assert {id(cell) for group in groups for cell in group} == {id(cell) for cell in cells}
@@ -135,8 +135,11 @@ def test_plan_says_what_would_run_and_runs_nothing(sweep, sweep_file, runs_dir):
 
 
 def test_an_estimate_grows_with_the_epochs(sweep_file):
-    (short,), (long,) = (groups_of(read_sweep(sweep_file({"epochs": [epochs]})).cells) for epochs in (10, 10_000))
-    images = DatasetCache(None).of(short[0].config)
+    cache = DatasetCache(None)
+    (short,), (long,) = (
+        groups_of(read_sweep(sweep_file({"epochs": [epochs]})).cells, cache) for epochs in (10, 10_000)
+    )
+    images = cache.of(short[0].config)
     assert 0 < estimate(short, images) < estimate(long, images)
 
 

@@ -3,6 +3,7 @@
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from cifar_linear.experiments import threads as of_experiments
 from cifar_linear.training import threads
 from cifar_linear.training.threads import with_a_core_for_evaluation
 
@@ -51,3 +52,20 @@ def test_a_training_that_is_left_is_closed():
     next(evaluations)
     evaluations.close()
     assert closed == [True]
+
+
+@pytest.mark.parametrize(
+    ("runs", "changes", "expected"),
+    [
+        (1, {}, 3),
+        (100, {}, 3),
+        (1, {"early_stopping": {"patience": 3}}, 3),
+        (100, {"early_stopping": {"patience": 3}}, 4),
+        (100, {"decay": {"kind": "plateau", "patience": 3}}, 4),
+        (100, {"early_stopping": {"patience": 3}, "repro": "strict"}, 1),
+    ],
+)
+def test_many_runs_that_wait_for_each_evaluation_have_all_cores(runs, changes, expected, make_config, monkeypatch):
+    monkeypatch.setattr(of_experiments, "cores", lambda: 4)
+    with threadpool_limits(4, user_api="blas"), of_experiments.blas_threads(make_config(**changes), runs):
+        assert now() == expected

@@ -7,7 +7,7 @@ import pytest
 from folders import only_run
 
 from cifar_linear.config.reading import parse_config, read_config
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.runs.provenance import fingerprint
 
 COLUMNS = (

@@ -5,7 +5,8 @@ import pytest
 import reference
 from groups import EPOCHS, Training, WatchedBatches
 
-from cifar_linear.experiments.assembly import Group, load_dataset
+from cifar_linear.experiments.assembly import Group
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.training.evaluation import evaluate
 from cifar_linear.training.history import EvaluatedPoint

@@ -13,7 +13,7 @@ from PIL import Image
 from cifar_linear.config.datasets import Cifar10Data
 from cifar_linear.data.image_files import read_picture
 from cifar_linear.errors import DataError
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.runs.folder import RunFolder
 
 

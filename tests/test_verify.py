@@ -5,7 +5,7 @@ import pytest
 from folders import EVERYTHING, stopped_after
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
@@ -20,19 +20,6 @@ CONFIGS = {
 
 
 @pytest.fixture
-def trained(make_config, tmp_path):
-    """A run by the name of its config, trained here."""
-
-    def train(name="plain"):
-        config = make_config(**CONFIGS[name])
-        folder = RunFolder.create(tmp_path, "run")
-        run_group([config], [folder], load_dataset(config), lambda _: None)
-        return folder
-
-    return train
-
-
-@pytest.fixture
 def verify(run):
     def call(folder):
         result = run("verify", folder.path, "--json")
@@ -43,7 +30,7 @@ def verify(run):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_run_is_confirmed_bit_for_bit(trained, verify, run, name):
-    folder = trained(name)
+    folder = trained(**CONFIGS[name])
     before = {path: path.read_bytes() for path in folder.path.iterdir()}
     code, told, stderr = verify(folder)
     assert code == 0, stderr
@@ -130,15 +117,13 @@ def test_what_earlier_versions_did_not_write_is_no_difference(trained, verify):
     assert "calibration.json" not in told["differences"]
 
 
-def test_a_look_inside_a_network_is_compared(make_config, tmp_path, verify):
+def test_a_look_inside_a_network_is_compared(trained, verify):
     layers = [{"conv": {"filters": 2, "kernel": 3}}, "relu", "flatten", "linear"]
-    config = make_config(model={"kind": "network", "layers": layers}, epochs=1)
-    folder = RunFolder.create(tmp_path, "run")
-    run_group([config], [folder], load_dataset(config), lambda _: None)
+    folder = trained(model={"kind": "network", "layers": layers}, epochs=1)
     code, told, stderr = verify(folder)
     assert code == 0, stderr
     assert "introspection.npz" in told["differences"]
-    inside = folder.read_introspection(config.network(), 60)
+    inside = folder.read_introspection(folder.config().network(), 60)
     folder.write_introspection(inside._replace(occlusion=inside.occlusion + 1))
     code, told, _ = verify(folder)
     assert code == 5

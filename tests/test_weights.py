@@ -52,6 +52,24 @@ def test_a_weight_of_two_is_a_doubled_example_in_every_metric(training):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def test_each_run_can_have_weights_of_its_own(training):
+    """In gradients and metrics it is then as if the other run's weights were not there."""
+    split, parameters = training.dataset.train, training.state.parameters
+    own = np.stack([COUNTS, COUNTS[::-1]], axis=1).astype(float)
+
+    def found(weights):
+        examples = split.images, split.labels, parameters
+        gradients = training.objective.loss_gradients(*examples, np.ones(2), weights)
+        losses = training.objective.mean_loss(*examples, weights)
+        metrics = evaluate(parameters, replace(split, weights=weights), training.objective)
+        return [gradient["W"].copy() for gradient in gradients], losses, np.array(metrics).T
+
+    together = found(own)
+    for run in range(2):
+        for both, alone in zip(together, found(own[:, run]), strict=True):
+            np.testing.assert_allclose(both[run], alone[run], rtol=1e-12, atol=1e-15)
+
+
 def test_weights_of_one_change_no_bit(make_config, dataset):
     def trained(split):
         training = Training(make_config(), replace(dataset, train=split), [0.1, 0], [0.02, 0.05])

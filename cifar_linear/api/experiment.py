@@ -16,7 +16,8 @@ from cifar_linear.config.reading import listed, read_config, validated
 from cifar_linear.config.yaml_tree import Place, Tree
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import ConfigError, DivergedError
-from cifar_linear.experiments.assembly import Group, load_dataset
+from cifar_linear.experiments.assembly import Group
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder, checked_name
 from cifar_linear.signals import SafeStop

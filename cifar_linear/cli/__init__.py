@@ -20,6 +20,7 @@ import click
 from cifar_linear import __version__
 from cifar_linear.cli.certify import certify
 from cifar_linear.cli.config import config
+from cifar_linear.cli.course import course
 from cifar_linear.cli.data import data
 from cifar_linear.cli.diagnose import diagnose
 from cifar_linear.cli.evaluate import evaluate
@@ -28,12 +29,14 @@ from cifar_linear.cli.gradcheck import gradcheck
 from cifar_linear.cli.options import debug_option, is_debugging
 from cifar_linear.cli.predict import predict
 from cifar_linear.cli.printing import printable
+from cifar_linear.cli.probe import probe
 from cifar_linear.cli.report import report
 from cifar_linear.cli.runs import runs
 from cifar_linear.cli.sweep import sweep
 from cifar_linear.cli.terminal import accept_all_text, give_up_on
 from cifar_linear.cli.train import train
 from cifar_linear.cli.verify import verify
+from cifar_linear.cli.watch import watch
 from cifar_linear.errors import CifarLinearError, not_enough_memory
 from cifar_linear.signals import ENDING, Interrupted, handled, terminate
 
@@ -45,7 +48,7 @@ _BROKEN_PIPE = 141
 class _Commands(click.Group):
     """The one place where an error becomes a message and an exit code."""
 
-    def main(self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **options: Any) -> Any:  # type: ignore[override]  # nobody gives the others by position
+    def main(self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **options: Any) -> Any:  # type: ignore[override]  # click calls it with keywords only
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **options)
         try:
@@ -136,8 +139,10 @@ def cli() -> None:
 for _command in (
     train,
     sweep,
+    probe,
     report,
     runs,
+    watch,
     evaluate,
     predict,
     export,
@@ -145,6 +150,7 @@ for _command in (
     certify,
     diagnose,
     gradcheck,
+    course,
     data,
     config,
 ):

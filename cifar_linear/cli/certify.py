@@ -52,9 +52,9 @@ def certify(
     RUN is the path of a run folder, the name of a run in --runs-dir, sweep/cell, or last.
     """
     from cifar_linear.cli.progress import Progress
-    from cifar_linear.experiments.assembly import load_dataset
     from cifar_linear.experiments.certificate import certifiable
     from cifar_linear.experiments.certificate import certify as certify_run
+    from cifar_linear.experiments.loading import load_dataset
     from cifar_linear.runs.folder import RunFolder
 
     folder = RunFolder(run)
@@ -63,7 +63,7 @@ def certify(
     with Progress(100, quiet, unit="%") as progress, SafeStop() as stop:
 
         def watch(bracket: Bracket) -> None:
-            progress.show(_part_done(bracket.gap, tolerance), f"bounds {bracket.gap:.1g} apart")
+            progress.show(part_done(bracket.gap, tolerance), f"bounds {bracket.gap:.1g} apart")
             stop.check()
 
         certificate = certify_run(
@@ -76,7 +76,7 @@ def certify(
     )
 
 
-def _part_done(gap: float, tolerance: float) -> int:
+def part_done(gap: float, tolerance: float) -> int:
     """How much of the way from bounds that say nothing has been gone, in percent."""
     return int(100 * min(1.0, max(0.0, math.log(min(gap, 1.0)) / math.log(tolerance)))) if gap > 0 else 100
 

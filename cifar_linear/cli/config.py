@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, debug_option, set_option
+from cifar_linear.cli.options import PATH, PUBLISHED, debug_option, set_option
 
 if TYPE_CHECKING:
     from cifar_linear.config.starter import DatasetName
@@ -23,7 +23,7 @@ def config() -> None:
 @click.argument("file", metavar="[FILE]", type=PATH, default="-")
 @click.option(
     "--dataset",
-    type=click.Choice(["cifar10", "mnist", "synthetic"]),
+    type=click.Choice([*PUBLISHED, "synthetic", "features"]),
     default="synthetic",
     show_default=True,
     help="The images; synthetic ones need no download.",

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cifar_linear.cli.doubts import doubts
+from cifar_linear.cli.duplicates import duplicates
+from cifar_linear.cli.import_folder import import_folder
 from cifar_linear.cli.options import (
     PATH,
+    PUBLISHED,
     config_option,
     data_dir_option,
     debug_option,
@@ -26,13 +30,17 @@ if TYPE_CHECKING:
 
 @click.group(short_help="Get, check and look at the images.")
 def data() -> None:
-    """Install the images, check them, look at them."""
+    """Install the images, check them, look at them and at their labels."""
 
 
-_dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mnist"]), default="cifar10")
+data.add_command(doubts)
+data.add_command(duplicates)
+data.add_command(import_folder)
+
+_dataset_argument = click.argument("dataset", type=click.Choice(PUBLISHED), default="cifar10")
 
 
-@data.command(short_help="Download CIFAR-10 or MNIST.")
+@data.command(short_help="Download a published data set.")
 @_dataset_argument
 @data_dir_option
 @click.option(
@@ -47,7 +55,7 @@ _dataset_argument = click.argument("dataset", type=click.Choice(["cifar10", "mni
 @quiet_option
 @debug_option
 def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quiet: bool) -> None:
-    """Download CIFAR-10 or MNIST from the first mirror that has it."""
+    """Download CIFAR-10, CIFAR-100, MNIST or Fashion-MNIST from the first mirror that has it."""
     from cifar_linear.cli.progress import Progress
     from cifar_linear.data.download import DownloadListener, fetch
     from cifar_linear.data.install import install_dataset
@@ -85,18 +93,21 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
     is_flag=True,
     help="Also read archives whose SHA-256 sum is not the published one; without it they are refused unread.",
 )
+@click.option(
+    "--dataset", type=click.Choice(PUBLISHED), help="What unpublished archives hold, if their names leave it open."
+)
 @debug_option
-def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool) -> None:
+def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool, dataset: str | None) -> None:
     """Install a data set from archives that you already have.
 
-    FILES is cifar-10-python.tar.gz, or the four archives of MNIST. Published archives are known by their SHA-256 sums,
-    whatever they are called. Archives that were packed again have other sums: with --unpublished they are read, and
-    their files compared with the published ones.
+    FILES is cifar-10-python.tar.gz, cifar-100-python.tar.gz, or the four archives of MNIST or Fashion-MNIST. Published
+    archives are known by their SHA-256 sums, whatever they are called. Archives that were packed again have other sums:
+    with --unpublished they are read, and their files compared with the published ones.
     """
     from cifar_linear.data.install import install_dataset, recognize_archives
     from cifar_linear.data.sources import default_folder
 
-    dataset, archives = recognize_archives(files, unpublished)
+    dataset, archives = recognize_archives(files, dataset, unpublished=unpublished)
     folder = data_dir or default_folder()
     install_dataset(dataset, folder, lambda archive, _: archives[archive.name], lambda text: click.echo(text, err=True))
     _report(dataset, folder)
@@ -173,15 +184,12 @@ def show(
     They are the images of a config or, without one, generated ones.
     """
     from cifar_linear.config.reading import config_or_default
-    from cifar_linear.errors import ConfigError
-    from cifar_linear.experiments.assembly import load_dataset
+    from cifar_linear.experiments.loading import load_dataset
     from cifar_linear.experiments.samples import draw_images
-    from cifar_linear.figures.style import format_of, rendered
+    from cifar_linear.figures.style import figure_file, rendered
     from cifar_linear.storage.atomic import write_whole
 
-    form = format_of(output)
-    if not output.parent.is_dir():
-        raise ConfigError(f"{output}: there is no folder {output.parent}; make it first, or choose another with -o")
+    form = figure_file(output)
     config = config_or_default(config_path, overrides)
     figure = draw_images(config, load_dataset(config, data_dir), split, count, at_random, augment)
     write_whole(output, rendered(figure, form))

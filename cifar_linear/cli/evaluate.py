@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cifar_linear.cli.options import (
+    PATH,
     best_option,
     data_dir_option,
     debug_option,
@@ -18,11 +19,11 @@ from cifar_linear.cli.options import (
     run_argument,
     split_option,
 )
-from cifar_linear.cli.terminal import percent
+from cifar_linear.cli.terminal import counted, percent
 
 if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
-    from cifar_linear.experiments.classifier import Classifier
+    from cifar_linear.experiments.classifier import Classifier, Scored
     from cifar_linear.runs.folder import RunFolder
     from cifar_linear.runs.record import Honesty, SplitCalibration, SplitMetrics
 
@@ -33,9 +34,23 @@ if TYPE_CHECKING:
 @best_option
 @optimum_option
 @data_dir_option
+@click.option(
+    "--without",
+    type=PATH,
+    metavar="FILE",
+    help="Evaluate without the images that a file lists as well: a table of data duplicates, or a number in each line.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON, also those of each class.")
 @debug_option
-def evaluate(run: Path, split: SplitName, best: bool, optimum: bool, data_dir: Path | None, as_json: bool) -> None:
+def evaluate(
+    run: Path,
+    split: SplitName,
+    best: bool,
+    optimum: bool,
+    data_dir: Path | None,
+    without: Path | None,
+    as_json: bool,
+) -> None:
     """Compute a run's metrics from its stored weights and compare them with those that it recorded.
 
     Beside them: how far the probabilities can be relied on, as they are and with scores divided by the temperature that
@@ -44,9 +59,9 @@ def evaluate(run: Path, split: SplitName, best: bool, optimum: bool, data_dir: P
     RUN is the path of a run folder, the name of a run in --runs-dir, sweep/cell, or last.
     """
     from cifar_linear.errors import CheckError
-    from cifar_linear.experiments.assembly import load_split
     from cifar_linear.experiments.calibration import calibration_on
     from cifar_linear.experiments.classifier import Classifier, by_class, disagreements
+    from cifar_linear.experiments.loading import load_split
     from cifar_linear.runs.folder import RunFolder
 
     refuse_both(best, optimum)
@@ -54,7 +69,7 @@ def evaluate(run: Path, split: SplitName, best: bool, optimum: bool, data_dir: P
     recorded = _recorded(folder, best, optimum).get(split)
     classifier = Classifier.of(folder, best, optimum)
     scored = classifier.scored(load_split(classifier.config, split, data_dir))
-    found = scored.metrics
+    found, parts = scored.metrics, _parts(scored, without, split)
     temperature = _temperature(folder, classifier, best, optimum, data_dir)
     calibration = calibration_on(scored, temperature)
     if as_json:
@@ -62,9 +77,13 @@ def evaluate(run: Path, split: SplitName, best: bool, optimum: bool, data_dir: P
         classes = by_class(scored.predicted().predicted, scored.split.labels, classifier.class_names)
         document = {"split": split, "metrics": found.model_dump(), "recorded": before, "classes": classes}
         honesty = {"temperature": temperature, "calibration": calibration.model_dump()}
-        click.echo(json.dumps({**document, **honesty}, indent=2))
+        subsets = {name: {"images": len(part.split), **part.metrics.model_dump()} for name, part in parts.items()}
+        click.echo(json.dumps({**document, **honesty, **subsets}, indent=2))
     else:
         click.echo(f"{split}: {_in_words(found.model_dump())}")
+        for name, part in parts.items():
+            what = f"{name.replace('_', ' ')}, {counted(len(part.split), 'image')}"
+            click.echo(f"{what}: {_in_words(part.metrics.model_dump())}")
         click.echo("\n".join(calibration_sentences(calibration, temperature)))
     if recorded is None:
         click.echo(f"{run}: recorded no metrics of the {split} images; nothing to compare", err=True)
@@ -74,13 +93,23 @@ def evaluate(run: Path, split: SplitName, best: bool, optimum: bool, data_dir: P
         click.echo(f"agrees with {'certificate.json' if optimum else 'run.json'}", err=True)
 
 
+def _parts(scored: Scored, without: Path | None, split: SplitName) -> dict[str, Scored]:
+    """The images that a file does not list, and those that it lists; empty without a file."""
+    from cifar_linear.experiments.listed import listed_images
+
+    if without is None:
+        return {}
+    listed = listed_images(without, split, len(scored.split))
+    return {"not_listed": scored.part(~listed), "listed": scored.part(listed)}
+
+
 def _temperature(
     folder: RunFolder, classifier: Classifier, best: bool, optimum: bool, data_dir: Path | None
 ) -> float | None:
     """The one that is stored, or fitted now; None without the validation images."""
     from cifar_linear.errors import DataError
-    from cifar_linear.experiments.assembly import load_split
     from cifar_linear.experiments.calibration import temperature_of
+    from cifar_linear.experiments.loading import load_split
 
     stored = folder.read_calibration()
     if stored and not optimum and (stored.weights == "best") == best:

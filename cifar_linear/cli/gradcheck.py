@@ -76,8 +76,8 @@ def _check_student(
     results: Path | None,
     as_json: bool,
 ) -> None:
-    from cifar_linear.course.checking import check_module
-    from cifar_linear.course.results import document, gradescope, gradescope_failure, lines
+    from cifar_linear.course.gradients.checking import check_module
+    from cifar_linear.course.gradients.results import document, gradescope, gradescope_failure, lines
     from cifar_linear.errors import CheckError, ConfigError
 
     try:
@@ -106,8 +106,8 @@ def _write_results(path: Path | None, results: dict[str, Any]) -> None:
 def _check_own(config_path: Path | None, overrides: tuple[str, ...], data_dir: Path | None) -> None:
     from cifar_linear.config.reading import config_or_default
     from cifar_linear.errors import CheckError
-    from cifar_linear.experiments.assembly import load_dataset
     from cifar_linear.experiments.gradient_check import EPS, check_gradients
+    from cifar_linear.experiments.loading import load_dataset
 
     config = config_or_default(config_path, overrides)
     dataset = load_dataset(config, data_dir)

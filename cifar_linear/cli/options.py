@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PATH = click.Path(path_type=Path, readable=False)
 """A path, unchecked: the code that uses it says what is wrong with it."""
+PUBLISHED = ("cifar10", "cifar100", "mnist", "fashion_mnist")
+"""The data sets that can be downloaded, here without loading what knows them."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -60,7 +62,7 @@ def config_source(text: str) -> _Decorator:
     return decorate
 
 
-def _complete_run(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_run(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The names of runs and sweeps; paths, where none begins like this."""
     from cifar_linear.errors import RunError
     from cifar_linear.runs.places import LAST, names
@@ -76,7 +78,7 @@ def _complete_run(ctx: click.Context, _parameter: click.Parameter, incomplete: s
 def run_argument(function: Callable[..., None]) -> Callable[..., None]:
     """RUN and --runs-dir; the command gets the run's folder as ``run``."""
 
-    @click.argument("run", metavar="RUN", shell_complete=_complete_run)
+    @click.argument("run", metavar="RUN", shell_complete=complete_run)
     @runs_dir_option
     @wraps(function)
     def with_run(run: str, runs_dir: Path, **others: Any) -> None:
@@ -89,13 +91,13 @@ def run_argument(function: Callable[..., None]) -> Callable[..., None]:
 
 def runs_argument(function: _Function) -> _Function:
     """Any number of RUN."""
-    return click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=_complete_run)(function)
+    return click.argument("runs", nargs=-1, metavar="[RUN]...", shell_complete=complete_run)(function)
 
 
 def resume_option(function: _Function) -> _Function:
     """--resume, the run to go on with."""
     text = "Continue a run that was stopped: a path, a name, or last. --set epochs=N lengthens it."
-    return click.option("--resume", metavar="RUN", shell_complete=_complete_run, help=text)(function)
+    return click.option("--resume", metavar="RUN", shell_complete=complete_run, help=text)(function)
 
 
 def name_option(text: str) -> _Decorator:

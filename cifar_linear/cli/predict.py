@@ -27,13 +27,18 @@ def predict(
     channel 8. One that cannot be read is an error line; the others are predicted all the same, and the exit code is 3.
     """
     from cifar_linear.data.image_files import read_picture
-    from cifar_linear.errors import DataError
+    from cifar_linear.errors import ConfigError, DataError
     from cifar_linear.experiments.classifier import Classifier, stored_temperature
     from cifar_linear.runs.folder import RunFolder
 
     refuse_both(best, optimum)
     folder = RunFolder(run)
     classifier = Classifier.of(folder, best, optimum)
+    if not classifier.takes_pictures:
+        raise ConfigError(
+            f"{folder.path}: was trained on features, which a picture does not have; make the features of the pictures "
+            "as you made those, and in Python: load_run(...).predict(features)"
+        )
     temperature = stored_temperature(folder, best, optimum) if calibrated else 1.0
     failed = 0
     document = []

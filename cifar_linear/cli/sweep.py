@@ -21,7 +21,7 @@ from cifar_linear.cli.options import (
     set_option,
 )
 from cifar_linear.cli.sweep_output import run_and_print
-from cifar_linear.cli.terminal import counted
+from cifar_linear.cli.terminal import counted, duration
 
 if TYPE_CHECKING:
     from cifar_linear.sweep.plan import Plan
@@ -82,14 +82,9 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
 
     for number, (group, seconds) in enumerate(plan.groups, start=1):
         length = counted(group[0].config.length, group[0].config.unit)
-        yield f"group {number}: {counted(len(group), 'run')}, {length}, about {_duration(seconds)}"
+        yield f"group {number}: {counted(len(group), 'run')}, {length}, about {duration(seconds)}"
         yield from (f"  {as_text(cell.settings) or 'the base as it is'}" for cell in group)
     wanted = sum(len(group) for group, _ in plan.groups)
-    total = _duration(sum(seconds for _, seconds in plan.groups))
+    total = duration(sum(seconds for _, seconds in plan.groups))
     yield f"{counted(plan.there + wanted, 'cell')}, {plan.there} of them there already"
     yield f"{wanted} to run; groups: {len(plan.groups)}, one after another about {total}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{seconds:.1f} s" if seconds < 20 else f"{rest} s" if not minutes else f"{minutes} min {rest} s"

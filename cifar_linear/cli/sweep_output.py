@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     from cifar_linear.training.evaluation import Evaluation
 
 
+class Conclusion(NamedTuple):
+    """What is said of the selected setting, after the table: keys of the JSON document, or lines.
+
+    As text the table has ``most_rows`` rows at most.
+    """
+
+    tree: Mapping[str, Any]
+    lines: Sequence[str]
+    most_rows: int | None = None
+
+
 def run_and_print(
     sweep: Sweep,
     path: Path,
@@ -32,6 +43,7 @@ def run_and_print(
     workers: int = 1,
     retry_failed: bool = False,
     with_test: bool = False,
+    conclude: Callable[[Row], Conclusion] | None = None,
 ) -> None:
     """Run a sweep, print its table and draw its report.
 
@@ -43,6 +55,7 @@ def run_and_print(
         workers: processes that train groups at once.
         retry_failed: train cells again that failed.
         with_test: evaluate all settings on the test set.
+        conclude: called with the selected setting, before anything is printed.
     """
     from cifar_linear.cli.progress import Progress
     from cifar_linear.runs.places import SWEEP_FILE
@@ -69,8 +82,9 @@ def run_and_print(
         except KeyboardInterrupt:
             progress.say(f"stopped; what has been done is kept in {path}. To go on: {again}")
             raise
+    conclusion = conclude(rows[0]) if conclude and rows[0].selected else Conclusion({}, [])
     try:
-        _print_table(rows, sweep, path, output)
+        _print_table(rows, sweep, path, output, conclusion)
     finally:  # Also if stdout cannot be written: the report is a file.
         if not output.no_figures and any(row.folders for row in rows):
             _draw(sweep, path, output)
@@ -85,14 +99,15 @@ def run_and_print(
         raise DivergedError(f"{path}: every cell diverged; try lower values of eta")
 
 
-def _print_table(rows: Sequence[Row], sweep: Sweep, path: Path, output: Output) -> None:
+def _print_table(rows: Sequence[Row], sweep: Sweep, path: Path, output: Output, conclusion: Conclusion) -> None:
     from cifar_linear.sweep.table import as_lines
 
     if output.as_json:
-        click.echo(json.dumps({"folder": str(path), "rows": [row.to_tree() for row in rows]}, indent=2))
+        document = {"folder": str(path), "rows": [row.to_tree() for row in rows], **conclusion.tree}
+        click.echo(json.dumps(document, indent=2))
     else:
-        click.echo("\n".join(as_lines(rows, sweep.select_by)))
-        click.echo(f"sweep folder: {path}")
+        click.echo("\n".join(as_lines(rows, sweep.select_by, conclusion.most_rows)))
+        click.echo("\n".join([*conclusion.lines, f"sweep folder: {path}"]))
 
 
 def _draw(sweep: Sweep, path: Path, output: Output) -> None:

@@ -23,6 +23,7 @@ from cifar_linear.cli.options import (
     set_option,
 )
 from cifar_linear.cli.sweep_output import run_and_print
+from cifar_linear.cli.terminal import counted, duration
 from cifar_linear.cli.train_output import EpochLines, out_of_memory, summary
 from cifar_linear.errors import DivergedError, RunError
 from cifar_linear.signals import SafeStop
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @runs_dir_option
 @name_option("Name of the run, part of its folder's name.  [default: the config file's]")
 @seeds_option
+@click.option("--plan", is_flag=True, help="Print length, estimated time and what diagnose says; train nothing.")
 @click.option("--float64", is_flag=True, help="Compute in double precision, like --set dtype=float64.")
 @output_options("Print run.json and the folder's path as JSON; with --seeds a table.")
 @debug_option
@@ -51,6 +53,7 @@ def train(
     runs_dir: Path,
     name: str | None,
     seeds: int | None,
+    plan: bool,
     float64: bool,
     output: Output,
 ) -> None:
@@ -63,7 +66,11 @@ def train(
     from cifar_linear.runs.folder import RunFolder
 
     overrides = (*overrides, "dtype=float64") if float64 else overrides
-    if resume is not None:
+    if plan:
+        if config_path is None or seeds is not None:
+            raise click.UsageError("--plan is of one new run: give CONFIG, without --resume or --seeds")
+        _print_plan(config_path, overrides, data_dir, output.as_json)
+    elif resume is not None:
         if any(option is not None for option in (config_path, name, seeds)):
             raise click.UsageError("--resume has config and name from the run; leave out CONFIG, --name and --seeds")
         with continued_run(RunFolder(find_run(runs_dir, resume)), overrides, data_dir) as job:
@@ -74,6 +81,27 @@ def train(
         _train(new_run(config_path, overrides, data_dir, runs_dir, name), data_dir, output)
     else:
         _repeat(config_path, overrides, data_dir, runs_dir, name, seeds, output)
+
+
+def _print_plan(config_path: Path, overrides: Sequence[str], data_dir: Path | None, as_json: bool) -> None:
+    """What is known of a run before it is trained."""
+    from cifar_linear.cli.diagnose import plain, print_facts
+    from cifar_linear.config.reading import read_config
+    from cifar_linear.config.sweeps import Cell
+    from cifar_linear.experiments.assembly import updates_of
+    from cifar_linear.experiments.facts import facts_before
+    from cifar_linear.experiments.loading import load_dataset
+    from cifar_linear.sweep.groups import estimate
+
+    config = read_config(config_path, overrides)
+    dataset = load_dataset(config, data_dir)
+    updates = updates_of(config, -(-len(dataset.train) // config.n_batch))
+    seconds, facts = estimate([Cell({}, config)], dataset), facts_before(config, dataset)
+    if as_json:
+        click.echo(json.dumps({"updates": updates, "seconds": seconds, "diagnosis": plain(facts)}, indent=2))
+    else:
+        click.echo(f"{counted(updates, 'update')}, about {duration(seconds)}")
+        print_facts(facts, as_json=False)
 
 
 def _repeat(

@@ -29,7 +29,7 @@ def verify(run: Path, data_dir: Path | None, as_json: bool, quiet: bool) -> None
     """
     from cifar_linear.cli.progress import Progress
     from cifar_linear.errors import CheckError
-    from cifar_linear.experiments.assembly import load_dataset
+    from cifar_linear.experiments.loading import load_dataset
     from cifar_linear.experiments.verify import recorded_run, verify_run
     from cifar_linear.runs.folder import RunFolder
 

@@ -13,6 +13,8 @@ BatchName = Literal["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_
 _BatchNames = Annotated[tuple[BatchName, ...], Field(strict=False, min_length=1)]
 PartName = Literal["train", "t10k"]
 _PartNames = Annotated[tuple[PartName, ...], Field(strict=False, min_length=1)]
+HalfName = Literal["train", "test"]
+_HalfNames = Annotated[tuple[HalfName, ...], Field(strict=False, min_length=1)]
 
 
 class HeldOut(Section):
@@ -61,7 +63,7 @@ class _BatchedData(Section, ABC):
     limit: int | None = Field(
         None, ge=1, examples=[1000], description="use only the first images of each split, at most this number"
     )
-    classes: Annotated[tuple[Annotated[int, Field(ge=0, le=9)], ...], Field(strict=False, min_length=2)] | None = Field(
+    classes: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False, min_length=2)] | None = Field(
         None, examples=[[2, 3]], description="then keep only images with these labels, renumbered in this order"
     )
     normalize: Annotated[
@@ -81,6 +83,16 @@ class _BatchedData(Section, ABC):
     @abstractmethod
     def images_in(self, batch: str) -> int:
         """Images in one published batch."""
+
+    @property
+    def published_classes(self) -> int:
+        """The number of classes, before ``classes`` selects some of them."""
+        return 10
+
+    @property
+    def class_count(self) -> int:
+        """The number of classes."""
+        return len(self.classes) if self.classes else self.published_classes
 
     @property
     def training_images(self) -> int:
@@ -104,7 +116,10 @@ class _BatchedData(Section, ABC):
         return self
 
     @model_validator(mode="after")
-    def _classes_are_distinct(self) -> Self:
+    def _classes_are_labels_and_distinct(self) -> Self:
+        most = self.published_classes - 1
+        if self.classes and max(self.classes) > most:
+            raise conflict("classes", f"names {max(self.classes)}; the labels are 0 to {most}")
         if self.classes and len(set(self.classes)) < len(self.classes):
             raise conflict("classes", "names a class more than once")
         return self
@@ -138,12 +153,32 @@ class Cifar10Data(_SixBatches, _FromFolder):
         return 10_000
 
 
-class MnistData(_FromFolder):
-    """MNIST, from the data folder: 60 000 images in ``train``, 10 000 in ``t10k``."""
+class Cifar100Data(_FromFolder):
+    """CIFAR-100, from the data folder: 50 000 images in ``train``, 10 000 in ``test``."""
+
+    dataset: Literal["cifar100"] = Field(description="which images")
+    labels: Literal["fine", "coarse"] = Field("fine", description="fine: 100 classes; coarse: 20 groups of five each")
+    train: _HalfNames = Field(("train",), description=_TRAIN)
+    validation: Annotated[
+        Annotated[_HalfNames, Tag("batches")] | Annotated[HeldOut, Tag("held_out")], _BATCHES_OR_SIZE
+    ] = Field(HeldOut(size=5_000), description=_VALIDATION)
+    test: Annotated[tuple[HalfName, ...], Field(strict=False)] = Field(("test",), description=_TEST)
+
+    @property
+    def published_classes(self) -> int:
+        """As published."""
+        return 100 if self.labels == "fine" else 20
+
+    def images_in(self, batch: str) -> int:
+        """As published."""
+        return {"train": 50_000, "test": 10_000}[batch]
+
+
+class _TwoParts(_FromFolder, ABC):
+    """A data set in the form of MNIST: 60 000 grey images in ``train``, 10 000 in ``t10k``."""
 
     image_shape: ClassVar[tuple[int, int, int]] = (1, 28, 28)
 
-    dataset: Literal["mnist"] = Field(description="which images")
     train: _PartNames = Field(("train",), description=_TRAIN)
     validation: Annotated[
         Annotated[_PartNames, Tag("batches")] | Annotated[HeldOut, Tag("held_out")], _BATCHES_OR_SIZE
@@ -153,6 +188,18 @@ class MnistData(_FromFolder):
     def images_in(self, batch: str) -> int:
         """As published."""
         return {"train": 60_000, "t10k": 10_000}[batch]
+
+
+class MnistData(_TwoParts):
+    """MNIST, from the data folder: 60 000 images in ``train``, 10 000 in ``t10k``."""
+
+    dataset: Literal["mnist"] = Field(description="which images")
+
+
+class FashionMnistData(_TwoParts):
+    """Fashion-MNIST, from the data folder: 60 000 images of clothes in ``train``, 10 000 in ``t10k``."""
+
+    dataset: Literal["fashion_mnist"] = Field(description="which images")
 
 
 class SyntheticData(_SixBatches):
@@ -167,3 +214,7 @@ class SyntheticData(_SixBatches):
     def images_in(self, batch: str) -> int:  # noqa: ARG002  # all of one size
         """As configured."""
         return self.images_per_batch
+
+
+BatchedData = Cifar10Data | Cifar100Data | MnistData | FashionMnistData | SyntheticData
+"""Data sets in batches, published or generated."""

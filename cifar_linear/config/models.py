@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
-from cifar_linear.config.datasets import Cifar10Data, MnistData, SyntheticData
+from cifar_linear.config.datasets import BatchedData
+from cifar_linear.config.features import FeaturesData
 from cifar_linear.config.networks import LinearModel, ModelConfig, NetworkModel
 from cifar_linear.config.section import Section, beside, conflict
+from cifar_linear.config.shuffling import Shuffle
 from cifar_linear.config.yaml_tree import as_yaml
 from cifar_linear.nn.network import Network
 
@@ -95,7 +97,8 @@ class Config(Section):
     """One experiment: every setting that influences a number."""
 
     data: Annotated[
-        Cifar10Data | MnistData | SyntheticData, Field(discriminator="dataset", description="images and their splits")
+        BatchedData | FeaturesData,
+        Field(discriminator="dataset", description="images and their splits"),
     ]
     loss: Literal["softmax", "sigmoid_bce", "logistic"] = Field(
         "softmax", description="softmax cross-entropy, K binary cross-entropies, or a single one for two classes"
@@ -124,7 +127,10 @@ class Config(Section):
         examples=[0.9],
         description="mu of the moving average m <- mu m + (1 - mu) gradient of the loss, which replaces that gradient",
     )
-    shuffle: bool = Field(True, description="a new order in every epoch")
+    shuffle: Shuffle = Field(
+        True,
+        description="a new order in every epoch; {block: n}: of blocks and within them, for maps larger than memory",
+    )
     drop_last: bool = Field(False, description="leave out the last batch of an epoch if it is smaller than n_batch")
     evaluate: EvaluationConfig | None = Field(None, description="when to evaluate, and on which training images")
     record_steps: bool = Field(False, description="keep the training loss of every batch, before its update")
@@ -160,14 +166,21 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _a_batch_fits_the_data(self) -> Self:
-        if self.n_batch > self.data.training_images:
+        if self.data.training_images is not None and self.n_batch > self.data.training_images:
             raise conflict("n_batch", f"is {self.n_batch}, but only {self.data.training_images} images train")
         return self
 
     @model_validator(mode="after")
     def _one_score_is_for_two_classes(self) -> Self:
-        if self.loss == "logistic" and len(self.data.classes or range(10)) != 2:
+        if self.loss == "logistic" and self.data.class_count not in (2, None):
             raise conflict("loss", "logistic needs exactly two classes: name them in data.classes")
+        return self
+
+    @model_validator(mode="after")
+    def _features_are_not_augmented(self) -> Self:
+        augmented = self.augmentation.flip or self.augmentation.shift
+        if augmented and isinstance(self.data, FeaturesData) and self.data.image_shape is None:
+            raise conflict("augmentation", "is for images; if the rows are images, give data.image_shape")
         return self
 
     @field_validator("steps")
@@ -194,6 +207,8 @@ class Config(Section):
             raise conflict("loss", "logistic is for linear models; a network needs softmax or sigmoid_bce")
         if self.bias != "separate":
             raise conflict("bias", "column is for linear models; a network has penalise: all")
+        if self.data.class_count is None or self.data.image_shape is None:
+            raise conflict("model", "a network of features needs data.image_shape and the list data.class_names")
         if self.init_std != type(self).model_fields["init_std"].default:
             raise conflict("init_std", "is for linear models; a network has model.init")
         try:
@@ -206,7 +221,9 @@ class Config(Section):
         """The network of this config, on raw pixels; None for a linear model."""
         if not isinstance(self.model, NetworkModel):
             return None
-        return self.model.network(len(self.data.classes or range(10)), self.data.image_shape, self.penalise)
+        classes, shape = self.data.class_count, self.data.image_shape
+        assert classes is not None and shape is not None  # noqa: PT018, S101  # `_a_network_fits_images_and_loss`
+        return self.model.network(classes, shape, self.penalise)
 
     @property
     def length(self) -> int:

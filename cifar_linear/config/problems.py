@@ -28,6 +28,8 @@ SENTENCES = {
     "model_type": "must be a mapping of keys",
     "model_attributes_type": "must be a mapping of keys",
     "neither": "must be a list of batches or {{size: n}}",
+    "no_shuffle": "must be true, false or {{block: n}}",
+    "no_files": "must be {{features: FILE, labels: FILE}} or {{size: n}}",
     "no_normalize": "must be standardize, minus_one_one, center or {{center: channel}}",
     "no_layer": "must be relu, flatten, globalaveragepool, linear, or one of conv, linear, maxpool, averagepool with "
     "its settings",

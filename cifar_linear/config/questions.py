@@ -1,14 +1,14 @@
 """Reads a YAML file with the questions that a report answers, or reports all problems of the file at once."""
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 from pydantic_core import PydanticCustomError
 
-from cifar_linear.config.conditions import QUANTITIES, numbers_in, parse_condition
 from cifar_linear.config.reading import listed, parse_file, validated
 from cifar_linear.errors import ConfigError
 
@@ -24,8 +24,6 @@ FigureName = Literal[
     "maps",
     "saliency",
     "probabilities",
-    "reliability",
-    "optimum",
     "confusion",
     "classes",
     "mistakes",
@@ -46,34 +44,110 @@ class _Section(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
-class Answer(_Section):
-    """A paragraph of an answer, which depends on what the runs show."""
+METRICS = (
+    "test accuracy",
+    "validation accuracy",
+    "training accuracy",
+    "training loss",
+    "validation loss",
+    "training cost",
+    "first cost",
+    "highest late cost",
+    "largest fall",
+    "gap",
+    "norm",
+    "epochs",
+    "roughness",
+)
+"""What a condition may compare. Late is the second half of the evaluations; a fall is one of the validation accuracy
+from one evaluation to the next; accuracies and gaps are fractions. Roughness is the mean square of the difference of
+neighbouring weights of a linear model as a part of what independent weights have, 1 for noise."""
+TERM = re.compile(rf"(?:{'|'.join(METRICS)}) of [\w./-]*\w|\d+(?:\.\d+)?")
+"""A metric of a run, or a number."""
+_SIDE = rf"({TERM.pattern})(?: ([*+-]) (\d+(?:\.\d+)?))?"
+_CONDITION = re.compile(rf"{_SIDE} ([<>]) {_SIDE}")
 
-    when: str = Field(
-        "",
-        description="the condition: 'QUANTITY of RUN > NUMBER', '... < FACTOR * QUANTITY of RUN', 'RUN beats RUN', "
-        f"joined by ' and '; a quantity is {', '.join(QUANTITIES)}",
-    )
-    text: str = Field(description="if it holds; {QUANTITY of RUN} is replaced by the number")
-    otherwise: str = Field("", description="if it does not hold")
 
-    @field_validator("when")
-    @classmethod
-    def _is_a_condition(cls, when: str) -> str:
-        return _checked(when, parse_condition) if when else when
+def compared(condition: str) -> tuple[tuple[str, float, float], tuple[str, float, float]]:
+    """Return the larger and the smaller side of a condition if it holds, each as term, factor and summand.
 
-    @field_validator("text", "otherwise")
-    @classmethod
-    def _has_known_numbers(cls, text: str) -> str:
-        return _checked(text, lambda text: list(numbers_in(text)))
+    >>> compared("gap of a < gap of b * 0.5")
+    (('gap of b', 0.5, 0.0), ('gap of a', 1.0, 0.0))
+    """
+    match = _CONDITION.fullmatch(condition)
+    if match is None:
+        raise ValueError(f"{condition!r} is no condition")
+    left, right = (_side(*match.groups()[start : start + 3]) for start in (0, 4))
+    return (left, right) if match[4] == ">" else (right, left)
 
 
-def _checked(text: str, parse: Callable[[str], object]) -> str:
-    try:
-        parse(text)
-    except ValueError as error:
-        raise PydanticCustomError("limits", "{message}", {"message": str(error)}) from None
+def _side(term: str, sign: str | None, number: str | None) -> tuple[str, float, float]:
+    by = float(number or 0)
+    return term, by if sign == "*" else 1.0, {"+": by, "-": -by}.get(sign or "", 0.0)
+
+
+def terms_of(term: str) -> tuple[str, str | None]:
+    """Return metric and run of a term; for a number, its text and None."""
+    metric, _, run = term.partition(" of ")
+    return metric, run or None
+
+
+_BRACES = re.compile(r"\{([^{}]*)\}")
+
+
+def _has_numbers(text: str) -> str:
+    """Refuse braces around anything but a metric of a run."""
+    for words in _BRACES.findall(text):
+        if not TERM.fullmatch(words):
+            message = f"{{{words}}}: must be like {{gap of run-a}}, with {', '.join(METRICS)}"
+            raise PydanticCustomError("number", "{message}", {"message": message})
     return text
+
+
+_Text = Annotated[str, AfterValidator(_has_numbers)]
+
+
+class Claim(_Section):
+    """A paragraph that depends on what the runs show."""
+
+    condition: str = Field(
+        alias="if",
+        description="two sides with < or > between them, each `metric of run` or a number, with * + - and a number",
+        examples=["gap of lambda-0 > gap of lambda-1 + 0.01"],
+    )
+    then: _Text = Field(description="the paragraph if that is so; {metric of run} becomes the number")
+    otherwise: _Text = Field("", alias="else", description="the paragraph if it is not so")
+
+    @field_validator("condition")
+    @classmethod
+    def _compares(cls, condition: str) -> str:
+        if not _CONDITION.fullmatch(condition):
+            message = f"{condition!r}: must be like `gap of run-a > gap of run-b + 0.01`, with {', '.join(METRICS)}"
+            raise PydanticCustomError("condition", "{message}", {"message": message})
+        return condition
+
+
+def _kind_of_paragraph(value: object) -> str | None:
+    if isinstance(value, (dict, Claim)):
+        return "claim"
+    return "text" if isinstance(value, str) else None
+
+
+_TEXT_OR_CLAIM = Discriminator(
+    _kind_of_paragraph, custom_error_type="no_paragraph", custom_error_message="Input should be a text or {if, then}"
+)
+_Paragraph = Annotated[Annotated[_Text, Tag("text")] | Annotated[Claim, Tag("claim")], _TEXT_OR_CLAIM]
+
+
+def _kind_of_answer(value: object) -> str | None:
+    return "text" if isinstance(value, str) else "paragraphs" if isinstance(value, (list, tuple)) else None
+
+
+_TEXT_OR_LIST = Discriminator(
+    _kind_of_answer,
+    custom_error_type="no_answer",
+    custom_error_message="Input should be a text or a list of paragraphs",
+)
 
 
 class Question(_Section):
@@ -89,10 +163,11 @@ class Question(_Section):
     ylim: dict[Literal["cost", "accuracy"], Annotated[tuple[float, float], Field(strict=False)]] = Field(
         default={}, description="limits of the axes of costs (and losses) and of accuracies"
     )
-    answer: str = Field("", description="a text for any result, such as how a figure is read")
-    answers: Annotated[tuple[Answer, ...], Field(strict=False)] = Field(
-        default=(), description="texts that depend on what the runs show, in their order"
-    )
+    answer: Annotated[
+        Annotated[str, Tag("text")]
+        | Annotated[tuple[_Paragraph, ...], Field(strict=False, min_length=1), Tag("paragraphs")],
+        _TEXT_OR_LIST,
+    ] = Field("", description="the answer: a text, or paragraphs of which some depend on what the runs show")
 
     @field_validator("ylim")
     @classmethod
@@ -101,6 +176,11 @@ class Question(_Section):
         if problems:
             raise PydanticCustomError("limits", "{message}", {"message": "; ".join(problems)})
         return ylim
+
+    @property
+    def paragraphs(self) -> Sequence[str | Claim]:
+        """The answer in paragraphs."""
+        return self.answer.strip().split("\n\n") if isinstance(self.answer, str) else self.answer
 
 
 class Questions(_Section):

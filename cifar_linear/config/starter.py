@@ -10,11 +10,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from cifar_linear.config.features import FeaturesData
 from cifar_linear.config.models import Config
 from cifar_linear.config.yaml_tree import as_yaml
 from cifar_linear.errors import ConfigError
 
-DatasetName = Literal["cifar10", "mnist", "synthetic"]
+DatasetName = Literal["cifar10", "cifar100", "mnist", "fashion_mnist", "synthetic", "features"]
 
 _HEAD = """\
 # An experiment for cifar-linear. To run it: cifar-linear train FILE
@@ -50,8 +51,16 @@ def starter_config(dataset: DatasetName) -> Config:
     required = {name: _example(field) for name, field in Config.model_fields.items() if field.is_required()}
     # Epochs or steps are required, one of them.
     return Config.model_validate(
-        {**required, "epochs": _example(Config.model_fields["epochs"]), "data": {"dataset": dataset}}
+        {**required, "epochs": _example(Config.model_fields["epochs"]), "data": _data(dataset)}
     )
+
+
+def _data(dataset: DatasetName) -> dict[str, Any]:
+    """The keys under ``data`` that must be there, with examples."""
+    if dataset != "features":
+        return {"dataset": dataset}
+    fields = FeaturesData.model_fields
+    return {"dataset": dataset, **{name: _example(fields[name]) for name in ("train", "validation", "test")}}
 
 
 def _lines(section: BaseModel, indent: str = "") -> Iterator[str]:

@@ -98,6 +98,23 @@ def sweep_over_seeds(path: Path, overrides: Sequence[str], seeds: int) -> Sweep:
     return _sweep(base, Tree({}, {(): Place(str(path))}), SweepFile(base={}), problems, overrides, seeds)
 
 
+def sweep_over_grid(
+    base: Tree, problems: list[Problem], grid: Mapping[str, list[Any]], overrides: Sequence[str] = ()
+) -> Sweep:
+    """A sweep that is in no file.
+
+    Args:
+        base: a config.
+        problems: what is wrong with it so far.
+        grid: keys of the config with their values.
+        overrides: ``key=value``, changes to the base.
+
+    Raises:
+        ConfigError: with all problems of every cell.
+    """
+    return _sweep(base, Tree({}, {(): base.place(())}), SweepFile(base={}, grid=dict(grid)), problems, overrides, None)
+
+
 def _sweep(
     base: Tree, tree: Tree, file: SweepFile, problems: list[Problem], overrides: Sequence[str], seeds: int | None
 ) -> Sweep:

@@ -92,9 +92,12 @@ class Tree:
         return Tree(deepcopy(self.values), dict(self.places))
 
 
-def as_yaml(tree: Mapping[str, Any], flow: bool = False) -> str:
-    """Plain values as a file that `parse_yaml` reads back as the same values; with ``flow`` on one line."""
-    width = math.inf if flow else None
+def as_yaml(tree: Mapping[str, Any], flow: bool | None = False) -> str:
+    """Plain values as a file that `parse_yaml` reads back as the same values.
+
+    With ``flow`` it is one line; with None each innermost mapping or list is one.
+    """
+    width = None if flow is False else math.inf
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, default_flow_style=flow, width=width)
 
 

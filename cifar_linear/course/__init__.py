@@ -1,1 +1,1 @@
-"""For courses: what is wrong with a gradient that somebody else has written."""
+"""For courses: what others have written and handed in, held against what it should be."""

@@ -8,10 +8,11 @@ from numpy.typing import DTypeLike
 from cifar_linear.arrays import Examples, Floats, Labels
 from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.dataset import Split
+from cifar_linear.data.rows import Rows
 from cifar_linear.randomness import Purpose, rng_for
 
 Batch = tuple[Examples, Labels] | tuple[Examples, Labels, Floats]
-"""Raw examples (n, d) and labels (n,), and weights (n,) where examples have them."""
+"""Raw examples (n, d) and labels (n,), and weights (n,) or (n, R) where examples have them."""
 
 _CHUNK = 500
 """Examples in a matrix product: few enough for their pixels to stay in the processor's cache."""
@@ -23,7 +24,8 @@ class Batches:
     """The mini-batches of any epoch: call it with the epoch's number.
 
     The last batch holds what is left when ``n_batch`` does not divide the number of examples, or is left out with
-    ``drop_last``. The order of an epoch follows from seed and epoch alone.
+    ``drop_last``. The order of an epoch follows from seed and epoch alone. With ``block`` the rows of so many examples
+    are read in one go and then used, so that of a mapped file little more than a block is in memory.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Batches:
         n_batch: int,
         shuffle: bool,
         seed: int,
+        block: int | None = None,
         drop_last: bool = False,
         augmentation: Augmentation | None = None,
     ) -> None:
@@ -41,20 +44,23 @@ class Batches:
         if augmentation and split.images.dtype != np.uint8:
             raise ValueError(f"only uint8 images can be augmented; these are {split.images.dtype}")
         self._split, self._n_batch, self._shuffle, self._seed = split, n_batch, shuffle, seed
-        self._augmentation = augmentation
+        self._augmentation, self._block = augmentation, block
         self.steps = len(split) // n_batch if drop_last else -(-len(split) // n_batch)
+        self._held: set[int] = set()
         self._gathered = np.empty((n_batch, split.images.shape[1]), split.images.dtype)
 
     def __call__(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Yield raw examples (n, d) in the dtype of the split, overwritten by the next batch, and labels (n,).
 
-        Examples that have weights come with them, (n,). Batches before the one numbered ``first`` are left out.
+        Examples that have weights come with them. Batches before the one numbered ``first`` are left out.
         """
         order = self.order(epoch)
         if self._augmentation:
             flipped, moved = self._augmentation.draw(epoch, len(self._split))
         for step in range(first, self.steps):
             rows = order[step * self._n_batch : (step + 1) * self._n_batch]
+            if self._block:
+                self._move_on(rows // self._block)
             gathered = self._gathered[: len(rows)]
             # mode="clip" lets take write straight into the buffer; the rows are valid by construction.
             np.take(self._split.images, rows, axis=0, out=gathered, mode="clip")
@@ -69,7 +75,20 @@ class Batches:
         """The indices of all examples in the order of an epoch, (n,)."""
         if not self._shuffle:
             return np.arange(len(self._split))
-        return rng_for(self._seed, Purpose.ORDER, epoch).permutation(len(self._split))
+        rng, n = rng_for(self._seed, Purpose.ORDER, epoch), len(self._split)
+        if self._block is None:
+            return rng.permutation(n)
+        starts = self._block * rng.permutation(-(-n // self._block))
+        return np.concatenate([start + rng.permutation(min(self._block, n - start)) for start in starts])
+
+    def _move_on(self, blocks: Labels) -> None:
+        """Have the blocks of the next batch in memory, and no others."""
+        images, wanted = self._split.images, set(np.unique(blocks).tolist())
+        if isinstance(images, Rows) and self._block:
+            for block in self._held ^ wanted:
+                rows = images[block * self._block : (block + 1) * self._block]
+                rows.will_need() if block in wanted else rows.release()
+            self._held = wanted
 
 
 def parts(split: Split) -> Iterator[Split]:

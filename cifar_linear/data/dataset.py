@@ -42,9 +42,10 @@ class Split:
     """Examples and their classes.
 
     Attributes:
-        images: uint8 pixels of 0 to 255, channel-major rows, or features of any other dtype, (n, d).
+        images: uint8 pixels of 0 to 255, channel-major rows, or features of any other dtype, (n, d); `Rows` that are
+            read when they are used stand for an array.
         labels: integers from 0, (n,).
-        weights: how often each example counts, from 0, (n,); None for once each.
+        weights: how often each example counts, from 0, (n,), or (n, R) for each of R runs; None for once each.
     """
 
     images: Examples
@@ -66,14 +67,14 @@ class Dataset:
     Attributes:
         train, validation, test: disjoint splits of one kind of image; there may be no test images.
         class_names: one name for each of the K labels.
-        image_shape: (channels, height, width), whose product is d.
+        image_shape: (channels, height, width), whose product is d; (d,) of features that are no images.
     """
 
     train: Split
     validation: Split
     test: Split | None
     class_names: tuple[str, ...]
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, ...]
 
     @property
     def splits(self) -> dict[SplitName, Split]:
@@ -124,9 +125,43 @@ def hold_out(split: Split, size: int, rng: np.random.Generator) -> tuple[Split, 
         The remaining and the held-out images, both in the order of ``split``. Each class has its share of the held-out
         ones, to within one image.
     """
-    shuffled = rng.permutation(len(split))
-    by_class = shuffled[np.argsort(split.labels[shuffled], kind="stable")]
     # Evenly spaced places in a list sorted by class: proportional without counting classes.
     drawn = np.zeros(len(split), np.bool_)
-    drawn[by_class[np.arange(size) * len(split) // size]] = True
+    drawn[_by_class(split.labels, rng)[np.arange(size) * len(split) // size]] = True
     return split.part(~drawn), split.part(drawn)
+
+
+def folds(labels: Labels, count: int, rng: np.random.Generator) -> Labels:
+    """The fold of each example, (n,), from 0 to ``count`` - 1: random, with the class balance of the whole.
+
+    The sizes of two folds, and the numbers of images of one class in them, differ by one at most.
+
+    Args:
+        labels: of the examples, (n,).
+        count: the number of folds, 1 to n.
+        rng: draws them.
+    """
+    fold = np.empty(len(labels), np.intp)
+    fold[_by_class(labels, rng)] = np.arange(len(labels)) % count
+    return fold
+
+
+def _by_class(labels: Labels, rng: np.random.Generator) -> Labels:
+    """The indices of all examples sorted by class, in a random order within each, (n,)."""
+    shuffled = rng.permutation(len(labels))
+    return shuffled[np.argsort(labels[shuffled], kind="stable")]
+
+
+def as_pixels(examples: Examples, image_shape: tuple[int, ...]) -> Images:
+    """Return examples (m, d) as pixels to show, (m, d); those that are no images as (m, 0).
+
+    Pixels stay as they are. Other numbers are spread from the least, black, to the largest, white.
+    """
+    if len(image_shape) != 3:
+        return np.empty((len(examples), 0), np.uint8)
+    numbers = np.asarray(examples)
+    if numbers.dtype == np.uint8 or not numbers.size:
+        return numbers.astype(np.uint8)
+    least, largest = float(numbers.min()), float(numbers.max())
+    pixels: Images = np.rint(255 * (numbers.astype(np.float64) - least) / ((largest - least) or 1)).astype(np.uint8)
+    return pixels

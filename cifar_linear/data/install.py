@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 import shutil
@@ -13,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from cifar_linear.data.archives import members_of
 from cifar_linear.data.dataset import Source
-from cifar_linear.data.registry import PUBLICATIONS, Archive, Publication, published_file
+from cifar_linear.data.registry import PUBLICATIONS, Archive, members, published_as
 from cifar_linear.data.sources import SOURCES
 from cifar_linear.errors import ConfigError, DataError, RunError
 from cifar_linear.storage.atomic import write_whole
@@ -41,7 +40,7 @@ def verify(dataset: str, data_dir: Path) -> list[Batch]:
     Files with other bytes are good data if they can be read. Raises `DataError` if the folder holds none of the data.
     """
     source = SOURCES[dataset](data_dir)
-    return [_verified(source, name) for name in source.batches]
+    return [_verified(dataset, source, name) for name in source.batches]
 
 
 def install_dataset(dataset: str, data_dir: Path, get: Get, say: Say) -> None:
@@ -60,7 +59,7 @@ def install_dataset(dataset: str, data_dir: Path, get: Get, say: Say) -> None:
         RunError: the data folder cannot be written.
     """
     publication = PUBLICATIONS[dataset]
-    target = _target_folder(publication, data_dir)
+    target = _target_folder(dataset, data_dir)
     with _exclusive(data_dir, say), _staging_folder(data_dir) as staging:
         if _is_complete(dataset, data_dir):
             say(f"{dataset} is already installed and readable: nothing changed; to replace it, remove {target}")
@@ -72,13 +71,16 @@ def install_dataset(dataset: str, data_dir: Path, get: Get, say: Say) -> None:
         _move_to(target, staging / publication.folder)
 
 
-def recognize_archives(paths: Sequence[Path], unpublished: bool = False) -> tuple[str, dict[str, Path]]:
+def recognize_archives(
+    paths: Sequence[Path], dataset: str | None = None, *, unpublished: bool = False
+) -> tuple[str, dict[str, Path]]:
     """Find out which archives of which data set some files are.
 
     A published archive is known by its SHA-256 sum, whatever its file is called.
 
     Args:
         paths: one file for each archive of a data set.
+        dataset: the data set that it must be; None for any.
         unpublished: whether a file with another sum is accepted if it has the name of an archive.
 
     Returns:
@@ -86,38 +88,41 @@ def recognize_archives(paths: Sequence[Path], unpublished: bool = False) -> tupl
 
     Raises:
         DataError: a file is not a published archive; nothing of it has been unpacked.
-        ConfigError: the files are not all archives of one data set.
+        ConfigError: the files are not all archives of one data set, or their names leave open of which.
     """
     found: dict[str, dict[str, Path]] = {}
     for path in paths:
-        dataset, archive = _recognized(path, unpublished)
-        found.setdefault(dataset, {})[archive.name] = path
+        of, archive = _recognized(path, dataset, unpublished)
+        found.setdefault(of, {})[archive.name] = path
     if len(found) > 1:
         raise ConfigError(f"files of {' and '.join(found)}: import one data set after another")
-    ((dataset, files),) = found.items()
-    missing = [archive.name for archive in PUBLICATIONS[dataset].archives if archive.name not in files]
+    ((of, files),) = found.items()
+    missing = [archive.name for archive in PUBLICATIONS[of].archives if archive.name not in files]
     if missing:
-        raise ConfigError(f"{dataset} is not complete without {', '.join(missing)}: name all its files at once")
-    return dataset, files
+        raise ConfigError(f"{of} is not complete without {', '.join(missing)}: name all its files at once")
+    return of, files
 
 
-def _recognized(path: Path, unpublished: bool) -> tuple[str, Archive]:
+def _recognized(path: Path, dataset: str | None, unpublished: bool) -> tuple[str, Archive]:
     """The data set and the archive that a file is: by its sum, or with ``unpublished`` by its name."""
-    published = [(dataset, archive) for dataset, of in PUBLICATIONS.items() for archive in of.archives]
+    published = [(of, archive) for of in PUBLICATIONS for archive in PUBLICATIONS[of].archives if dataset in (None, of)]
     digest = _sha256(path)
-    for dataset, archive in published:
+    for of, archive in published:
         if archive.sha256 == digest:
-            return dataset, archive
-    for dataset, archive in published:
-        if archive.name == path.name:
-            if unpublished:
-                return dataset, archive
-            raise DataError(
-                f"{path}: its SHA-256 sum is not that of the published {archive.name}, so it is not unpacked: get the "
-                f"archive again with cifar-linear data download {dataset}, or unpack it all the same with --unpublished"
-            )
-    names = ", ".join(archive.name for _, archive in published)
-    raise DataError(f"{path}: neither the content nor the name of one of {names}")
+            return of, archive
+    named = [(of, archive) for of, archive in published if archive.name == path.name]
+    if not named:
+        names = dict.fromkeys(archive.name for _, archive in published)
+        raise DataError(f"{path}: neither the content nor the name of one of {', '.join(names)}")
+    sets = [of for of, _ in named]
+    if not unpublished:
+        raise DataError(
+            f"{path}: its SHA-256 sum is not that of the published {path.name}, so it is not unpacked: get the archive "
+            f"again with cifar-linear data download {' or '.join(sets)}, or unpack it all the same with --unpublished"
+        )
+    if len(named) > 1:
+        raise ConfigError(f"{path}: {' and '.join(sets)} have a file of this name: choose one with --dataset")
+    return named[0]
 
 
 def _sha256(path: Path) -> str:
@@ -130,26 +135,16 @@ def _sha256(path: Path) -> str:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _verified(source: Source, name: str) -> Batch:
+def _verified(dataset: str, source: Source, name: str) -> Batch:
     try:
         source.read(name)
     except DataError as error:
         return Batch(name, "damaged", str(error))
-    if all(_is_published(path) for path in source.files(name)):
+    if all(published_as(path) == dataset for path in source.files(name)):
         return Batch(name, "as published", "")
-    known = all(published_file(path.name.removesuffix(".gz")) for path in source.files(name))
+    known = all(path.name.removesuffix(".gz") in members(dataset) for path in source.files(name))
     remark = "its bytes differ from the published file" if known else "no checksum of this layout is known"
     return Batch(name, "readable", remark)
-
-
-def _is_published(path: Path) -> bool:
-    """Whether the content of a file, unpacked, is the published one."""
-    member = published_file(path.name.removesuffix(".gz"))
-    if member is None:
-        return False
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        content = file.read(member.size + 1)
-    return hashlib.md5(content, usedforsecurity=False).hexdigest() == member.md5
 
 
 def _is_complete(dataset: str, data_dir: Path) -> bool:
@@ -167,15 +162,26 @@ def _check_readable(batches: Sequence[Batch], staging: Path) -> None:
             raise DataError(f"{batch.name} in the archive cannot be used: {remark}")
 
 
-def _target_folder(publication: Publication, data_dir: Path) -> Path:
+def _target_folder(dataset: str, data_dir: Path) -> Path:
     """Where the files of a data set belong: the folder that holds some of them, else where they would be read."""
-    parts = PurePath(publication.folder).parts
-    names = [path.rpartition("/")[2] for archive in publication.archives for path in archive.members]
-    for folder in (data_dir, *(data_dir.joinpath(*parts[start:]) for start in range(len(parts)))):
-        if any((folder / f"{name}{ending}").exists() for name in names for ending in ("", ".gz")):
+    parts = PurePath(PUBLICATIONS[dataset].folder).parts
+    for folder in (data_dir.joinpath(*parts[start:]) for start in range(len(parts) + 1)):
+        if _holds(dataset, folder) and not _holds_another(dataset, folder):
             return folder
     # The data folder may be named by a folder within it, such as that of the files themselves.
-    return data_dir.joinpath(*parts[parts.index(data_dir.name) + 1 :] if data_dir.name in parts else parts)
+    within = data_dir.name in parts and not _holds_another(dataset, data_dir)
+    return data_dir.joinpath(*parts[parts.index(data_dir.name) + 1 :] if within else parts)
+
+
+def _holds(dataset: str, folder: Path) -> list[Path]:
+    """The files in a folder that have the names of a data set's files."""
+    paths = [folder / f"{name}{ending}" for name in members(dataset) for ending in ("", ".gz")]
+    return [path for path in paths if path.exists()]
+
+
+def _holds_another(dataset: str, folder: Path) -> bool:
+    """Whether such a file is that of another data set, with files of the same names."""
+    return any(published_as(path) not in (None, dataset) for path in _holds(dataset, folder))
 
 
 def _move_to(target: Path, complete: Path) -> None:

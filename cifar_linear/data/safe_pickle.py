@@ -13,8 +13,8 @@ import numpy as np
 
 from cifar_linear.arrays import Images
 
-_MOST_READS = 500_000
-"""A published batch needs a fifth of these."""
+_READS, _READS_PER_IMAGE = 1000, 20
+"""At most, for a batch as such and for each image in it; published ones need less than 100, and 10 or 12."""
 
 
 class PickleError(Exception):
@@ -98,8 +98,8 @@ class _Unpickler(pickle._Unpickler):
 class _Metered:
     """A file with a limited number of reads: a small pickle can be a long program."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file, self._size, self._left = file, size, _MOST_READS
+    def __init__(self, file: BinaryIO, size: int, most_reads: int) -> None:
+        self._file, self._size, self._left = file, size, most_reads
 
     def read(self, size: int) -> bytes:
         self._count()
@@ -117,14 +117,20 @@ class _Metered:
             raise PickleError("it has far more parts than an image batch; refused")
 
 
-def load_pickle(path: Path) -> dict[bytes, Any]:
+def load_pickle(path: Path, images: int) -> dict[bytes, Any]:
     """The dictionary in a pickle, with `PickledArray` in place of arrays. Text of Python 2 stays bytes.
 
-    Raises `PickleError` for anything but a dictionary of plain data and arrays; nothing in the file is run.
+    Args:
+        path: of the file.
+        images: the number of images that it should hold; a pickle with far more parts is refused.
+
+    Raises:
+        PickleError: the file holds anything but a dictionary of plain data and arrays; nothing in it is run.
     """
     with path.open("rb") as file:
+        metered = _Metered(file, path.stat().st_size, _READS + _READS_PER_IMAGE * images)
         try:
-            content = _Unpickler(_Metered(file, path.stat().st_size), encoding="bytes").load()
+            content = _Unpickler(metered, encoding="bytes").load()
         except (PickleError, OSError):
             raise
         except Exception as error:  # a damaged pickle raises nearly anything: EOFError, IndexError, MemoryError ...

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cifar_linear.arrays import Doubles, Images, Labels
-from cifar_linear.data.cifar10 import BATCHES, IMAGE_SHAPE
+from cifar_linear.data.cifar import CIFAR10, IMAGE_SHAPE
 from cifar_linear.data.dataset import Source
 from cifar_linear.randomness import Purpose, rng_for
 
@@ -67,7 +67,7 @@ def source(images_per_batch: int, seed: int) -> Source:
     """
 
     def read(name: str) -> tuple[Images, Labels]:
-        rng = rng_for(seed, Purpose.SYNTHETIC_IMAGES, BATCHES.index(name))
+        rng = rng_for(seed, Purpose.SYNTHETIC_IMAGES, [*CIFAR10.images].index(name))
         labels = rng.permutation(np.arange(images_per_batch) % len(CLASS_NAMES))
         images = np.empty((images_per_batch, 3 * _SIDE * _SIDE), np.uint8)
         for start in range(0, images_per_batch, _CHUNK):

@@ -1,36 +1,21 @@
-"""Build images, model and arguments of the training loop from a config. Modules below this one know no config."""
+"""Build model and arguments of the training loop from a config and its data set. Modules below know no config."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from math import prod
-from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from cifar_linear.arrays import Doubles
-from cifar_linear.config.datasets import Centering, HeldOut, SyntheticData
 from cifar_linear.config.models import Config, CosineDecay, NoDecay, PlateauDecay, StepDecay
 from cifar_linear.config.networks import NetworkModel
-from cifar_linear.data import synthetic
-from cifar_linear.data.augment import Augmentation
+from cifar_linear.config.shuffling import BlockShuffle
 from cifar_linear.data.batches import Batches
-from cifar_linear.data.dataset import (
-    Dataset,
-    Source,
-    Split,
-    SplitName,
-    first_images,
-    hold_out,
-    join_batches,
-    only_classes,
-)
-from cifar_linear.data.sources import SOURCES, default_folder
-from cifar_linear.errors import ConfigError, RunError
+from cifar_linear.data.dataset import Dataset, first_images
+from cifar_linear.errors import RunError
+from cifar_linear.experiments.loading import make_augmentation, make_standardization
 from cifar_linear.nn.linear import Linear
 from cifar_linear.nn.losses import LOSSES
 from cifar_linear.nn.model import Model
@@ -48,92 +33,6 @@ from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.loop import train
 from cifar_linear.training.state import State
 from cifar_linear.training.threads import cores
-
-
-def load_dataset(config: Config, data_dir: Path | None = None) -> Dataset:
-    """Load the images of a config.
-
-    Args:
-        config: config of a run.
-        data_dir: folder of published images; None for the config's ``data.folder``, or else the platform's cache.
-
-    Raises:
-        DataError: if the images are missing or damaged.
-        ConfigError: if the config leaves too few images.
-    """
-    source = _source(config, data_dir)
-    # Reading leaves the interpreter free, so the splits are read side by side.
-    with ThreadPoolExecutor() as threads:
-        of_test = threads.submit(_split, config, source, config.data.test) if config.data.test else None
-        training, validation = _train_and_validation(config, source, threads)
-        test = of_test.result() if of_test else None
-    if len(training) < config.n_batch or not len(validation):
-        raise ConfigError(
-            f"data.limit and data.classes leave {len(training)} images for training and {len(validation)} for "
-            f"validation; n_batch is {config.n_batch}"
-        )
-    names = tuple(source.class_names[label] for label in config.data.classes or range(len(source.class_names)))
-    return Dataset(training, validation, test, names, source.image_shape)
-
-
-def load_split(config: Config, name: SplitName, data_dir: Path | None = None) -> Split:
-    """Load one split only, as in `load_dataset`. Raises `ConfigError` if it has no images."""
-    source = _source(config, data_dir)
-    if name == "test":
-        if not config.data.test:
-            raise ConfigError("data.test is empty: this config has no test images; use --split validation")
-        return _split(config, source, config.data.test)
-    if name == "train" and not isinstance(config.data.validation, HeldOut):
-        return _split(config, source, config.data.train)
-    with ThreadPoolExecutor() as threads:
-        training, validation = _train_and_validation(config, source, threads)
-    return training if name == "train" else validation
-
-
-def _train_and_validation(config: Config, source: Source, threads: Executor) -> tuple[Split, Split]:
-    data = config.data
-    if isinstance(data.validation, HeldOut):
-        training = _split(config, source, data.train)
-        return hold_out(training, data.validation.size, rng_for(config.seed, Purpose.HELD_OUT))
-    of_validation = threads.submit(_split, config, source, data.validation)
-    return _split(config, source, data.train), of_validation.result()
-
-
-def _split(config: Config, source: Source, batches: Sequence[str]) -> Split:
-    """Load batches, limited to the number of images and the classes of a config."""
-    data = config.data
-    return only_classes(first_images(join_batches(source, batches), data.limit), data.classes)
-
-
-def _source(config: Config, data_dir: Path | None) -> Source:
-    """Return the source of the batches."""
-    data = config.data
-    if isinstance(data, SyntheticData):
-        return synthetic.source(data.images_per_batch, data.seed)
-    own_folder = Path(data.folder).expanduser() if data.folder else default_folder()
-    return SOURCES[data.dataset](data_dir or own_folder)
-
-
-def make_standardization(config: Config, training: Split) -> Standardization:
-    """Return the standardisation of a config, computed from the training images."""
-    match config.data.normalize:
-        case "minus_one_one":
-            return Standardization.same_for_all(training.images.shape[1], mean=0.5, std=0.5)
-        case "center":
-            return Standardization.of(training.images).centred(groups=1)
-        case Centering(center=center, scale=scale):
-            groups = config.data.image_shape[0] if center == "channel" else 1
-            return Standardization.of(training.images).centred(groups, std=1 / 255 if scale == "raw" else 1)
-        case _:
-            return Standardization.of(training.images)
-
-
-def make_augmentation(config: Config, dataset: Dataset) -> Augmentation | None:
-    """Return the augmentation of the training images; None if there is none."""
-    wanted = config.augmentation
-    if not (wanted.flip or wanted.shift):
-        return None
-    return Augmentation(dataset.image_shape, flip=wanted.flip, shift=wanted.shift, seed=config.seed)
 
 
 def make_schedule(config: Config) -> Schedule:
@@ -217,19 +116,6 @@ def read_checkpoint(folder: RunFolder, config: Config, dataset: Dataset) -> Chec
     return checkpoint
 
 
-def blas_threads(config: Config) -> AbstractContextManager[object]:
-    """Limit the BLAS threads during the block.
-
-    One core is left to the evaluation in the second thread; a smaller existing limit is kept. A network uses its own
-    threads, with one BLAS thread each.
-    """
-    threads = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
-    alone = config.repro == "strict" or isinstance(config.model, NetworkModel)
-    most = 1 if alone else max(1, min([cores() - 1, *threads]))
-    limits: AbstractContextManager[object] = threadpool_limits(most, user_api="blas")
-    return limits
-
-
 def shared_part(config: Config) -> Config:
     """Return the part that configs of a shared pass have in common: all but lambda, eta, decay and momentum."""
     momentum = None if config.momentum is None else 0.0
@@ -269,7 +155,8 @@ class Group:
         return Batches(
             self.dataset.train,
             n_batch=shared.n_batch,
-            shuffle=shared.shuffle,
+            shuffle=bool(shared.shuffle),
+            block=shared.shuffle.block if isinstance(shared.shuffle, BlockShuffle) else None,
             seed=shared.seed,
             drop_last=shared.drop_last,
             augmentation=make_augmentation(shared, self.dataset),
@@ -339,4 +226,5 @@ class Group:
     def model(self, parameters: Parameters, run: int) -> StoredModel:
         """Return one run's model for storage."""
         seen, dataset = self.standardization, self.dataset
-        return StoredModel(of_run(parameters, run), seen.mean, seen.std, dataset.class_names, dataset.image_shape)
+        facts = dataset.class_names, dataset.image_shape, seen.unit
+        return StoredModel(of_run(parameters, run), seen.mean, seen.std, *facts)

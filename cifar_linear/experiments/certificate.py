@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cifar_linear.config.formatting import differing
 from cifar_linear.data.batches import pixel_chunks
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import CheckError, ConfigError, RunError
-from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.classifier import Classifier, refuse_edited
 from cifar_linear.nn.certificate import Bracket, Problem
 from cifar_linear.nn.linear import Linear
 from cifar_linear.nn.parameters import of_run
@@ -39,9 +38,7 @@ def certifiable(folder: RunFolder) -> Classifier:
         raise RunError(f"{folder.path}: still under way; certify it when it has ended")
     if record.status in _WHY_NOT:
         raise RunError(f"{folder.path}: {folder.status(record)}: {_WHY_NOT[record.status]}")
-    if edited := differing(record.config, folder.config()):
-        key, was, now = edited[0]
-        raise ConfigError(f"{folder.path}: config.yaml has {key} {now}, the run was trained with {was}")
+    refuse_edited(folder, record)
     classifier = Classifier.of(folder, best=record.best is not None)
     if not isinstance(classifier.objective.model, Linear):
         raise ConfigError(
@@ -129,7 +126,7 @@ def _compared(
     best = {"W": bracket.best.W, "b": bracket.best.b}
     if cost < bracket.upper:
         best, bracket = ours, bracket._replace(upper=cost)
-    optimum = StoredModel(best, seen.mean, seen.std, classifier.class_names, classifier.image_shape)
+    optimum = StoredModel(best, seen.mean, seen.std, classifier.class_names, classifier.image_shape, seen.unit)
     splits = {name: split for name, split in dataset.splits.items() if with_test or name != "test"}
     at_optimum = Classifier.made(folder, optimum)
     certificate = Certificate(

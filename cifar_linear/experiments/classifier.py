@@ -5,22 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from cifar_linear.arrays import Doubles, Floats, Images, Labels
+from cifar_linear.arrays import Bools, Doubles, Examples, Floats, Labels
+from cifar_linear.config.formatting import differing
 from cifar_linear.config.models import Config
+from cifar_linear.data.array_files import Stored
+from cifar_linear.data.batches import parts
 from cifar_linear.data.dataset import Split
-from cifar_linear.errors import RunError
+from cifar_linear.data.rows import Rows, rows_of
+from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
 from cifar_linear.nn.metrics import Part, class_metrics, confusion
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import Parameters, stacked
-from cifar_linear.nn.standardization import Standardization
-from cifar_linear.runs.artifacts import StoredModel
+from cifar_linear.runs.artifacts import PIXELS, StoredModel
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.record import SplitMetrics
+from cifar_linear.runs.record import Record, SplitMetrics
 from cifar_linear.training.evaluation import metrics_of, predictions_of, scored_parts
 
 _ROUNDING = 1e-6
@@ -57,6 +61,12 @@ class Scored(NamedTuple):
         """All scores in double precision, (n, K)."""
         return np.concatenate(self.parts)[:, 0].astype(np.float64)
 
+    def part(self, rows: Bools) -> Scored:
+        """The scores of some of the images."""
+        some = self.split.part(rows)
+        ends = np.cumsum([len(part) for part in parts(some)])[:-1]
+        return Scored(self.classifier, some, np.split(np.concatenate(self.parts)[rows], ends))
+
     def predicted(self, temperature: float = 1.0) -> Predicted:
         """Probabilities and predicted classes, with scores divided by a temperature."""
         loss = self.classifier.objective.loss
@@ -75,6 +85,12 @@ class Classifier:
     objective: Objective
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
+    is_of_pixels: bool = True
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether it was trained on images of pixels, so that pictures can be classified."""
+        return self.is_of_pixels and len(self.image_shape) == 3
 
     @classmethod
     def of(cls, folder: RunFolder, best: bool = False, optimum: bool = False) -> Classifier:
@@ -88,12 +104,12 @@ class Classifier:
     def made(cls, folder: RunFolder, stored: StoredModel) -> Classifier:
         """These weights, for the config of a run. Raises `RunError` if they do not fit, `ConfigError`."""
         config = folder.config()
-        seen = Standardization(stored.mean, stored.std)
-        model = make_model(config, len(stored.class_names), stored.image_shape, seen)
+        model = make_model(config, len(stored.class_names), stored.image_shape, stored.standardization)
         if misfit := stored.misfit(model.parameter_shapes):
             raise RunError(f"{folder.path}: its model is not the config's: {misfit}")
         objective = make_objective([config], model)
-        return cls(config, stacked([stored.parameters]), objective, stored.class_names, stored.image_shape)
+        of_pixels = stored.unit == PIXELS
+        return cls(config, stacked([stored.parameters]), objective, stored.class_names, stored.image_shape, of_pixels)
 
     def scored(self, split: Split) -> Scored:
         """Compute the scores of a split."""
@@ -103,9 +119,22 @@ class Classifier:
         """Return loss, cost and accuracy on a split."""
         return self.scored(split).metrics
 
-    def predict(self, images: Images, temperature: float = 1.0) -> Predicted:
-        """Probabilities and predicted classes of images (n, d) of 0 to 255, with scores divided by a temperature."""
-        return self.scored(Split(images, np.zeros(len(images), np.intp))).predicted(temperature)
+    def predict(self, images: Examples, temperature: float = 1.0) -> Predicted:
+        """Probabilities and classes of raw images or features (n, d), with scores divided by a temperature."""
+        return self.scored(self._unlabelled(images)).predicted(temperature)
+
+    def _unlabelled(self, images: Examples) -> Split:
+        """Images (n, d) without labels; rows of length 1 if the classifier was trained on such."""
+        if self.config.data.normalize == "l2" and not isinstance(images, Rows):
+            images = rows_of(Stored(Path(), None, images), "", unit_length=True)
+        return Split(images, np.zeros(len(images), np.intp))
+
+
+def refuse_edited(folder: RunFolder, record: Record) -> None:
+    """Raise `ConfigError` if the config of a folder is not that of its run."""
+    if edited := differing(record.config, folder.config()):
+        key, was, now = edited[0]
+        raise ConfigError(f"{folder.path}: config.yaml has {key} {now}, the run was trained with {was}")
 
 
 def stored_temperature(folder: RunFolder, best: bool = False, optimum: bool = False) -> float:

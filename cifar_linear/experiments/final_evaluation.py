@@ -2,12 +2,14 @@
 
 from contextlib import suppress
 
-from cifar_linear.data.dataset import Split
+import numpy as np
+
+from cifar_linear.data.dataset import Split, as_pixels
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import blas_threads
 from cifar_linear.experiments.calibration import calibrated
 from cifar_linear.experiments.classifier import Classifier, Scored
 from cifar_linear.experiments.introspection import introspect
+from cifar_linear.experiments.threads import blas_threads
 from cifar_linear.nn.metrics import most_confident_mistakes
 from cifar_linear.nn.network import Network
 from cifar_linear.runs.artifacts import Predictions
@@ -52,9 +54,10 @@ def _evaluate_on_test(folder: RunFolder, record: Record, test: Split, validation
     scored = chosen.scored(test)
     probabilities, predicted = scored.predicted()
     mistakes = most_confident_mistakes(probabilities, predicted, test.labels, _MISTAKES)
-    folder.write_predictions(Predictions(probabilities, predicted, test.labels, mistakes, test.images[mistakes]))
+    shown = as_pixels(test.images[mistakes], chosen.image_shape)
+    folder.write_predictions(Predictions(probabilities, predicted, test.labels, mistakes, shown))
     _calibrate(folder, record, chosen.scored(validation), scored)
-    if isinstance(network := chosen.objective.model, Network):
+    if isinstance(network := chosen.objective.model, Network) and test.images.dtype == np.uint8:
         folder.write_introspection(introspect(network, chosen.parameters, test, predicted))
     last = scored.metrics
     if record.best:

@@ -9,7 +9,8 @@ import numpy as np
 from cifar_linear.arrays import Doubles, Floats, Labels
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
-from cifar_linear.experiments.assembly import make_model, make_standardization
+from cifar_linear.experiments.assembly import make_model
+from cifar_linear.experiments.loading import make_standardization
 from cifar_linear.nn import linear
 from cifar_linear.nn.finite_differences import (
     ComplexCost,
@@ -144,7 +145,7 @@ def _check_linear(config: Config, dataset: Dataset, gradients: Gradients) -> Ite
         seen = Standardization(mean, std, standardization.unit)
         model = Linear(len(parameters["b"]), seen, bias_is_weight=bias == "column")
         point = _Point(
-            pixels=dataset.train.images[:images, :dimensions].astype(np.float64),
+            pixels=np.asarray(dataset.train.images[:images], np.float64)[:, :dimensions],
             # A single score separates the first class from all others.
             labels=np.minimum(dataset.train.labels[:images], model.outputs),
             parameters={"W": parameters["W"][:, :dimensions], "b": parameters["b"]},

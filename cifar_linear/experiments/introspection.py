@@ -1,5 +1,7 @@
 """A look inside a trained network, at test images: what the figures of its report need besides its weights."""
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 
 from cifar_linear.arrays import Bools, Doubles, Floats, Images, Labels
@@ -49,6 +51,26 @@ def introspect(network: Network, parameters: Parameters, test: Split, predicted:
     )
 
 
+def dead_channels(network: Network, parameters: Parameters, images: Split) -> dict[str, Bools]:
+    """For each ReLU, which of its channels are never above 0 in some images, (F,)."""
+    alive = {name: np.zeros(channels, np.bool_) for name, channels in relu_channels(network).items()}
+    for name, y in _activations(network, parameters, images):
+        _see(alive, name, y)
+    return {name: ~channels for name, channels in alive.items()}
+
+
+def _activations(network: Network, parameters: Parameters, images: Split) -> Iterator[tuple[str, Floats]]:
+    """Yield the output (1, F, ..., n) of each layer for some images at a time, with its name."""
+    for chunk in pixel_chunks(images, dtype_of(parameters)):
+        for start in range(0, len(chunk), _AT_ONCE):
+            yield from network.activations(chunk[start : start + _AT_ONCE], parameters)
+
+
+def _see(alive: Mapping[str, Bools], name: str, y: Floats) -> None:
+    if name in alive:
+        alive[name][...] |= (y[0] > 0).reshape(len(y[0]), -1).any(axis=1)
+
+
 def _mean(network: Network) -> Doubles:
     """The raw pixels that the network sees as 0, (d,)."""
     seen = network.standardization
@@ -70,13 +92,10 @@ def _searched(network: Network, parameters: Parameters, split: Split) -> tuple[d
     """Which channels of each ReLU are never above 0; the `peaks` of the first layer with weights."""
     alive = {name: np.zeros(channels, np.bool_) for name, channels in relu_channels(network).items()}
     first, found = network.names[network.first_with_weights], []
-    for chunk in pixel_chunks(split, dtype_of(parameters)):
-        for start in range(0, len(chunk), _AT_ONCE):
-            for name, y in network.activations(chunk[start : start + _AT_ONCE], parameters):
-                if name == first:
-                    found.append(peaks(y[0, :MOST_FILTERS]))
-                if name in alive:
-                    alive[name] |= (y[0] > 0).reshape(len(y[0]), -1).any(axis=1)
+    for name, y in _activations(network, parameters, split):
+        if name == first:
+            found.append(peaks(y[0, :MOST_FILTERS]))
+        _see(alive, name, y)
     responses, places = (np.concatenate(part, axis=1) for part in zip(*found, strict=True))
     return {name: ~channels for name, channels in alive.items()}, responses, places
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import read_config
 from cifar_linear.data.dataset import Dataset
-from cifar_linear.experiments.assembly import load_dataset
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import Watch, run_group
 from cifar_linear.runs.folder import RunFolder, checked_name, name_from

@@ -10,8 +10,9 @@ import numpy as np
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import Group, blas_threads
+from cifar_linear.experiments.assembly import Group
 from cifar_linear.experiments.final_evaluation import calibrate, evaluate_on_test
+from cifar_linear.experiments.threads import blas_threads
 from cifar_linear.nn.memory import keep_freed_memory
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
@@ -49,7 +50,7 @@ def run_group(
         checkpoints: checkpoint of each run, all at the same step, to resume training; empty to start it.
         test: whether to evaluate finished runs on the test set, if there is one.
     """
-    with all_locked(folders), blas_threads(configs[0]):
+    with all_locked(folders), blas_threads(configs[0], len(configs)):
         records = _train(configs, folders, dataset, watch, check, checkpoints)
         if not (dataset.test and test):
             for folder in folders if test else ():

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Bools, Images, Integers, Labels
 from cifar_linear.config.models import Config
-from cifar_linear.data.dataset import Dataset, SplitName
+from cifar_linear.data.dataset import Dataset, SplitName, as_pixels
 from cifar_linear.errors import ConfigError
-from cifar_linear.experiments.assembly import make_augmentation
+from cifar_linear.experiments.loading import make_augmentation
 from cifar_linear.figures.images import image_figure
 from cifar_linear.randomness import Purpose, rng_for
 
@@ -43,7 +43,9 @@ def draw_images(
     shown = dataset.splits[split]
     order = rng_for(config.seed, Purpose.SHOWN_IMAGES).permutation(len(shown)) if at_random else np.arange(len(shown))
     indices = order[:count]
-    images = shown.images[indices]
+    if len(dataset.image_shape) != 3:
+        raise ConfigError("these are features, not images; if the rows are images, give data.image_shape")
+    images = as_pixels(shown.images[indices], dataset.image_shape)
     titles = [dataset.class_names[label] for label in shown.labels[indices]]
     if not augment:
         return image_figure(list(images), titles, dataset.image_shape)
@@ -61,7 +63,7 @@ def _augmented(config: Config, dataset: Dataset, indices: Labels) -> tuple[Image
     if augmentation is None:
         raise ConfigError("the config augments nothing; try --set augmentation.flip=1 or --set augmentation.shift=2")
     flipped, moved = augmentation.draw(1, len(dataset.train))
-    images = dataset.train.images[indices]
+    images = np.array(dataset.train.images[indices])
     augmentation.apply(images, flipped[indices], moved[:, indices])
     return images, _changes(flipped[indices], moved[:, indices])
 

@@ -6,8 +6,7 @@ import numpy as np
 
 from cifar_linear.arrays import Doubles, Floats
 from cifar_linear.exports.protobuf import integer, message, repeated, text
-from cifar_linear.nn.standardization import Standardization
-from cifar_linear.runs.artifacts import StoredModel
+from cifar_linear.runs.artifacts import PIXELS, StoredModel
 
 _IR_VERSION, _OPSET = 8, 13
 _UINT8, _INT64 = 2, 7
@@ -19,7 +18,8 @@ _PROBABILITIES = {"softmax": ("Softmax", {"axis": 1}), "sigmoid_bce": ("Sigmoid"
 def onnx_model(model: StoredModel, loss: str, version: str, facts: Mapping[str, str]) -> bytes:
     """The content of an ``.onnx`` file.
 
-    Its input ``images`` is uint8, (n, channels, height, width), pixels of 0 to 255; its outputs are ``scores`` (n, K),
+    Its input ``images`` is uint8, (n, channels, height, width), pixels of 0 to 255; of a classifier of features it is
+    of the weights' type, (n, d). Its outputs are ``scores`` (n, K),
     ``probabilities`` (n, K) and ``predicted`` (n,). Standardisation is folded into the weights.
 
     Args:
@@ -44,7 +44,7 @@ def onnx_model(model: StoredModel, loss: str, version: str, facts: Mapping[str, 
         repeated(1, nodes)
         + text(2, "linear classifier")
         + repeated(5, [_tensor("weights", V), _tensor("biases", c)])
-        + message(11, _value("images", _UINT8, ["n", *model.image_shape]))
+        + message(11, _value("images", _UINT8 if model.unit == PIXELS else number, ["n", *model.image_shape]))
         + message(12, _value("scores", number, ["n", classes]))
         + message(12, _value("probabilities", number, ["n", classes]))
         + message(12, _value("predicted", _INT64, ["n"]))
@@ -63,7 +63,7 @@ def onnx_model(model: StoredModel, loss: str, version: str, facts: Mapping[str, 
 def _folded(model: StoredModel) -> tuple[Floats, Floats]:
     """Weights (K, d) and biases (K,) for raw pixels, rounded once."""
     W: Doubles = model.W[None].astype(np.float64)
-    V, c = Standardization(model.mean, model.std).fold(W, model.b[None].astype(np.float64))
+    V, c = model.standardization.fold(W, model.b[None].astype(np.float64))
     return V[0].astype(model.W.dtype), c[0].astype(model.W.dtype)
 
 

@@ -15,7 +15,7 @@ from cifar_linear.exports.safetensors import safetensors
 from cifar_linear.exports.tensorboard import events
 from cifar_linear.report.collecting import Run
 from cifar_linear.storage.atomic import write_whole
-from cifar_linear.storage.csv_tables import evaluations_as_csv
+from cifar_linear.storage.csv_tables import rows_as_csv
 
 ExportFormat = Literal["onnx", "safetensors", "tensorboard", "csv"]
 
@@ -42,7 +42,7 @@ def export(form: ExportFormat, runs: Sequence[Run], out: Path) -> list[Path]:
         raise ConfigError(f"two runs are called {doubled}; export them one by one, with -o for another folder")
     contents = {path: content for run in runs for path, content in _FILES[form](run).items()} if form != "csv" else {}
     if form == "csv":
-        contents["metrics.csv"] = evaluations_as_csv(_rows(runs)).encode()
+        contents["metrics.csv"] = rows_as_csv(_rows(runs)).encode()
     for path, content in contents.items():
         write_whole(out / path, content)
     return [out / path for path in contents]
@@ -51,6 +51,8 @@ def export(form: ExportFormat, runs: Sequence[Run], out: Path) -> list[Path]:
 def _onnx(run: Run) -> Mapping[str, bytes]:
     if not run.model.is_linear:
         raise RunError(f"{run.folder.path}: only linear classifiers can be exported as ONNX; safetensors takes all")
+    if run.record.config.data.normalize == "l2":
+        raise RunError(f"{run.folder.path}: normalize l2 is no part of an ONNX export; safetensors takes its weights")
     return {f"{run.name}.onnx": onnx_model(run.model, run.record.config.loss, __version__, _facts(run))}
 
 

@@ -10,34 +10,43 @@ from matplotlib.figure import Figure
 from cifar_linear.arrays import Doubles, Floats, Images
 from cifar_linear.figures.style import LONGEST_NAME, fix_margins, new_figure, shortened, styled, text_width
 
+_WIDEST = 12
+"""Classes that stand side by side; more of them stand in lines of ten."""
+_NAME = 1 / 3
+"""Room for a name above an image, in heights of an image."""
+
 
 @styled
 def template_figure(
     weights: Mapping[str, Floats], class_names: Sequence[str], image_shape: tuple[int, ...], common_scale: bool = False
 ) -> Figure:
-    """Draw the weights of each class as an image, in a row for each run.
+    """Draw the weights of each class as an image below the class's name, in a row for each run.
 
     Args:
         weights: W (K, d) of each run, by its name.
-        class_names: K names, which stand above.
+        class_names: K names.
         image_shape: channels, height, width.
         common_scale: scale all templates of a run from the run's smallest to its largest weight, so that strong classes
             stand out; by default each is scaled from its own smallest to its own largest.
     """
-    figure = new_figure(max(4.5, 0.9 * len(class_names)), 0.3 + 0.9 * len(weights))
-    axes = sheet(figure.subplots(), len(class_names), len(weights))
-    for line, W in enumerate(weights.values()):
+    classes = len(class_names)
+    columns, pitch = classes if classes <= _WIDEST else 10, len(weights) + _NAME
+    lines = -(-classes // columns)
+    figure = new_figure(max(4.5, 0.9 * columns), 0.9 * pitch * lines)
+    axes = sheet(figure.subplots(), columns, lines)
+    axes.set_ylim((lines - 1) * pitch + len(weights) - 0.5, -0.5 - _NAME)
+    for run, W in enumerate(weights.values()):
         templates = as_pictures(W, image_shape)
         low, high = (f(templates, axis=None if common_scale else (1, 2, 3), keepdims=True) for f in (np.min, np.max))
         span = np.where(high > low, high - low, 1)
-        for column, picture in enumerate((templates - low) / span):
-            show(axes, picture, column, line)
-    axes.xaxis.tick_top()
-    most = LONGEST_NAME if len(class_names) > 1 else 3 * LONGEST_NAME
-    axes.set_xticks(range(len(class_names)), [shortened(name, most) for name in class_names])
-    runs = [run.replace(", ", "\n") for run in weights] if len(weights) > 1 else [""]
-    axes.set_yticks(range(len(runs)), runs)
-    fix_margins(figure, text_width(*runs), 0.05, 0.05, 0.25)
+        for k, picture in enumerate((templates - low) / span):
+            show(axes, picture, k % columns, k // columns * pitch + run)
+    most = LONGEST_NAME if classes > 1 else 3 * LONGEST_NAME
+    for k, name in enumerate(class_names):
+        axes.text(k % columns, k // columns * pitch - 0.5, shortened(name, most), ha="center", va="bottom", fontsize=8)
+    names = [run.replace(", ", "\n") for run in weights] if len(weights) > 1 else []
+    axes.set_yticks([line * pitch + run for line in range(lines) for run in range(len(names))], names * lines)
+    fix_margins(figure, text_width("", *names), 0.05, 0.05, 0.05)
     return figure
 
 

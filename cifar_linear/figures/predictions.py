@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
+from matplotlib.colors import PowerNorm, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -25,6 +25,9 @@ from cifar_linear.figures.style import (
 from cifar_linear.nn.metrics import ClassMetrics, class_metrics
 
 BINS = np.linspace(0, 1, 41)
+
+_MANY_CLASSES = 25
+"""More than these get smaller lines, without room for counts."""
 
 
 @styled
@@ -120,24 +123,29 @@ def _reliability(axes: Axes, curve: Curve, name: str, look: str, colour: str) ->
 def confusion_figure(confusion: Integers, class_names: Sequence[str]) -> Figure:
     """Draw a confusion matrix, with recall at the right and precision below.
 
+    The counts of many classes are colours only, on a scale on which rare mistakes can be seen.
+
     Args:
         confusion: counts (K, K) by true class (row) and predicted class (column).
         class_names: K names.
     """
     classes = len(class_names)
+    many = classes > _MANY_CLASSES
+    side, size = (0.12, 5) if many else (0.36, 8)
     names = [shortened(name, LONGEST_NAME) for name in class_names]
     beside, above = text_width(*names) + 0.3, 0.75 * text_width(*names) + 0.3
-    size = 0.36 * max(classes, 3)
-    figure = new_figure(beside + size + 1.4, above + size + 0.3)
+    square = side * max(classes, 3)
+    figure = new_figure(beside + square + 1.4, above + square + 0.3)
     axes = figure.subplots()
-    picture = axes.imshow(confusion, cmap="Blues", vmin=0, aspect="auto")
-    bar = figure.colorbar(picture, cax=axes.inset_axes((1 + 0.65 / size, 0, 0.12 / size, 1)), label="test images")
+    colours = axes.imshow(confusion, cmap="Blues", norm=PowerNorm(0.5 if many else 1, vmin=0), aspect="auto")
+    bar = figure.colorbar(colours, cax=axes.inset_axes((1 + 0.65 / square, 0, 0.12 / square, 1)), label="images")
     bar.outline.set_visible(False)
     fix_margins(figure, beside, 1.4, 0.3, above)
-    _write_counts(axes, confusion)
-    _write_precision_and_recall(axes, confusion)
-    axes.set_xticks(range(classes), names, rotation=45, ha="left")
-    axes.set_yticks(range(classes), names)
+    if not many:
+        _write_counts(axes, confusion)
+    _write_precision_and_recall(axes, confusion, size)
+    axes.set_xticks(range(classes), names, rotation=90 if many else 45, ha="center" if many else "left", fontsize=size)
+    axes.set_yticks(range(classes), names, fontsize=size)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.xaxis.set_label_position("top")
@@ -157,12 +165,12 @@ def _write_counts(axes: Axes, confusion: Integers) -> None:
         axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=ink, in_layout=False)
 
 
-def _write_precision_and_recall(axes: Axes, confusion: Integers) -> None:
+def _write_precision_and_recall(axes: Axes, confusion: Integers, size: float) -> None:
     precision, recall = (part.value for part in class_metrics(confusion)[:2])
-    end = len(confusion) - 0.3
+    end, turned = len(confusion) - 0.3, 90 if len(confusion) > _MANY_CLASSES else 0
     for k in range(len(confusion)):
-        axes.text(end, k, _percent(recall[k]), va="center", fontsize=8)
-        axes.text(k, end, _percent(precision[k]), ha="center", va="top", fontsize=8)
+        axes.text(end, k, _percent(recall[k]), va="center", fontsize=size)
+        axes.text(k, end, _percent(precision[k]), ha="center", va="top", fontsize=size, rotation=turned)
     axes.text(end, -0.8, "recall", fontsize=8)
     axes.text(-0.7, end, "precision", fontsize=8, ha="right", va="top")
 
@@ -177,13 +185,14 @@ def class_figure(metrics: ClassMetrics, class_names: Sequence[str]) -> Figure:
     """
     classes = len(class_names)
     names = [shortened(name, LONGEST_NAME) for name in class_names]
-    figure = new_figure(6.5, 0.85 + 0.42 * classes)
+    line, size = (0.2, 2) if classes > _MANY_CLASSES else (0.42, 4)
+    figure = new_figure(6.5, 0.85 + line * classes)
     axes = figure.subplots()
     for i, (name, part) in enumerate(zip(("precision", "recall", "F1"), metrics, strict=True)):
         reach = np.abs(np.stack([part.value - part.low, part.high - part.value]))
         height = np.arange(classes) + 0.22 * (i - 1)
-        look: dict[str, Any] = {"color": COLOURS[i], "marker": "os^"[i], "markersize": 4, "linewidth": 1.3}
-        axes.errorbar(part.value, height, xerr=reach, linestyle="none", capsize=2, label=name, **look)
+        look: dict[str, Any] = {"color": COLOURS[i], "marker": "os^"[i], "markersize": size, "linewidth": size / 3}
+        axes.errorbar(part.value, height, xerr=reach, linestyle="none", capsize=size / 2, label=name, **look)
     for k in range(1, classes):
         axes.axhline(k - 0.5, color="0.9", linewidth=0.8, zorder=0)
     axes.set_yticks(range(classes), names)

@@ -30,12 +30,8 @@ def largest_curvature(
     direction = _scaled({name: rng.normal(size=array.shape) for name, array in parameters.items()})
     found = 0.0
     for _ in range(most):
-        ahead, behind = (
-            gradient({name: array + way * _STEP * direction[name] for name, array in parameters.items()})
-            for way in (1, -1)
-        )
-        product = {name: (ahead[name] - behind[name]) / (2 * _STEP) for name in parameters}
-        before, found = found, sum(float(np.vdot(direction[name], product[name])) for name in parameters)
+        product = _product(gradient, parameters, direction)
+        before, found = found, dot(direction, product)
         if not any(array.any() for array in product.values()):
             return 0.0
         direction = _scaled(product)
@@ -44,7 +40,28 @@ def largest_curvature(
     return found
 
 
+def curvature_along(gradient: Gradient, parameters: Mapping[str, Doubles], direction: Mapping[str, Floats]) -> float:
+    """The second derivative of a cost per unit of length along a direction other than 0; arguments as above."""
+    unit = _scaled(direction)
+    return dot(unit, _product(gradient, parameters, unit))
+
+
+def _product(
+    gradient: Gradient, parameters: Mapping[str, Doubles], direction: Mapping[str, Floats]
+) -> dict[str, Floats]:
+    """The Hessian times a direction of length 1."""
+    ahead, behind = (
+        gradient({name: array + way * _STEP * direction[name] for name, array in parameters.items()}) for way in (1, -1)
+    )
+    return {name: (ahead[name] - behind[name]) / (2 * _STEP) for name in parameters}
+
+
+def dot(one: Mapping[str, Floats], other: Mapping[str, Floats]) -> float:
+    """The scalar product of two directions."""
+    return sum(float(np.vdot(array, other[name])) for name, array in one.items())
+
+
 def _scaled(direction: Mapping[str, Floats]) -> dict[str, Floats]:
     """The direction with length 1."""
-    length = np.sqrt(sum(float(np.vdot(array, array)) for array in direction.values()))
+    length = np.sqrt(dot(direction, direction))
     return {name: array / length for name, array in direction.items()}

@@ -20,7 +20,7 @@ class Metrics(NamedTuple):
 def count_correct(predicted: Labels, labels: Labels, weights: Floats | None = None) -> Doubles:
     """Return how many images each run classifies correctly, (R,), from predictions (n, R) and labels (n,).
 
-    Each image counts as often as its weight (n,) says; None for once.
+    Each image counts as often as its weight says, (n,) or (n, R) with one for each run; None for once.
 
     >>> count_correct(np.array([[0], [1], [1]]), np.array([0, 1, 0]), np.array([2.0, 1.0, 1.0]))
     array([3.])
@@ -29,8 +29,8 @@ def count_correct(predicted: Labels, labels: Labels, weights: Floats | None = No
 
 
 def weighted_sum(values: Floats | Bools, weights: Floats | None) -> Doubles:
-    """Return the sum over all images, (R,), of ``values`` (n, R), each times its image's weight (n,); None for 1."""
-    counted = values if weights is None else values * weights[:, None]
+    """Return the sum over all images, (R,), of ``values`` (n, R), each times its weight, (n,) or (n, R); None for 1."""
+    counted = values if weights is None else values * weights.reshape(len(weights), -1)
     total: Doubles = counted.sum(axis=0, dtype=np.float64)
     return total
 

@@ -52,12 +52,13 @@ class Objective:
             labels: true classes, (n,).
             parameters: parameters of R runs.
             factor: factor on the gradient of each run, (R,).
-            weights: factor on the loss of each image, before the mean over n is taken, (n,); None for 1.
+            weights: factor on the loss of each image, before the mean over n is taken, (n,), or (n, R) with one for
+                each run; None for 1.
         """
         scores, trace = self.model.forward(pixels, parameters)
         G = self.loss.score_gradient(scores, labels)
         if weights is not None:
-            G *= weights[:, None, None].astype(G.dtype)
+            G *= weights.reshape(len(weights), -1, 1).astype(G.dtype)
         G *= (factor / len(labels))[:, None].astype(G.dtype)
         return self.model.backward(G, trace, parameters)
 
@@ -82,7 +83,7 @@ class Objective:
         in_dtype = np.asarray(pixels, dtype_of(parameters))
         values = self.loss.values(self.model.scores([in_dtype], parameters), labels)
         if weights is not None:
-            values *= weights[:, None]
+            values *= weights.reshape(len(weights), -1)
         mean: Doubles = values.mean(axis=0, dtype=np.float64)
         return mean
 

@@ -52,9 +52,9 @@ class Standardization:
         return cls(*_of_pixels(examples), 255) if examples.dtype == np.uint8 else cls(*_of_features(examples), 1)
 
     @classmethod
-    def same_for_all(cls, features: int, mean: float, std: float) -> Standardization:
-        """Return a standardisation with the same mean and std, on the [0, 1] scale, in all ``features`` dimensions."""
-        return cls(np.full(features, mean), np.full(features, std))
+    def same_for_all(cls, features: int, mean: float, std: float, unit: float = 255) -> Standardization:
+        """Return a standardisation with the same mean and std, in multiples of ``unit``, in all dimensions."""
+        return cls(np.full(features, float(mean)), np.full(features, float(std)), unit)
 
     def centred(self, groups: int, std: float = 1.0) -> Standardization:
         """Return a standardisation with one mean for each group of dimensions, and the same std for all of them.
@@ -127,12 +127,23 @@ def _of_pixels(images: Images) -> tuple[Doubles, Doubles]:
 
 @np.errstate(invalid="ignore", over="ignore")
 def _of_features(features: Floats) -> tuple[Doubles, Doubles]:
-    """Return mean and standard deviation of features (n, d), in two passes of which the first computes the mean."""
-    n = len(features)
+    """Return mean and standard deviation of features (n, d), in one pass.
+
+    Means and sums of squared deviations of chunks are joined as in T. Chan, G. Golub and R. LeVeque, Updating formulae
+    and a pairwise algorithm for computing sample variances, 1979.
+    """
     # Differences from the first example avoid cancellation with large means, and are exactly 0 in constant dimensions.
     first = features[0].astype(np.float64)
-    mean: Doubles = first + sum((chunk - first).sum(axis=0) for chunk in _chunks(features)) / n
-    squares = sum(np.square(chunk - mean).sum(axis=0) for chunk in _chunks(features))
+    n, mean, squares = 0, np.zeros(len(first)), np.zeros(len(first))
+    for chunk in _chunks(features):
+        deviation = chunk - first
+        of_chunk = deviation.mean(axis=0)
+        deviation -= of_chunk
+        step, total = of_chunk - mean, n + len(chunk)
+        squares += np.einsum("nd,nd->d", deviation, deviation) + np.square(step) * (n * len(chunk) / total)
+        mean += step * (len(chunk) / total)
+        n = total
+    mean += first
     std: Doubles = np.sqrt(squares / max(n - 1, 1))
     wrong = np.flatnonzero(~np.isfinite(mean) | ~np.isfinite(std))
     if wrong.size:
@@ -142,4 +153,4 @@ def _of_features(features: Floats) -> tuple[Doubles, Doubles]:
 
 def _chunks(examples: Examples) -> Iterator[Examples]:
     """Yield the examples in chunks, so that a pass needs little extra memory."""
-    return (examples[start : start + _CHUNK] for start in range(0, len(examples), _CHUNK))
+    return (np.asarray(examples[start : start + _CHUNK]) for start in range(0, len(examples), _CHUNK))

@@ -7,8 +7,8 @@ from typing import Any
 from cifar_linear.config.questions import Question, Questions
 from cifar_linear.errors import RunError
 from cifar_linear.figures.style import Format
-from cifar_linear.report.collecting import Collection, Run, collect
-from cifar_linear.report.conditions import answered
+from cifar_linear.report.claims import answer
+from cifar_linear.report.collecting import Collection, collect
 from cifar_linear.report.drawing import draw
 from cifar_linear.report.effects import effects
 from cifar_linear.report.notes import early_stops
@@ -34,7 +34,7 @@ def write_answers(questions: Questions, find: _Find, out: Path, form: Format = "
     refuse_link(out / FIGURES)
     folders = _found(questions, find)
     sections = [
-        _answer(number, question, collect(paths), find, out, form)
+        _answer(number, question, collect(paths), out, form)
         for number, (question, paths) in enumerate(zip(questions.questions, folders, strict=True), start=1)
     ]
     for number, figure in enumerate((figure for section in sections for figure in section["figures"]), start=1):
@@ -42,7 +42,7 @@ def write_answers(questions: Questions, find: _Find, out: Path, form: Format = "
     return write_pages("questions", {"title": questions.title, "sections": sections}, out)
 
 
-def _answer(number: int, question: Question, found: Collection, find: _Find, out: Path, form: Format) -> dict[str, Any]:
+def _answer(number: int, question: Question, found: Collection, out: Path, form: Format) -> dict[str, Any]:
     """Return one section: answer, table, computed sentences, and figures, whose files are written."""
     runs = labelled(found.runs)
     limits = {str(quantity): ends for quantity, ends in question.ylim.items()}
@@ -50,7 +50,7 @@ def _answer(number: int, question: Question, found: Collection, find: _Find, out
     missing = sorted(set(question.figures) - {drawing.name for drawing in drawings})
     return {
         "question": question.question,
-        "answer": [" ".join(paragraph.split()) for paragraph in _paragraphs(question, find) if paragraph],
+        "answer": list(answer(question.paragraphs, found.runs)),
         "table": results(runs, ANSWERS),
         "sentences": [
             *found.notes,
@@ -61,16 +61,6 @@ def _answer(number: int, question: Question, found: Collection, find: _Find, out
         ],
         "figures": [write_figure(drawing, f"{number}-{drawing.file}", out, form) for drawing in drawings],
     }
-
-
-def _paragraphs(question: Question, find: _Find) -> list[str]:
-    """Return what a question's answers say about its runs."""
-
-    def run(name: str) -> Run:
-        return Run.read(find(name)[-1])
-
-    said = [answered(answer, run) for answer in question.answers]
-    return [*question.answer.strip().split("\n\n"), *(text for text in said if text)]
 
 
 def _found(questions: Questions, find: _Find) -> list[list[Path]]:

@@ -18,7 +18,7 @@ from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.discovery import run_folders, sweeps
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.introspection import Introspection
-from cifar_linear.runs.record import Calibration, Certificate, Record
+from cifar_linear.runs.record import Calibration, Certificate, Record, Sensitivity
 
 _WHY = {
     "running": "still under way",
@@ -45,6 +45,7 @@ class Run:
         calibration: how honest the probabilities are; None for runs of earlier versions.
         network: the layers of the config; None for a linear model.
         inside: what the network does with some test images; None for a linear model and for older run folders.
+        sensitivity: how far the run parts from one with another last bit; None if that was not measured.
     """
 
     folder: RunFolder
@@ -57,6 +58,7 @@ class Run:
     calibration: Calibration | None = None
     network: Network | None = None
     inside: Introspection | None = None
+    sensitivity: Sensitivity | None = None
 
     @classmethod
     def read(cls, path: Path) -> Run:
@@ -83,6 +85,7 @@ class Run:
             folder.read_calibration(),
             network,
             inside,
+            folder.read_sensitivity(),
         )
 
     @property

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import BEST_DRAWN, MOST_DRAWN
 
+_MEANS = "Compare means over seeds, not single runs"
+
 
 def notes(runs: Mapping[str, Run]) -> Iterator[str]:
     """Yield what limits a comparison of these runs."""
@@ -28,13 +30,21 @@ def notes(runs: Mapping[str, Run]) -> Iterator[str]:
 
 
 def unsettled(runs: Mapping[str, Run]) -> Iterator[str]:
-    """Yield the runs whose training cost still exceeds that of their first weights in the second half of training."""
+    """Yield the runs whose metrics hang on rounding.
+
+    That is measured, if `diagnose --sensitivity` was called for the run. If not, it is assumed of a run whose training
+    cost still exceeds that of its first weights in the second half of training.
+    """
     for label, run in runs.items():
+        if run.sensitivity:
+            if run.sensitivity.hangs_on_rounding:
+                yield f"{label}: {run.sensitivity.in_words()}. {_MEANS}"
+            continue
         if (highest := restless(run)) is not None:
             yield (
                 f"{label}: in the second half of training its cost is as high as {highest:.3f}, against "
                 f"{run.rows[0]['train_cost']:.3f} before the first update. At such a learning rate rounding alone "
-                "changes the result (BLAS kernel, threads, runs in the pass): compare means over seeds, not single runs"
+                f"changes the result (BLAS kernel, threads, runs in the pass). {_MEANS}"
             )
 
 

@@ -60,6 +60,13 @@ def remove_old_figures(out: Path, names: set[str], form: Format) -> None:
 
 def write_pages(template: str, content: Mapping[str, Any], out: Path) -> Path:
     """Fill the templates of a report and write ``report.md`` and ``report.html``; returns the path of the latter."""
+    for kind in ("md", "html"):
+        write_whole(out / f"report.{kind}", page(f"{template}.{kind}", content).encode())
+    return out / "report.html"
+
+
+def page(template: str, content: Mapping[str, Any]) -> str:
+    """Fill a template, by its name without ``.j2``; in HTML everything is escaped."""
     environment = Environment(
         loader=PackageLoader("cifar_linear.report"),
         autoescape=select_autoescape(["html.j2"]),
@@ -70,10 +77,7 @@ def write_pages(template: str, content: Mapping[str, Any], out: Path) -> Path:
     environment.filters["md"] = markdown
     environment.filters["gain"] = _gain
     environment.filters["percent"] = percent
-    for kind in ("md", "html"):
-        text = environment.get_template(f"{template}.{kind}.j2").render(content, version=__version__)
-        write_whole(out / f"report.{kind}", text.encode())
-    return out / "report.html"
+    return environment.get_template(f"{template}.j2").render(content, version=__version__)
 
 
 def markdown(text: str) -> str:

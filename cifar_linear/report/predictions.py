@@ -147,7 +147,7 @@ def _confused(counts: Integers, names: Sequence[str]) -> str:
 
 def mistakes(predictions: Predictions, model: StoredModel) -> Iterator[Drawing]:
     """Yield the most confident mistakes, if there are any."""
-    if not predictions.mistakes.size:
+    if not (predictions.mistakes.size and model.is_of_images):
         return
     names = model.class_names
     columns = min(_MISTAKES_ACROSS, len(predictions.mistakes))

@@ -15,7 +15,7 @@ from cifar_linear.runs.artifacts import StoredModel
 
 def templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     """Yield the weights as images, on two scales; runs on another kind of images have figures of their own."""
-    kinds = by_data({label: run for label, run in runs.items() if run.model.is_linear})
+    kinds = by_data({label: run for label, run in runs.items() if run.model.is_linear and run.model.is_of_images})
     for number, (dataset, kind) in enumerate(kinds.items(), start=1):
         model = next(iter(kind.values())).model
         of = f" ({dataset})" if len(kinds) > 1 else ""

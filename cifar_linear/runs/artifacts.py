@@ -11,9 +11,12 @@ import numpy as np
 
 from cifar_linear.arrays import Bools, Doubles, Floats, Images, Labels
 from cifar_linear.nn.parameters import Parameters
+from cifar_linear.nn.standardization import Standardization
 
-MODEL_FACTS = ("mean", "std", "class_names", "image_shape")
+MODEL_FACTS = ("mean", "std", "unit", "class_names", "image_shape")
 """The arrays of a model file other than the parameters."""
+PIXELS = 255.0
+"""The unit of pixels, which is also that of model files without one."""
 
 
 class StoredModel(NamedTuple):
@@ -22,10 +25,11 @@ class StoredModel(NamedTuple):
     Attributes:
         parameters: parameters of one run, by name; for a linear model W (K, d) and b (K,). K is the number of classes,
             or 1 if two classes have a single score, that of the first.
-        mean: mean of the training images on the [0, 1] scale, (d,).
-        std: standard deviation of the training images on the [0, 1] scale, (d,).
+        mean: mean of the training images on the [0, 1] scale, (d,); of features as they are.
+        std: standard deviation of the training images on the [0, 1] scale, (d,); of features as they are.
         class_names: name of each class.
-        image_shape: (channels, height, width), whose product is d.
+        image_shape: (channels, height, width), whose product is d; (d,) of features that are no images.
+        unit: what raw numbers are divided by before ``mean`` is subtracted: 255 for pixels, 1 for features.
     """
 
     parameters: Parameters
@@ -33,6 +37,17 @@ class StoredModel(NamedTuple):
     std: Doubles
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
+    unit: float = PIXELS
+
+    @property
+    def standardization(self) -> Standardization:
+        """What happens to raw pixels or features before the parameters see them."""
+        return Standardization(self.mean, self.std, self.unit)
+
+    @property
+    def is_of_images(self) -> bool:
+        """Whether its inputs are images, which can be shown."""
+        return len(self.image_shape) == 3
 
     @property
     def W(self) -> Floats:  # noqa: N802  # as in the course
@@ -51,19 +66,20 @@ class StoredModel(NamedTuple):
 
     def arrays(self) -> dict[str, Any]:
         """Return all arrays by their names in the file."""
-        return {**self.parameters, **{name: getattr(self, name) for name in MODEL_FACTS}}
+        facts = {name: getattr(self, name) for name in MODEL_FACTS}
+        return {**self.parameters, **facts, "unit": float(self.unit)}
 
     def problem(self) -> str | None:
         """Return what is wrong with a model that was read; None for a valid one."""
         numbers = (*self.parameters.values(), self.mean, self.std)
         if not all(part.dtype.kind == "f" and np.isfinite(part).all() for part in numbers):
             return "weights, mean and std must be finite numbers"
-        if (self.std < 0).any():
-            return "std is negative"
+        if (self.std < 0).any() or not 0 < self.unit < np.inf:
+            return "std is negative, or unit not positive"
         if not self.std.any():  # 0 in some dimensions means that they are ignored
             return "std is 0 in every dimension"
         features, classes = math.prod(self.image_shape), len(self.class_names)
-        fits = len(self.image_shape) == 3 and self.mean.shape == self.std.shape == (features,)
+        fits = len(self.image_shape) in (1, 3) and self.mean.shape == self.std.shape == (features,)
         if fits and self.is_linear:
             scores = 1 if classes == 2 and self.b.shape == (1,) else classes
             fits = (self.W.shape, self.b.shape) == ((scores, features), (scores,))
@@ -144,7 +160,7 @@ class Predictions(NamedTuple):
         predicted: the class with the largest score, (n,); probabilities may be equal after rounding.
         labels: true classes, (n,).
         mistakes: indices of the most confident mistakes, the most confident first, (m,).
-        mistake_images: pixels of these images, 0 to 255, (m, d), to show them without the data set.
+        mistake_images: pixels of these images, 0 to 255, (m, d), to show them without the data set; (m, 0) of features.
     """
 
     probabilities: Floats
@@ -161,8 +177,9 @@ class Predictions(NamedTuple):
 
     def problem(self, model: StoredModel) -> str | None:
         """Return what is wrong with predictions that were read; None if such a model can have made them."""
-        images, classes, features = len(self.labels), len(model.class_names), len(model.mean)
-        shapes = (images, classes), (images,), (images,), (len(self.mistakes),), (len(self.mistakes), features)
+        images, classes = len(self.labels), len(model.class_names)
+        pixels = len(model.mean) if model.is_of_images else 0
+        shapes = (images, classes), (images,), (images,), (len(self.mistakes),), (len(self.mistakes), pixels)
         if tuple(part.shape for part in self) != shapes:
             return f"arrays do not fit {images} images of {classes} classes"
         if self.mistake_images.dtype != np.uint8 or self.probabilities.dtype.kind != "f":

@@ -18,14 +18,14 @@ from cifar_linear.config.problems import path_in_file
 from cifar_linear.config.reading import parse_config
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.nn.network import Network
-from cifar_linear.runs.artifacts import MODEL_FACTS, Checkpoint, Predictions, StoredModel
+from cifar_linear.runs.artifacts import MODEL_FACTS, PIXELS, Checkpoint, Predictions, StoredModel
 from cifar_linear.runs.format_1 import from_format_1, is_format_1
 from cifar_linear.runs.introspection import Introspection
 from cifar_linear.runs.places import RECORD_FILE, is_run, is_sweep
-from cifar_linear.runs.record import FORMATS, Calibration, Certificate, Record
+from cifar_linear.runs.record import FORMATS, Calibration, Certificate, Record, Sensitivity
 from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
-from cifar_linear.storage.csv_tables import evaluations_as_csv, evaluations_of_csv, losses_as_csv, losses_of_csv
+from cifar_linear.storage.csv_tables import evaluations_of_csv, losses_as_csv, losses_of_csv, rows_as_csv
 from cifar_linear.storage.locks import LOCK, is_locked, locked
 from cifar_linear.storage.npz import packed, unpacked
 
@@ -37,8 +37,20 @@ _MODEL = {False: "model.npz", True: "best_model.npz"}
 _OPTIMUM = "optimum.npz"
 _CERTIFICATE = "certificate.json"
 _CALIBRATION = "calibration.json"
-_OF_THE_LAST_WEIGHTS = ("predictions.npz", "introspection.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM)
+_SENSITIVITY = "sensitivity.json"
+_OF_THE_LAST_WEIGHTS = ("predictions.npz", "introspection.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM, _SENSITIVITY)
 _LARGEST_TEXT = 2**20
+FILES = (
+    "config.yaml",
+    "run.json",
+    "metrics.csv",
+    "steps.csv",
+    "checkpoint.npz",
+    *_MODEL.values(),
+    *_OF_THE_LAST_WEIGHTS,
+)
+"""The files of a run other than its report."""
+
 _Entry = TypeVar("_Entry", bound=BaseModel)
 
 
@@ -168,7 +180,7 @@ class RunFolder:
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write metrics.csv with a row for each evaluation point."""
-        self._write("metrics.csv", evaluations_as_csv(rows).encode())
+        self._write("metrics.csv", rows_as_csv(rows).encode())
 
     def read_metrics(self) -> list[dict[str, float]]:
         """Return the rows of metrics.csv. Raises `RunError` if one lacks a column or has an infinite or NaN value."""
@@ -223,6 +235,14 @@ class RunFolder:
         """What `write_calibration` wrote; None if nothing was. Raises `RunError` for any other content."""
         return self._read_entry(_CALIBRATION, Calibration, "remove the file, which nothing else needs")
 
+    def write_sensitivity(self, sensitivity: Sensitivity) -> None:
+        """How far the run parts from one with other rounding."""
+        self._write_entry(_SENSITIVITY, sensitivity)
+
+    def read_sensitivity(self) -> Sensitivity | None:
+        """What `write_sensitivity` wrote; None if nothing was. Raises `RunError` for any other content."""
+        return self._read_entry(_SENSITIVITY, Sensitivity, "diagnose with --sensitivity again")
+
     def read_optimum(self) -> StoredModel:
         """The weights of the certificate. Raises `RunError` if there are none."""
         if not (self.path / _OPTIMUM).exists():
@@ -233,12 +253,16 @@ class RunFolder:
 
     def _read_model(self, name: str) -> StoredModel:
         arrays = self._read_arrays(name)
+        arrays.setdefault("unit", np.array(PIXELS))  # files of earlier versions are of pixels
         if missing := next((fact for fact in MODEL_FACTS if fact not in arrays), None):
             raise RunError(f"{self.path / name}: damaged, or not a file of this program: it has no array {missing}")
-        mean, std, class_names, image_shape = (arrays.pop(fact) for fact in MODEL_FACTS)
+        mean, std, unit, class_names, image_shape = (arrays.pop(fact) for fact in MODEL_FACTS)
+        if unit.shape or unit.dtype.kind != "f":
+            raise RunError(f"{self.path / name}: damaged: unit must be a number")
         if class_names.dtype.kind != "U" or image_shape.dtype.kind != "i":
             raise RunError(f"{self.path / name}: damaged: class names must be text, the image's shape integers")
-        model = StoredModel(arrays, mean, std, tuple(class_names.flat), tuple(image_shape.ravel().tolist()))
+        shape = tuple(image_shape.ravel().tolist())
+        model = StoredModel(arrays, mean, std, tuple(class_names.flat), shape, float(unit))
         if problem := model.problem():
             raise RunError(f"{self.path / name}: damaged: {problem}")
         return model

@@ -47,3 +47,24 @@ def names(folder: Path) -> list[str]:
     """Return the names of the runs and sweeps in a folder, without the time of their start."""
     found = [path for path in children(folder) if is_run_or_sweep(path)]
     return sorted({match[2] if (match := MADE.fullmatch(path.name)) else path.name for path in found})
+
+
+def written_last(runs_dir: Path) -> Path:
+    """Return the run or sweep that was written last. Raises `RunError` if there is none."""
+    found = [(_written(path), path) for path in children(runs_dir) if is_run_or_sweep(path)]
+    if not found:
+        raise RunError(f"{runs_dir}: no runs in this folder; train one first, or choose another --runs-dir")
+    return max(found)[1]
+
+
+def _written(path: Path) -> float:
+    """When a run, or the file or any run of a sweep, was written; 0 for what has been removed meanwhile."""
+    files = [path / RECORD_FILE, path / SWEEP_FILE, *path.glob(f"*/{RECORD_FILE}")]
+    return max(map(_modified, files))
+
+
+def _modified(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_info
 
 import cifar_linear
 from cifar_linear.data.dataset import Dataset, Split
+from cifar_linear.data.rows import Rows
 from cifar_linear.runs.record import Blas, DataRecord, EnvironmentRecord
 
 _LIBRARIES = ("numpy", "pydantic", "PyYAML", "matplotlib", "pillow")
@@ -45,7 +46,14 @@ def other_images(recorded: DataRecord, dataset: Dataset) -> list[str]:
 
 
 def fingerprint(split: Split) -> str:
-    """Return the SHA-256 of all pixels (row by row, uint8) followed by all labels (uint8), in hexadecimal."""
+    """Return the SHA-256 of all pixels (row by row, uint8) followed by all labels (uint8), in hexadecimal.
+
+    Rows of a stored array are known by its own SHA-256 and their indices, and there may be more than 256 classes.
+    """
+    if isinstance(split.images, Rows):
+        digest = hashlib.sha256(split.images.fingerprint)
+        digest.update(split.labels.astype(np.int64).data)
+        return digest.hexdigest()
     digest = hashlib.sha256(np.ascontiguousarray(split.images).data)
     digest.update(split.labels.astype(np.uint8).data)
     return digest.hexdigest()

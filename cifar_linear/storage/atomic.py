@@ -1,11 +1,15 @@
-"""Atomic writes: a file is written completely or not at all."""
+"""Atomic writes: a file or folder is written completely or not at all."""
 
+import glob
 import os
 import secrets
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cifar_linear.errors import RunError
+from cifar_linear.errors import ConfigError, RunError
+from cifar_linear.storage.locks import LOCK, is_locked, locked
 
 _UNFINISHED = ".new"
 
@@ -28,6 +32,37 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Make a new folder atomically: it is there, with all its files, once the block has ended without an error.
+
+    The block writes into the folder that it is given, which lies beside the new one until it is renamed. Those that
+    killed processes have left there are removed.
+
+    Raises:
+        ConfigError: if the folder exists.
+        RunError: if a file in it cannot be written.
+    """
+    if path.exists():
+        raise ConfigError(f"{path}: exists already and is not overwritten; choose another name, or remove it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*{_UNFINISHED}"):
+            if not is_locked(left):
+                shutil.rmtree(left, ignore_errors=True)
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
+        beside.mkdir()
+        try:
+            with locked(beside, "another process writes here"):
+                yield beside
+            (beside / LOCK).unlink(missing_ok=True)
+            beside.rename(path)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def is_unfinished(path: Path) -> bool:

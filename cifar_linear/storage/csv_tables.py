@@ -1,4 +1,4 @@
-"""Metrics as CSV: a row for each evaluation, and a row for each batch. Every number is read back exactly."""
+"""Tables as CSV: metrics of each evaluation, losses of each batch, numbers of images. Numbers are read back exactly."""
 
 import csv
 import io
@@ -23,18 +23,23 @@ COLUMNS = (
 _STEPS = "step,train_loss"
 
 
-def evaluations_as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return a header and a line for each row; None becomes an empty cell."""
+def rows_as_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
+    """Return a header and a line for each row; None becomes an empty cell.
+
+    Args:
+        rows: cells by column.
+        columns: for a header where there may be no rows; those of the first row if left out.
+    """
     text = io.StringIO(newline="")
-    if rows:
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    if columns or rows:
+        writer = csv.DictWriter(text, fieldnames=columns or list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     return text.getvalue()
 
 
 def evaluations_of_csv(text: str) -> list[dict[str, float]]:
-    """Return the rows of `evaluations_as_csv`.
+    """Return the rows that `rows_as_csv` wrote for a run.
 
     Raises:
         ValueError: if a row lacks a column, has a number that is not finite, or a step that does not increase; the
@@ -74,3 +79,28 @@ def losses_of_csv(text: str) -> list[float]:
             raise ValueError("steps must be counted from 1")
         losses.append(float(loss))
     return losses
+
+
+def numbers_of_csv(text: str, column: str) -> list[int]:
+    """Return the whole numbers of a column of a table, or of a list without a header, a number in each line.
+
+    Raises:
+        ValueError: if the table has no such column, or a cell is no whole number from 0; the message says where.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise ValueError(f"no table: {error}") from error
+    head = lines[0] if lines else []
+    has_header = not all(cell.strip().isdecimal() for cell in head)
+    if has_header and column not in head:
+        raise ValueError(f"there is no column {column} in it, only {', '.join(head)}")
+    place = head.index(column) if has_header else 0
+    numbers = []
+    for count, line in enumerate(lines, start=1):
+        if line and not (has_header and count == 1):
+            cell = line[place].strip() if len(line) > place else ""
+            if not (cell.isascii() and cell.isdecimal() and len(cell) < 10):
+                raise ValueError(f"line {count}: {cell!r} is no number of an image")
+            numbers.append(int(cell))
+    return numbers

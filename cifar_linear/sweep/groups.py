@@ -5,40 +5,72 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from time import perf_counter
+
+import numpy as np
 
 from cifar_linear.config.datasets import HeldOut
 from cifar_linear.config.models import Config
 from cifar_linear.config.sweeps import Cell
 from cifar_linear.data.dataset import Dataset, Split, first_images
 from cifar_linear.errors import RunError
-from cifar_linear.experiments.assembly import (
-    Group,
-    blas_threads,
-    load_dataset,
-    read_checkpoint,
-    shared_part,
-    updates_of,
-)
+from cifar_linear.experiments.assembly import Group, read_checkpoint, shared_part, updates_of
+from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import Watch, run_group
+from cifar_linear.experiments.threads import blas_threads
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
 from cifar_linear.runs.record import Record
 
-_MOST_RUNS = 32
-"""Maximum number of runs that share a pass; more of them do not save time."""
+_MEMORY = 2**28
+"""Bytes that the arrays of a group may take, about; the data set comes to that."""
+_COPIES = 8
+"""Arrays of a group in the shape of its parameters: weights, gradients, best weights, snapshots."""
+_SCORED = 10_000
+"""Scores of so many images are in memory at once while a group is evaluated."""
+_WORTH_SHARING = 32
+"""Runs that are not spread over several processes: they gain more from one pass."""
 _TIMED_IMAGES = 2000
 
 Cells = Sequence[Cell]
 
 
-def groups_of(cells: Cells) -> list[Cells]:
-    """Return the cells in groups that can share a pass over the data, in their order."""
+def groups_of(cells: Cells, images: DatasetCache, workers: int = 1) -> list[Cells]:
+    """Return the cells in groups that can share a pass over the data, in their order.
+
+    Args:
+        cells: to be trained.
+        images: knows how large the examples of a data set of one's own are.
+        workers: processes among which many cells are shared.
+    """
     alike: dict[Config, list[Cell]] = defaultdict(list)
     for cell in cells:
         alike[shared_part(cell.config)].append(cell)
-    return [group[start : start + _MOST_RUNS] for group in alike.values() for start in range(0, len(group), _MOST_RUNS)]
+    groups: list[Cells] = []
+    for config, group in alike.items():
+        share = max(_WORTH_SHARING, -(-len(group) // workers))
+        size = min(share, runs_that_fit(config, *images.sizes(config)))
+        groups += [group[start : start + size] for start in range(0, len(group), size)]
+    return groups
+
+
+def runs_that_fit(config: Config, features: int, classes: int) -> int:
+    """Return how many runs of a config fit into memory together, at least 1.
+
+    Args:
+        config: of the runs.
+        features: d.
+        classes: K.
+    """
+    network = config.network()
+    parameters, batch = classes * features, 0
+    if network is not None:
+        parameters = sum(prod(shape) for shape in network.parameter_shapes.values())
+        batch = 2 * config.n_batch * sum(map(prod, network.shapes))
+    numbers = _COPIES * parameters + _SCORED * classes + batch
+    return max(1, _MEMORY // (np.dtype(config.dtype).itemsize * numbers))
 
 
 class DatasetCache:
@@ -55,6 +87,14 @@ class DatasetCache:
             self._last = None
             self._last = wanted, load_dataset(config, self.data_dir)
         return self._last[1]
+
+    def sizes(self, config: Config) -> tuple[int, int]:
+        """Return the number of features and of classes, d and K; images are loaded if the config does not say it."""
+        shape, classes = config.data.image_shape, config.data.class_count
+        if shape is not None and classes is not None:
+            return prod(shape), classes
+        dataset = self.of(config)
+        return prod(dataset.image_shape), len(dataset.class_names)
 
 
 def run_cells(
@@ -109,7 +149,7 @@ def estimate(cells: Cells, dataset: Dataset) -> float:
 
     few = replace(dataset, train=part(dataset.train), validation=part(dataset.validation))
     group = Group.of(configs, few)
-    with blas_threads(configs[0]):
+    with blas_threads(configs[0], len(configs)):
         evaluations = group.evaluations(group.first_state(), group.batches())
         next(evaluations)
         started = perf_counter()

@@ -49,5 +49,5 @@ def plan_sweep(sweep: Sweep, folder: SweepFolder, images: DatasetCache, retry_fa
         retry_failed: whether failed cells are trained again.
     """
     wanted = missing(sweep.cells, folder.runs(), retry_failed)
-    groups = [(group, estimate(group, images.of(group[0].config))) for group in groups_of(wanted)]
+    groups = [(group, estimate(group, images.of(group[0].config))) for group in groups_of(wanted, images)]
     return Plan(folder.path, groups, len(sweep.cells) - len(wanted))

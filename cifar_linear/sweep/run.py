@@ -63,7 +63,7 @@ def run_sweep(
     with folder.locked():
         folder.prepare(sweep)
         runs = folder.runs()
-        groups = groups_of(missing(sweep.cells, runs, retry_failed))
+        groups = groups_of(missing(sweep.cells, runs, retry_failed), images, workers)
         listener.planned(groups)
         if groups:
             images.of(groups[0][0].config)  # Without images nothing can be trained: that is no failure of a cell.

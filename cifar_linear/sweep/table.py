@@ -11,8 +11,8 @@ from typing import Any
 from cifar_linear.config.formatting import as_text
 from cifar_linear.config.sweeps import Cell, Sweep
 from cifar_linear.data.dataset import Split, SplitName
-from cifar_linear.experiments.assembly import load_split
 from cifar_linear.experiments.final_evaluation import evaluate_on_test
+from cifar_linear.experiments.loading import load_split
 from cifar_linear.report.statistics import Interval
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Record
@@ -57,17 +57,21 @@ class Row:
 
 
 def table_of(sweep: Sweep, runs: Runs) -> list[Row]:
-    """Return a row for each setting: the selected one first, by the sweep's metric; those without a result last."""
+    """Return a row for each setting: the selected one first, by the sweep's metric; those without a result last.
+
+    Among settings of the same accuracy the one with the lower loss comes first.
+    """
     by_setting: dict[str, list[Cell]] = defaultdict(list)
     for cell in sweep.cells:
         by_setting[str({key: value for key, value in cell.settings.items() if key != "seed"})].append(cell)
     rows = [_row(cells, [runs.get(key_of(cell.config)) for cell in cells]) for cells in by_setting.values()]
 
-    def order(row: Row) -> tuple[bool, float]:
+    def order(row: Row) -> tuple[bool, float, float]:
         if row.validation is None or row.loss is None:
-            return True, float("inf")
+            return True, float("inf"), float("inf")
         # A mean over the successful seeds only would favour settings with which other seeds failed.
-        return not row.complete, -row.validation.mean if sweep.select_by == "validation_accuracy" else row.loss.mean
+        by_loss = sweep.select_by == "validation_loss"
+        return not row.complete, 0 if by_loss else -row.validation.mean, row.loss.mean
 
     rows.sort(key=order)
     return [replace(rows[0], selected=rows[0].complete), *rows[1:]]
@@ -116,8 +120,16 @@ def evaluate_rows_on_test(rows: Sequence[Row], data_dir: Path | None) -> None:
             evaluate_on_test(folder, splits[wanted], splits[beside])
 
 
-def as_lines(rows: Sequence[Row], select_by: str) -> list[str]:
-    """Return the table as text: a header, then a line for each row with settings, metrics and status."""
+def as_lines(rows: Sequence[Row], select_by: str, most: int | None = None) -> list[str]:
+    """Return the table as text: a header, then a line for each row with settings, metrics and status.
+
+    Args:
+        rows: at least one.
+        select_by: the metric that selected.
+        most: rows that are shown; None for all.
+    """
+    left_out = len(rows[most:]) if most is not None else 0
+    rows = rows[:most]
     keys = list(rows[0].settings)
     lines = [[*keys, "validation accuracy", "validation loss", "test accuracy", "status"]]
     for row in rows:
@@ -127,4 +139,5 @@ def as_lines(rows: Sequence[Row], select_by: str) -> list[str]:
         lines.append([*(as_text(row.settings[key]) for key in keys), *metrics])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     widths[-1] = 0
-    return ["  ".join(word.rjust(width) for word, width in zip(line, widths, strict=True)) for line in lines]
+    text = ["  ".join(word.rjust(width) for word, width in zip(line, widths, strict=True)) for line in lines]
+    return [*text, f"and {left_out} more"] if left_out else text

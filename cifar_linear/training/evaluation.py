@@ -41,7 +41,7 @@ def metrics_of(scored: Iterable[Floats], parameters: Parameters, split: Split, o
     for scores, part in zip(scored, parts(split), strict=True):
         total_loss += weighted_sum(objective.loss.values(scores, part.labels), part.weights)
         total_correct += count_correct(objective.loss.predicted(scores), part.labels, part.weights)
-    total = len(split) if split.weights is None else split.weights.sum(dtype=np.float64)
+    total = len(split) if split.weights is None else split.weights.sum(axis=0, dtype=np.float64)
     loss = total_loss / total
     return Metrics(loss, loss + objective.lam * objective.squares(parameters), total_correct / total)
 

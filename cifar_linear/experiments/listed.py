@@ -1,0 +1,45 @@
+"""The images of a split that a file lists, by their numbers."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cifar_linear.arrays import Bools
+from cifar_linear.data.dataset import SplitName
+from cifar_linear.errors import DataError
+from cifar_linear.storage.csv_tables import numbers_of_csv
+
+_LARGEST = 2**24
+
+
+def listed_images(path: Path, split: SplitName, count: int) -> Bools:
+    """Read which images of a split a file lists, (count,).
+
+    Args:
+        path: a table with a column that has the name of the split, as `data duplicates` and `data doubts` write it, or
+            a text with a number in each line, from 0.
+        split: whose images they are.
+        count: how many images it has.
+
+    Raises `DataError` if the file cannot be read, lists nothing, or something else than images of this split.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST).decode()
+        numbers = np.array(numbers_of_csv(text, split), np.intp)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        what = "no text" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise DataError(
+            f"{path}: {what}; a list has a column {split}, or the number of an image in each line"
+        ) from error
+    if not len(numbers):
+        raise DataError(f"{path}: lists no images")
+    if numbers.max() >= count:
+        raise DataError(f"{path}: lists image {numbers.max()}, but the {split} images are numbered 0 to {count - 1}")
+    listed = np.zeros(count, np.bool_)
+    listed[numbers] = True
+    if listed.all():
+        raise DataError(f"{path}: lists all {count} {split} images; nothing would be left")
+    return listed
