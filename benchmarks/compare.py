@@ -20,6 +20,7 @@ from typing import Any
 
 import anatomy
 import estimators
+import networks
 import page
 from processes import Cost, measured
 from work import (
@@ -45,7 +46,7 @@ PEERS: Mapping[str, Sequence[str]] = {
     "d": ("pytorch_tensors", "pytorch_dataloader", "jax_jit"),
     "e": ("sklearn_sgd",),
 }
-MORE = ("growth", "anatomy", "estimators")
+MORE = ("growth", "anatomy", "network step", "estimators")
 GROWING = ("ours", "pytorch_tensors", "jax_vmap")
 OURS, WITH_FIGURES = "ours", "ours, with figures"
 
@@ -71,7 +72,7 @@ def main() -> None:
     parser.add_argument(
         "--only",
         nargs="*",
-        choices=[*PEERS, *MORE],
+        choices=[*PEERS, *networks.WORKS, *MORE],
         help="measure only these again; without a name, only write the page",
     )
     parser.add_argument("--epochs", type=int, help="epochs instead of 40, for a quick try")
@@ -79,7 +80,7 @@ def main() -> None:
     page_file = HERE.parent / "docs" / "explanation" / "performance.md"
     parser.add_argument("--page", type=Path, default=page_file, help="the page to write")
     options = parser.parse_args()
-    wanted = [*PEERS, *MORE] if options.only is None else options.only
+    wanted = [*PEERS, *networks.WORKS, *MORE] if options.only is None else options.only
     if wanted and "CIFAR_LINEAR_DATA" not in os.environ:
         parser.error("needs CIFAR-10: set CIFAR_LINEAR_DATA to the folder that holds cifar-10-batches-py")
     known = json.loads(options.results.read_text()) if options.only is not None and options.results.exists() else {}
@@ -90,6 +91,12 @@ def main() -> None:
                 shorter = replace(work, epochs=options.epochs or work.epochs)
                 known[work.name] = [row.to_tree() for row in _compared(shorter, data, Path(scratch), options.repeat)]
                 _keep(known, options.results)
+        for name in networks.WORKS:
+            if name in wanted:
+                known[name] = networks.compared(name, data, Path(scratch), (options.repeat + 1) // 2)
+                _keep(known, options.results)
+        if "network step" in wanted:
+            known["network step"] = {name: networks.step(name, data) for name in networks.WORKS}
         if "growth" in wanted:
             known["growth"] = _growth(data, Path(scratch), (options.repeat + 1) // 2)
         if "anatomy" in wanted:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from statistics import median
+from time import perf_counter
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import yaml
@@ -17,12 +23,20 @@ from work import PEERS
 from cifar_linear.config.reading import read_config
 from cifar_linear.data.dataset import Split, hold_out, join_batches
 from cifar_linear.data.sources import SOURCES
+from cifar_linear.experiments.assembly import Group
+from cifar_linear.experiments.loading import load_dataset
+from cifar_linear.experiments.threads import blas_threads
+from cifar_linear.nn.layers import conv, conv_relu_pool
+from cifar_linear.nn.layers.products import weight_gradient, weighted
+from cifar_linear.nn.memory import keep_freed_memory
 from cifar_linear.randomness import Purpose, rng_for
+from cifar_linear.training import loop
 
 OURS = "ours"
 PROGRAMS = (OURS, "pytorch_network", "pytorch_channels_last", "jax_network")
 TOLERANCE = 0.05
 """Test accuracies of single runs may differ by this much: so do those of two seeds of one program."""
+_STEPS = 60
 _CONFIGS = Path(__file__).parents[1] / "configs" / "networks"
 
 
@@ -62,6 +76,58 @@ def compared(name: str, data: Path, scratch: Path, repeat: int) -> list[dict[str
         }
         for program in PROGRAMS
     ]
+
+
+def step(name: str, data: Path) -> dict[str, float]:
+    """Measure the median seconds of a training step, of its products with one thread, and their rate."""
+    config = read_config(_CONFIGS / WORKS[name].config, WORKS[name].changes)
+    dataset = load_dataset(config, data)
+    keep_freed_memory()
+    with blas_threads(config):
+        group = Group.of([config], dataset)
+        model = group.objective.model
+        alone = replace(group, objective=replace(group.objective, model=replace(model, threads=1)))
+        spent: list[float] = []
+        with _timed_products(spent) as multiplied:
+            timed = _steps(alone)
+        return {
+            "step": median(_steps(alone)),
+            "share of products": sum(spent) / sum(timed),
+            "rate": sum(multiplied) / sum(spent),
+            "threads": median(_steps(group)),
+        }
+
+
+def _steps(group: Group) -> list[float]:
+    state, times = group.first_state(), list[float]()
+    momentum = np.array([group.shared.momentum])
+    for batch in islice(group.batches()(1), _STEPS):
+        started = perf_counter()
+        loop._update(state, group.objective, batch, np.array([1e-4]), momentum)
+        times.append(perf_counter() - started)
+    return times
+
+
+@contextmanager
+def _timed_products(spent: list[float]) -> Iterator[list[float]]:
+    """Add the seconds of each product of a convolution to ``spent``, and yield their operations."""
+    operations: list[float] = []
+
+    def timed(product: Callable[..., Any]) -> Callable[..., Any]:
+        def call(a: Any, b: Any, *out: Any) -> Any:
+            started = perf_counter()
+            result = product(a, b, *out)
+            spent.append(perf_counter() - started)
+            operations.append(2 * a.shape[1] * a.shape[2] * (b.shape[2] if product is weighted else b.shape[1]))
+            return result
+
+        return call
+
+    with ExitStack() as stack:
+        for module in (conv, conv_relu_pool):
+            for product in (weighted, weight_gradient):
+                stack.enter_context(patch.object(module, product.__name__, timed(product)))
+        yield operations
 
 
 def _disagreements(ours: Sequence[float], theirs: Sequence[float]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+import numpy as np
 from click.testing import CliRunner
 
 from cifar_linear.cli import cli
@@ -56,6 +58,10 @@ _JSON = {
     "verify": "verify small --json",
     "certify": "certify small --json -q",
     "diagnose": "diagnose small --json",
+    "data doubts": "data doubts small.yaml --json -q",
+    "data duplicates": "data duplicates small.yaml --json",
+    "probe": "probe . --json -q --no-figures -n probe",
+    "course check": "course check handins --sample 0 --json -q",
     "gradcheck": "gradcheck --module student.py --json",
 }
 """Every command that prints JSON, in an order in which each finds what it needs."""
@@ -271,8 +277,14 @@ def _documents() -> Mapping[str, Any]:
         Path("student.py").write_text(_STUDENT)
         Path("grid.yaml").write_text("base: small.yaml\ngrid: {eta: [0.001, 0.003]}\n")
         run("data show --config small.yaml --count 1 -o picture.png")
+        for split, count in (("train", 60), ("test", 20)):
+            features = np.random.default_rng(0).normal(size=(count, 8)).astype(np.float32)
+            np.save(f"{split}.npy", features)
+            np.save(f"{split}_labels.npy", (features[:, 0] > 0).astype(int))
         for name, words in _JSON.items():
             documents[name] = json.loads(run(words))
+            if name == "train":
+                shutil.copytree(documents[name]["folder"], "handins/alice")
     return documents
 
 

@@ -239,7 +239,9 @@ def test_a_run_is_diagnosed_from_its_folder(run, trained):
 def test_the_step_of_divergence_is_the_records(run, trained):
     folder = trained(eta=1e5, **{"lambda": 100})
     assert folder.read_record().status == "diverged"
-    assert "diverged at step " in run("diagnose", folder.path).stdout
+    step = folder.read_record().error.partition(" at step ")[2].split()[0]
+    assert int(step) > folder.read_record().step
+    assert f"diverged at step {step}: " in run("diagnose", folder.path).stdout
     assert "eta * lambda is 1e+07" in run("diagnose", folder.path).stdout
 
 

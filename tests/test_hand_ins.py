@@ -164,6 +164,13 @@ def test_a_zip_archive_is_checked_like_its_folder(class_, check):
     assert all("/tmp" not in evidence for *_, evidence in packed)
 
 
+def test_a_folder_and_its_archive_are_two_hand_ins(class_, check):
+    """And copies of each other."""
+    folder = class_.train("anna", seed=1)
+    shutil.make_archive(str(class_.root / "anna"), "zip", folder.path)
+    assert [(name, check) for name, check, _ in flags(check("--json"))] == [("anna", "copies"), ("anna.zip", "copies")]
+
+
 def test_the_folder_of_a_student_may_hold_several_runs(class_, check, tmp_path):
     """All that was asked must be there; others may be."""
     (tmp_path / "asked").mkdir()
@@ -302,6 +309,17 @@ def test_the_images_of_a_config_are_never_used(class_, check, tmp_path):
     result = check("--data-dir", tmp_path / "theirs")
     assert result.exit_code == 3
     assert f"{tmp_path / 'theirs'}: does not exist" in result.stderr
+
+
+def test_files_that_a_hand_in_names_are_never_read(class_, check, tmp_path):
+    """Features of one's own: there is nothing to hold them against."""
+    folder = class_.train("anna", seed=1)
+    data = {"dataset": "features", "train": {"features": str(tmp_path / "fifo.npz")}, "validation": {"size": 9}}
+    os.mkfifo(tmp_path / "fifo.npz")  # Reading it would never end.
+    folder.write_config(yaml.safe_dump({**class_.base, "data": data}))
+    ((name, kind, evidence),) = flags(check("--json"))
+    assert (name, kind) == ("anna", "readable")
+    assert "trained on files of its author, which are not read" in evidence
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,8 @@ def test_a_sweep_is_a_line_of_the_list_and_can_be_reported(run, sweep, sweep_fil
     (of_sweep,) = [row for row in json.loads(listed.stdout) if row["kind"] == "sweep"]
     assert (of_sweep["name"], of_sweep["status"], of_sweep["loss"]) == ("grid", "4 of 4 finished", None)
     assert len(json.loads(listed.stdout)) == 2
+    times = [folder.read_record().seconds for folder in folders(runs_dir)]
+    assert of_sweep["seconds"] == pytest.approx(sum(times) / 4)  # All four share one pass.
     smaller = read_sweep(sweep_file({"eta": [0.001, 1], "lambda": [0]}))
     (runs_dir / "grid" / "sweep.yaml").write_text(smaller.text)
     assert "1 of 2 finished" in run("runs", "--runs-dir", runs_dir).stdout

@@ -14,7 +14,7 @@ import numpy as np
 from cifar_linear.arrays import Images
 
 _READS, _READS_PER_IMAGE = 1000, 20
-"""At most, for a batch as such and for each image in it; published ones need less than 100, and 10 or 12."""
+"""At most, for a batch as such and for each image in it; published ones need less than 100, and 7 or 9."""
 
 
 class PickleError(Exception):

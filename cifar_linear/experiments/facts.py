@@ -105,7 +105,8 @@ def facts_after(folder: RunFolder, dataset: Dataset) -> Facts:
     at = _Point(classifier.objective, dataset.train, classifier.parameters, record.config)
     before = replace(facts_before(record.config, dataset, folder.read_sensitivity()), eta_at_end=rows[-1]["eta"])
     if record.status == "diverged":
-        return replace(before, diverged_at=record.step, curvature_at_end=at.curvature())
+        at_step = record.step if record.diverged_at is None else record.diverged_at  # earlier versions had only one
+        return replace(before, diverged_at=at_step, curvature_at_end=at.curvature())
     train, validation = record.metrics["train"], record.metrics["validation"]
     return replace(
         before,

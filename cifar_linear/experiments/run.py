@@ -109,8 +109,8 @@ def _facts(configs: Sequence[Config], dataset: Dataset) -> list[dict[str, Any]]:
     return [{"config": config, **shared, "place_in_pass": place} for place, config in enumerate(configs)]
 
 
-def _advice(configs: Sequence[Config], state: State) -> dict[int, str]:
-    """Return a message for each run that diverged, by its index: at which step, and what to try."""
+def _advice(configs: Sequence[Config], state: State) -> dict[int, tuple[int, str]]:
+    """Return for each run that diverged, by its index, at which step, and a message with it and what to try."""
     advice = {}
     for run in np.flatnonzero(~state.finite).tolist():
         eta, lam, step = configs[run].eta, configs[run].lam, int(state.end.diverged[run])
@@ -120,5 +120,5 @@ def _advice(configs: Sequence[Config], state: State) -> dict[int, str]:
             message += f"eta * lambda is {eta * lam:g}, above 1 the penalty alone makes W grow: lower one of them"
         else:
             message += f"try eta {eta / 10:g} or less"
-        advice[run] = message
+        advice[run] = step, message
     return advice

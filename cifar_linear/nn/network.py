@@ -84,7 +84,7 @@ class Network:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Of the layers, in order."""
+        """The names of the layers, in order."""
         total = Counter(layer.kind for layer in self.layers)
         so_far = Counter[str]()
         names = []
@@ -95,7 +95,7 @@ class Network:
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
-        """Of one image: before the first layer and behind each."""
+        """The shapes of one image: before the first layer, and after each layer."""
         shapes = [self.shape]
         for name, layer in zip(self.names, self.layers, strict=True):
             try:
@@ -106,7 +106,7 @@ class Network:
 
     @cached_property
     def parameter_shapes(self) -> dict[str, Shape]:
-        """Of one run's parameters, without a run axis, by name and in order."""
+        """The shape of each parameter of one run, without a run axis, by name and in order."""
         return {
             f"{name}.{own}": size
             for name, layer, shape in self._named()
@@ -134,7 +134,7 @@ class Network:
         return frozenset(name for name in self.parameter_shapes if self.penalise == "all" or name.endswith(".W"))
 
     def initial(self, rng: np.random.Generator) -> dict[str, Doubles]:
-        """First parameters of one run, float64, without a run axis; drawn layer by layer."""
+        """Draw the first parameters of one run, layer by layer, in float64 and without a run axis."""
         return {
             f"{name}.{own}": values
             for name, layer, shape in self._named()
@@ -142,14 +142,14 @@ class Network:
         }
 
     def scores(self, pixels: Iterable[Floats], parameters: Mapping[str, Floats]) -> Floats:
-        """Scores (n, R, K) of images that come in parts (n_i, C H W); few images are under way at a time."""
+        """Return the scores (n, R, K) of images in parts (n_i, C H W); few images are computed at a time."""
         blocks: list[Floats] = []
         for part in pixels:  # which the next one overwrites
             blocks += self._side_by_side(lambda some: self._scores(some, parameters), _cut(part, _IMAGES_AT_ONCE))
         return np.concatenate(blocks, axis=-1).transpose(2, 0, 1)
 
     def forward(self, pixels: Examples, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
-        """Scores (n, R, K) of a batch (n, C H W), and the trace for `backward`."""
+        """Return the scores (n, R, K) of a batch (n, C H W), and the trace for `backward`."""
         chunks = self._side_by_side(lambda some: self._forward(some, parameters), _chunks(pixels))
         return np.concatenate([scores for scores, _ in chunks]), [trace for _, trace in chunks]
 
@@ -162,12 +162,12 @@ class Network:
         return x.transpose(2, 0, 1), traces
 
     def backward(self, G: Floats, trace: list[Any], parameters: Mapping[str, Floats]) -> Iterator[dict[str, Floats]]:
-        """Gradients of one run after another, by name, without a run axis.
+        """Yield the gradients of each run in turn, by name, without a run axis.
 
         Args:
-            G: derivatives of the cost with respect to the scores, (n, R, K). What is to be divided by n, already is.
-            trace: of the `forward` that gave these scores.
-            parameters: the same as there.
+            G: derivatives of the mean loss with respect to the scores, (n, R, K).
+            trace: as returned by `forward` for this batch.
+            parameters: the parameters that `forward` was called with.
         """
         parts = list(zip(_chunks(G), trace, strict=True))
         first, *others = self._side_by_side(lambda part: self._backward(part[0], part[1], parameters), parts)
@@ -178,7 +178,7 @@ class Network:
             yield {name: first[name][run] for name in self.parameter_shapes}
 
     def _backward(self, G: Floats, trace: list[Any], parameters: Mapping[str, Floats]) -> dict[str, Floats]:
-        """Gradients of all runs from one chunk of a batch."""
+        """Return the gradients of all runs from one chunk of a batch."""
         gradients: dict[str, Floats] = {}
         dy = G.transpose(1, 2, 0)
         for (name, stage), of_stage in zip(reversed(self._stages), reversed(trace), strict=True):
@@ -198,7 +198,7 @@ class Network:
             yield name, x
 
     def pixel_gradient(self, G: Floats, trace: list[Any], parameters: Mapping[str, Floats]) -> Floats:
-        """The gradient with respect to the raw pixels, (R, C H W, n); the arguments are as in `backward`."""
+        """Return the gradient with respect to the raw pixels, (R, C H W, n); arguments as in `backward`."""
         parts = zip(_chunks(G), trace, strict=True)
         return np.concatenate([self._pixel_gradient(some, of_some, parameters) for some, of_some in parts], axis=-1)
 
@@ -212,7 +212,7 @@ class Network:
         return dy * self.standardization.scale.astype(dy.dtype)[:, None] if self.standardization else dy
 
     def table(self) -> list[Row]:
-        """A row for each layer."""
+        """Return a row for each layer."""
         rows, reach, step = [], 1, 1
         for (name, layer, shape), output in zip(self._named(), self.shapes[1:], strict=True):
             size, stride = layer.window(shape)
@@ -231,11 +231,11 @@ class Network:
         return rows
 
     def _named(self) -> Iterator[tuple[str, Layer, Shape]]:
-        """Each layer with its name and the shape before it."""
+        """Yield each layer with its name and the shape of its input."""
         return zip(self.names, self.layers, self.shapes[:-1], strict=True)
 
     def _side_by_side(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
-        """The results for all parts in their order, from several threads where there are several parts."""
+        """Return the results for all parts in their order; several threads share several parts."""
 
         def share(first: int) -> list[Any]:
             return [work(part) for part in parts[first :: self.threads]]
@@ -248,11 +248,11 @@ class Network:
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        """The threads beside the one that calls."""
+        """The threads besides the calling one."""
         return ThreadPoolExecutor(self.threads - 1, "network")
 
     def _scores(self, pixels: Floats, parameters: Mapping[str, Floats]) -> Floats:
-        """Scores of a few images, (R, K, n), without keeping any trace."""
+        """Return the scores of a few images, (R, K, n), without keeping a trace."""
         x = self._images_last(pixels, dtype_of(parameters))
         # The complex step, which checks gradients, goes through the plain layers.
         plain = zip(self.names, self.layers, strict=True)
@@ -261,27 +261,27 @@ class Network:
         return x
 
     def _images_last(self, pixels: Examples, dtype: np.dtype[Any]) -> Floats:
-        """Standardised images (1, C, H, W, n) from raw ones in rows, (n, C H W)."""
+        """Return standardised images (1, C, H, W, n) from raw ones in rows, (n, C H W)."""
         columns = self.standardization.columns(pixels, dtype) if self.standardization else pixels.T.astype(dtype)
         return columns.reshape(1, *self.shape, len(pixels))
 
 
 def _cut(images: Examples, size: int) -> list[Examples]:
-    """Images (n, ...) in parts of equal size, as near as may be, of at most ``size``."""
+    """Split images (n, ...) into parts of nearly equal size, at most ``size``."""
     return np.array_split(images, -(-len(images) // size))
 
 
 def _chunks(batch: Examples) -> list[Examples]:
-    """A batch (n, ...) in parts that several threads can share; they depend on n alone."""
+    """Split a batch (n, ...) into parts that several threads can share; they depend on n alone."""
     half = -(-len(batch) // 2)
     return _cut(batch, min(_MOST_IN_A_CHUNK, max(_FEWEST_IN_A_CHUNK, half)))
 
 
 def _overflow_allowed(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Training looks for overflow itself; a thread does not know that from the one that started it."""
+    """Return ``work`` without warnings of overflow: training checks for it, and a new thread does not inherit that."""
     return np.errstate(over="ignore", invalid="ignore")(work)
 
 
 def _of(name: str, parameters: Mapping[str, Floats]) -> dict[str, Floats]:
-    """The parameters of one layer, by their names in it."""
+    """Return the parameters of one layer, by their names within it."""
     return {key.removeprefix(f"{name}."): value for key, value in parameters.items() if key.startswith(f"{name}.")}

@@ -23,7 +23,7 @@ class Summary(NamedTuple):
         loss, lam, eta: settings of a run; None for a sweep.
         validation, test: accuracies of a run's best weights if it kept them, otherwise of its last weights, as
             fractions; None if they were not evaluated.
-        seconds: duration of the training, for a sweep of all its runs.
+        seconds: duration of the training; for a sweep of all its passes over the data, one after another.
     """
 
     kind: Literal["run", "sweep"]

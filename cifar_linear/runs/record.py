@@ -214,6 +214,7 @@ class Record(_Entry):
     error: str | None
     runs_in_pass: int = Field(1, ge=1, description="trained together, in one pass over the data")
     place_in_pass: int = Field(0, ge=0, description="which of them this run was, counted from 0")
+    diverged_at: int | None = Field(None, ge=0, description="the update after which it was no longer finite")
     early_stop: bool | None = Field(None, description="whether early stopping ended it; None in format 1")
     config: Config
     data: DataRecord

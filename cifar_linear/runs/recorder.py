@@ -77,19 +77,22 @@ class Recorder:
             # The smallest file last: the status may still fit on a full disk.
             self._write_records(status, error)
 
-    def finished(self, diverged: Mapping[int, str], updates: int) -> list[Record]:
+    def finished(self, diverged: Mapping[int, tuple[int, str]], updates: int) -> list[Record]:
         """Save the last evaluation point of a group that has finished, and return the records of its runs.
 
         Args:
-            diverged: message for each run that diverged, by its index.
+            diverged: step and message for each run that diverged, by its index.
             updates: number of updates of a run without early stopping.
         """
         self._save()
         stopped = self._kept.end.stopped
         early = (stopped >= 0) & (stopped < updates)
         return [
-            self._write_record(run, "diverged" if run in diverged else "finished", diverged.get(run), bool(early[run]))
+            self._write_record(
+                run, "diverged" if run in diverged else "finished", message, bool(early[run]), diverged_at
+            )
             for run in range(len(self._folders))
+            for diverged_at, message in [diverged.get(run, (None, None))]
         ]
 
     def _write_records(self, status: Status, error: str | None = None) -> None:
@@ -108,7 +111,9 @@ class Recorder:
             if self._kept.best:
                 folder.write_model(self._model_of(self._kept.best.parameters, run), best=True)
 
-    def _write_record(self, run: int, status: Status, error: str | None, early_stop: bool = False) -> Record:
+    def _write_record(
+        self, run: int, status: Status, error: str | None, early_stop: bool = False, diverged_at: int | None = None
+    ) -> Record:
         rows = self._history.rows(run)
         record = Record(
             status=status,
@@ -120,6 +125,7 @@ class Recorder:
             best=_best_of(rows) if self._kept.best and rows else None,
             error=error,
             early_stop=early_stop,
+            diverged_at=diverged_at,
             **self._facts[run],
         )
         self._folders[run].write_record(record)

@@ -39,6 +39,6 @@ def _summary(path: Path) -> Summary:
     records = [runs[key][1] for cell in cells if (key := key_of(cell.config)) in runs]
     finished = sum(record.status == "finished" for record in records)
     began = min((record.created for record in records), default=None)
-    seconds = sum(record.seconds for record in records)
+    seconds = sum(record.seconds / record.runs_in_pass for record in records)
     status = f"{finished} of {len(cells)} finished"
     return Summary("sweep", path.name, status, began, None, None, None, None, None, seconds)

@@ -64,7 +64,7 @@ def _whole_images(_config: Config, row: Row, images: Mapping[str, int]) -> str |
 
 
 def _loss_of_the_wrong(config: Config, row: Row, _images: Mapping[str, int]) -> str | None:
-    classes = len(config.data.classes or range(10))
+    classes = config.data.class_count or 0
     for split in ("train", "validation"):
         loss, accuracy = row[f"{split}_loss"], row[f"{split}_accuracy"]
         least = least_loss(config, accuracy, classes)

@@ -46,12 +46,15 @@ class HandedRun:
         if links := [file for file in FILES if (path / file).is_symlink()]:
             raise RunError(f"{', '.join(links)}: a symbolic link, which is not followed")
         folder = RunFolder(path)
+        config = folder.config()
+        if config.data.dataset == "features":
+            raise RunError(f"{path}: trained on files of its author, which are not read; nothing can be computed")
         record, rows = folder.read_record(), folder.read_metrics()
         if not rows:
             raise RunError(f"{path}: broken off before its first evaluation")
         models = {"last": folder.read_model()} | ({"best": folder.read_model(best=True)} if record.best else {})
-        judged, config = models.get("best", models["last"]), folder.config()
-        shape, classes = config.data.image_shape, len(config.data.classes or range(10))
+        judged = models.get("best", models["last"])
+        shape, classes = config.data.image_shape, config.data.class_count
         if any(model.image_shape != shape or len(model.class_names) != classes for model in models.values()):
             raise RunError(f"{path}: its model is not for {classes} classes of images {shape}, as its config")
         return cls(
@@ -131,9 +134,9 @@ def run_paths(folder: Path) -> list[Path]:
 
 
 def name_of(path: Path) -> str:
-    """The name of a file or folder as text in any case, without .zip."""
-    text = os.fsencode(path.name).decode(errors="replace")
-    return text[:-4] if path.is_file() and text.lower().endswith(".zip") else text
+    """The name of a hand-in as text in any case: of an archive without .zip, unless a folder is called so."""
+    is_archive = path.is_file() and not path.with_suffix("").exists()
+    return os.fsencode(path.stem if is_archive else path.name).decode(errors="replace")
 
 
 def plain(error: Exception, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Means over windows, or over the whole image."""
+"""Average pooling: means over windows, or over the whole image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,44 +6,32 @@ from dataclasses import dataclass
 import numpy as np
 
 from cifar_linear.arrays import Floats
-from cifar_linear.nn.layers.layer import Shape, Trace, Window, WithoutWeights, pooled, sides
+from cifar_linear.nn.layers.layer import Shape, Trace, Window, WithoutWeights, sides
+from cifar_linear.nn.layers.pool import Pool
 
 
 @dataclass(frozen=True)
-class AveragePool(WithoutWeights):
-    """The mean of each window: (C, H, W) -> (C, H / size, W / size).
+class AveragePool(Pool):
+    """The mean of each window."""
 
-    Attributes:
-        size: rows and columns of a window, and the step to the next; must divide H and W.
-    """
-
-    size: int
     kind = "averagepool"
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """(C, H / size, W / size)."""
-        return pooled(shape, self.size)
-
     def forward(self, x: Floats, _parameters: Mapping[str, Floats]) -> tuple[Floats, Trace]:
-        """The means; the trace is the shape of x."""
+        """Return the means; the trace is the shape of x."""
         return self._windows(x).mean(axis=(3, 5)), x.shape
 
     def backward(
         self, dy: Floats, trace: Trace, _parameters: Mapping[str, Floats], want_dx: bool
     ) -> tuple[Floats | None, dict[str, Floats]]:
-        """Each member of a window gets an equal share of its gradient."""
+        """Give each pixel of a window an equal share of its gradient."""
         if not want_dx:
             return None, {}
         dx = np.empty((len(dy), *trace[1:]), dy.dtype)
         self._windows(dx)[...] = (dy / self.size**2)[:, :, :, None, :, None]
         return dx, {}
 
-    def window(self, _shape: Shape) -> Window:
-        """Size x size pixels, side by side."""
-        return self.size, self.size
-
     def _windows(self, x: Floats) -> Floats:
-        """A view (R, C, H / size, size, W / size, size, n)."""
+        """Return a view (R, C, H / size, size, W / size, size, n)."""
         runs, channels, rows, columns, n = x.shape
         return x.reshape(runs, channels, rows // self.size, self.size, columns // self.size, self.size, n)
 
@@ -55,17 +43,17 @@ class GlobalAveragePool(WithoutWeights):
     kind = "globalaveragepool"
 
     def output_shape(self, shape: Shape) -> Shape:
-        """(C,)."""
+        """Return (C,)."""
         return sides(shape)[:1]
 
     def forward(self, x: Floats, _parameters: Mapping[str, Floats]) -> tuple[Floats, Trace]:
-        """The means; the trace is the shape of one image's channel."""
+        """Return the means; the trace is the shape of a channel of one image."""
         return x.mean(axis=(2, 3)), x.shape[2:4]
 
     def backward(
         self, dy: Floats, trace: Trace, _parameters: Mapping[str, Floats], want_dx: bool
     ) -> tuple[Floats | None, dict[str, Floats]]:
-        """Each pixel gets an equal share of its channel's gradient."""
+        """Give each pixel an equal share of its channel's gradient."""
         if not want_dx:
             return None, {}
         runs, channels, n = dy.shape
@@ -74,5 +62,5 @@ class GlobalAveragePool(WithoutWeights):
         return np.broadcast_to(share, (runs, channels, rows, columns, n)).copy(), {}
 
     def window(self, shape: Shape) -> Window:
-        """The whole image."""
+        """Return a window of the whole image."""
         return max(shape[1:]), 1

@@ -1,4 +1,4 @@
-"""The same few weights at every place of the image."""
+"""A convolution: the same filters at every place of the image."""
 
 import math
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Conv:
         kernel: k, rows and columns of a filter; odd, so that a filter has a middle.
         padding: rows and columns of zeros on each side; (k - 1) / 2 keeps the size.
         stride: pixels from one place of the filter to the next.
-        init: how its weights are drawn; None: as the network says.
+        init: how the weights are drawn; None for the scheme of the network.
     """
 
     filters: int
@@ -38,7 +38,7 @@ class Conv:
     kind = "conv"
 
     def output_shape(self, shape: Shape) -> Shape:
-        """(F, H', W')."""
+        """Return (F, H', W')."""
         self._check_sizes()
         _, *inner = sides(shape)
         padded = [side + 2 * self.padding for side in inner]
@@ -50,15 +50,15 @@ class Conv:
         return self.filters, rows, columns
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """W (F, C, k, k) and b (F,)."""
+        """Return the shapes of W (F, C, k, k) and b (F,)."""
         return {"W": (self.filters, shape[0], self.kernel, self.kernel), "b": (self.filters,)}
 
     def initial(self, rng: np.random.Generator, shape: Shape, scheme: Scheme) -> dict[str, Doubles]:
-        """W by its own scheme or the network's, b 0."""
+        """Draw W by the layer's own scheme or the network's; b is 0."""
         return draw(rng, self.parameter_shapes(shape), self.init or scheme)
 
     def forward(self, x: Floats, parameters: Mapping[str, Floats]) -> tuple[Floats, Trace]:
-        """Filters as rows times windows of x as columns; the trace is these columns and the shape of x."""
+        """Multiply filters as rows by windows of x as columns; the trace is these columns and the shape of x."""
         W, b = parameters["W"], parameters["b"]
         columns = _lowered(_padded(x, self.padding), self.kernel, self.stride)
         y = _correlated(W, columns)
@@ -68,7 +68,7 @@ class Conv:
     def backward(
         self, dy: Floats, trace: Trace, parameters: Mapping[str, Floats], want_dx: bool
     ) -> tuple[Floats | None, dict[str, Floats]]:
-        """DW = dy times the windows of x, db = sum of dy over places and images, dx: see `_input_gradient`."""
+        """Return dW = dy times the windows of x, db = the sum of dy over places and images, and dx."""
         columns, shape = trace
         W = parameters["W"]
         flat = dy.reshape(*dy.shape[:2], -1)
@@ -77,11 +77,11 @@ class Conv:
         return (self._input_gradient(dy, W, shape) if want_dx else None), gradients
 
     def window(self, _shape: Shape) -> Window:
-        """K x k pixels, a stride apart."""
+        """Return windows of k x k pixels, a stride apart."""
         return self.kernel, self.stride
 
     def multiplications(self, shape: Shape) -> int:
-        """F C k k for each of H' W' places."""
+        """Return F C k k for each of H' W' places."""
         return math.prod(self.output_shape(shape)) * shape[0] * self.kernel**2
 
     def _check_sizes(self) -> None:
@@ -91,7 +91,7 @@ class Conv:
             raise ValueError(f"its kernel must be odd and at least 1, not {self.kernel}")
 
     def _input_gradient(self, dy: Floats, W: Floats, shape: Shape) -> Floats:
-        """Pixel i is place u of window i + padding - u, so dx is dy, spread out, correlated with flipped filters."""
+        """Return dx: pixel i is place u of window i + padding - u, so it is dy, spread out, with turned filters."""
         _, channels, rows, columns, n = shape
         flipped = W[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
         spread = self._spread(dy, rows, columns)
@@ -99,7 +99,7 @@ class Conv:
         return dx.reshape(len(W), channels, rows, columns, n)
 
     def _spread(self, dy: Floats, rows: int, columns: int) -> Floats:
-        """Dy at the places of its windows, zeros between and around, (R, F, H + k - 1, W + k - 1, n)."""
+        """Return dy at the places of its windows, with zeros between and around, (R, F, H + k - 1, W + k - 1, n)."""
         runs, filters, _, _, n = dy.shape
         spread = np.zeros((runs, filters, rows + self.kernel - 1, columns + self.kernel - 1, n), dy.dtype)
         # Window o begins at pixel o * stride - padding. The first ones may lie in the padding altogether.
@@ -113,7 +113,7 @@ class Conv:
 
 
 def _padded(x: Floats, padding: int) -> Floats:
-    """The images in a frame of zeros, contiguous."""
+    """Return the images in a frame of zeros, contiguous."""
     if padding == 0:
         return np.ascontiguousarray(x)
     runs, channels, rows, columns, n = x.shape
@@ -123,7 +123,7 @@ def _padded(x: Floats, padding: int) -> Floats:
 
 
 def _lowered(x: Floats, kernel: int, stride: int) -> list[Floats]:
-    """The windows of x as columns of matrices (R, m, H' W' n), whose products with the filters are to be summed.
+    """Return the windows of x as columns of matrices (R, m, H' W' n), whose products with the filters are summed.
 
     Either one matrix of m = C k k rows, one for each place in a window; or, where C k rows keep a product busy, k
     matrices of m = C k rows, one for each row of the filters: slices of one array that is k times smaller.
@@ -140,7 +140,7 @@ def _lowered(x: Floats, kernel: int, stride: int) -> list[Floats]:
 
 
 def _correlated(W: Floats, columns: list[Floats]) -> Floats:
-    """The filters (R, F, C, k, k) at every window of `_lowered`, (R, F, H' W' n)."""
+    """Correlate the filters (R, F, C, k, k) with every window of `_lowered`: (R, F, H' W' n)."""
     parts = W.reshape(*W.shape[:3], len(columns), -1)
     products = (weighted(parts[:, :, :, u].reshape(*W.shape[:2], -1), some) for u, some in enumerate(columns))
     y = next(products)

@@ -1,4 +1,4 @@
-"""How the first weights are drawn. Biases start at 0."""
+"""Schemes for drawing the first weights. Biases start at 0."""
 
 import math
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from cifar_linear.arrays import Doubles
 
 
 class Scheme(Protocol):
-    """The standard deviation of normal weights, from how many inputs each output adds up."""
+    """Gives the standard deviation of normal weights, from the number of inputs that an output sums."""
 
     def std(self, fan_in: int) -> float:
-        """Of the weights of an output that is a sum over ``fan_in`` inputs."""
+        """Return the standard deviation of the weights of an output that sums ``fan_in`` inputs."""
         ...
 
 
@@ -31,7 +31,7 @@ class He:
     factor: float = 1.0
 
     def std(self, fan_in: int) -> float:
-        """The factor times sqrt(2 / fan_in).
+        """Return the factor times sqrt(2 / fan_in).
 
         >>> He(factor=0.5).std(50)
         0.1
@@ -50,12 +50,12 @@ class Normal:
     deviation: float
 
     def std(self, _fan_in: int) -> float:
-        """The same for every layer."""
+        """Return the same for every layer."""
         return self.deviation
 
 
 def draw(rng: np.random.Generator, shapes: Mapping[str, tuple[int, ...]], scheme: Scheme) -> dict[str, Doubles]:
-    """First parameters of one run in float64: "W" normal, "b" 0.
+    """Draw the first parameters of one run in float64: W from a normal distribution, b = 0.
 
     Args:
         rng: used for W only.

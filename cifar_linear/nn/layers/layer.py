@@ -9,11 +9,11 @@ from cifar_linear.arrays import Doubles, Floats
 from cifar_linear.nn.layers.initialization import Scheme
 
 Shape = tuple[int, ...]
-"""Of one image: (C, H, W), or (d,) where it is flat."""
+"""The shape of one image: (C, H, W), or (d,) if it is flat."""
 Trace = Any
-"""What a layer's backward pass needs of its forward pass. Opaque to everyone else."""
+"""What a layer's forward pass keeps for its backward pass; opaque to callers."""
 Window = tuple[int, int]
-"""Rows (and columns) of its input that one output of a layer sees, and how far apart two neighbours' windows lie."""
+"""The number of rows (and columns) of the input that one output sees, and the distance of neighbouring windows."""
 
 
 class Layer(Protocol):
@@ -28,19 +28,19 @@ class Layer(Protocol):
         ...
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Shape of one image behind the layer, from its shape before. ValueError: says why they do not fit."""
+        """Return the shape of one image after the layer. Raises ValueError, with the reason, if it does not fit."""
         ...
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """Of each parameter of one run, in order; empty for a layer without weights."""
+        """Return the shape of each parameter of one run, in order; empty for a layer without weights."""
         ...
 
     def initial(self, rng: np.random.Generator, shape: Shape, scheme: Scheme) -> dict[str, Doubles]:
-        """First parameters of one run, without a run axis; ``scheme`` holds unless the layer has its own."""
+        """Draw the first parameters of one run, without a run axis, by ``scheme`` unless the layer has its own."""
         ...
 
     def forward(self, x: Floats, parameters: Mapping[str, Floats]) -> tuple[Floats, Trace]:
-        """The layer's output (R, ..., n), and the trace for `backward`.
+        """Return the output (R, ..., n), and the trace for `backward`.
 
         Args:
             x: (R, ..., n), images last, or (1, ..., n) if all runs share it. Must not be changed before `backward`.
@@ -51,60 +51,50 @@ class Layer(Protocol):
     def backward(
         self, dy: Floats, trace: Trace, parameters: Mapping[str, Floats], want_dx: bool
     ) -> tuple[Floats | None, dict[str, Floats]]:
-        """Gradients of the cost with respect to x (None unless wanted) and to each parameter, run axis in front.
+        """Return the gradients with respect to x (None unless wanted) and to each parameter, run axis first.
 
         Args:
             dy: gradient with respect to the output, of its shape.
-            trace: from the `forward` that gave this output.
-            parameters: the same as there.
+            trace: as returned by `forward` for this output.
+            parameters: the parameters that `forward` was called with.
             want_dx: whether a layer before this one has weights.
         """
         ...
 
     def window(self, shape: Shape) -> Window:
-        """How much of its input one output sees."""
+        """Return how much of its input one output sees."""
         ...
 
     def multiplications(self, shape: Shape) -> int:
-        """In the forward pass of one image, by weights only."""
+        """Return the number of multiplications by weights in the forward pass of one image."""
         ...
 
 
 class WithoutWeights:
-    """A layer that has no weights and, unless it says otherwise, treats every pixel by itself."""
+    """Base of layers without weights; unless overridden, each output depends on one pixel."""
 
     def parameter_shapes(self, _shape: Shape) -> dict[str, Shape]:
-        """No parameters."""
+        """Return no parameters."""
         return {}
 
     def initial(self, _rng: np.random.Generator, _shape: Shape, _scheme: Scheme) -> dict[str, Doubles]:
-        """No parameters; draws nothing."""
+        """Return no parameters; draws nothing."""
         return {}
 
     def window(self, _shape: Shape) -> Window:
-        """One pixel."""
+        """Return a window of one pixel."""
         return 1, 1
 
     def multiplications(self, _shape: Shape) -> int:
-        """None."""
+        """Return 0."""
         return 0
 
 
 def sides(shape: Shape) -> tuple[int, int, int]:
-    """C, H and W of images. ValueError: the shape is flat."""
+    """Return C, H and W. Raises ValueError if the shape is flat."""
     if len(shape) != 3:
         raise ValueError(
             "it needs images (channels, rows, columns), so no flatten, linear or globalaveragepool before it"
         )
     channels, rows, columns = shape
     return channels, rows, columns
-
-
-def pooled(shape: Shape, size: int) -> Shape:
-    """(C, H / size, W / size). ValueError: the shape is flat, or the windows do not cover it exactly."""
-    channels, rows, columns = sides(shape)
-    if size < 1:
-        raise ValueError(f"its size must be at least 1, not {size}")
-    if rows % size or columns % size:
-        raise ValueError(f"windows of {size} x {size} do not divide {rows} x {columns} pixels")
-    return channels, rows // size, columns // size

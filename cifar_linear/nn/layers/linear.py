@@ -1,4 +1,4 @@
-"""Every output a weighted sum of all inputs."""
+"""A linear layer: every output is a weighted sum of all inputs."""
 
 import math
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class Linear:
 
     Attributes:
         outputs: K.
-        init: how its weights are drawn; None: as the network says.
+        init: how the weights are drawn; None for the scheme of the network.
     """
 
     outputs: int
@@ -26,7 +26,7 @@ class Linear:
     kind = "linear"
 
     def output_shape(self, shape: Shape) -> Shape:
-        """(K,) from (d,)."""
+        """Return (K,) from (d,)."""
         if self.outputs < 1:
             raise ValueError(f"it needs at least 1 output, not {self.outputs}")
         if len(shape) != 1:
@@ -34,15 +34,15 @@ class Linear:
         return (self.outputs,)
 
     def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """W (K, d) and b (K,)."""
+        """Return the shapes of W (K, d) and b (K,)."""
         return {"W": (self.outputs, *shape), "b": (self.outputs,)}
 
     def initial(self, rng: np.random.Generator, shape: Shape, scheme: Scheme) -> dict[str, Doubles]:
-        """W by its own scheme or the network's, b 0."""
+        """Draw W by the layer's own scheme or the network's; b is 0."""
         return draw(rng, self.parameter_shapes(shape), self.init or scheme)
 
     def forward(self, x: Floats, parameters: Mapping[str, Floats]) -> tuple[Floats, Trace]:
-        """W x + b, (R, K, n); the trace is x."""
+        """Return W x + b, (R, K, n); the trace is x."""
         y = weighted(parameters["W"], x)
         y += parameters["b"][..., None]
         return y, x
@@ -50,14 +50,14 @@ class Linear:
     def backward(
         self, dy: Floats, trace: Trace, parameters: Mapping[str, Floats], want_dx: bool
     ) -> tuple[Floats | None, dict[str, Floats]]:
-        """DW = dy x^T, db = sum of dy over the images, dx = W^T dy."""
+        """Return dW = dy x^T, db = the sum of dy over the images, and dx = W^T dy."""
         dx = np.matmul(parameters["W"].transpose(0, 2, 1), dy) if want_dx else None
         return dx, {"W": weight_gradient(dy, trace), "b": dy.sum(axis=2)}
 
     def window(self, shape: Shape) -> Window:
-        """All of its input."""
+        """Return a window of all inputs."""
         return math.prod(shape), 1
 
     def multiplications(self, shape: Shape) -> int:
-        """K d."""
+        """Return K d."""
         return self.outputs * math.prod(shape)

@@ -1,4 +1,4 @@
-"""The largest pixel of each window."""
+"""Max pooling: the largest pixel of each window."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,31 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from cifar_linear.arrays import Bools, Floats
-from cifar_linear.nn.layers.layer import Shape, Trace, Window, WithoutWeights, pooled
+from cifar_linear.nn.layers.layer import Trace
+from cifar_linear.nn.layers.pool import Pool
 from cifar_linear.nn.layers.real_part import larger
 
 _ROWS, _COLUMNS = 2, 3
 
 
 @dataclass(frozen=True)
-class MaxPool(WithoutWeights):
-    """The largest value of each window: (C, H, W) -> (C, H / size, W / size).
+class MaxPool(Pool):
+    """The largest value of each window.
 
-    Of equals the first wins, row by row: (0, 0), (0, 1), (1, 0), (1, 1). Where images are black, ties are the rule.
-
-    Attributes:
-        size: rows and columns of a window, and the step to the next; must divide H and W.
+    Of equal values the first wins, row by row: (0, 0), (0, 1), (1, 0), (1, 1). In black parts of images, ties are the
+    rule.
     """
 
-    size: int
     kind = "maxpool"
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """(C, H / size, W / size)."""
-        return pooled(shape, self.size)
-
     def forward(self, x: Floats, _parameters: Mapping[str, Floats]) -> tuple[Floats, Trace]:
-        """The maxima, first along each row of a window, then of its rows; the trace says who won."""
+        """Return the maxima, along the rows of each window and then over its rows; the trace holds the comparisons."""
         of_rows, won_in_row = _largest(x, self.size, _COLUMNS)
         y, won = _largest(of_rows, self.size, _ROWS)
         return y, (won_in_row, won)
@@ -38,19 +32,15 @@ class MaxPool(WithoutWeights):
     def backward(
         self, dy: Floats, trace: Trace, _parameters: Mapping[str, Floats], want_dx: bool
     ) -> tuple[Floats | None, dict[str, Floats]]:
-        """The winner of each window gets its gradient, all others 0."""
+        """Give the gradient of each window to its first maximum, and 0 to all other pixels."""
         if not want_dx:
             return None, {}
         won_in_row, won = trace
         return _to_winners(_to_winners(dy, won, _ROWS), won_in_row, _COLUMNS), {}
 
-    def window(self, _shape: Shape) -> Window:
-        """Size x size pixels, side by side."""
-        return self.size, self.size
-
 
 def _largest(x: Floats, size: int, axis: int) -> tuple[Floats, list[Bools]]:
-    """Maxima of ``size`` neighbours along an axis; and of each neighbour but the first, where it beat all before it."""
+    """Return maxima of ``size`` neighbours along an axis, and where each but the first exceeds all before it."""
     best, *others = _members(x, size, axis)
     won = []
     for other in others:
@@ -60,7 +50,7 @@ def _largest(x: Floats, size: int, axis: int) -> tuple[Floats, list[Bools]]:
 
 
 def _to_winners(dy: Floats, won: list[Bools], axis: int) -> Floats:
-    """The gradient before `_largest`: asked from the last, the first neighbour that won takes all."""
+    """Return the gradient with respect to the input of `_largest`: the last neighbour that exceeded takes it."""
     size = len(won) + 1
     dx = np.empty((*dy.shape[:axis], dy.shape[axis] * size, *dy.shape[axis + 1 :]), dy.dtype)
     first, *others = _members(dx, size, axis)
@@ -73,5 +63,5 @@ def _to_winners(dy: Floats, won: list[Bools], axis: int) -> Floats:
 
 
 def _members(x: Floats, size: int, axis: int) -> list[Floats]:
-    """Views of each window's first member, its second, ..., along an axis."""
+    """Return views of the first pixel of each window along an axis, of the second, and so on."""
     return [x[(slice(None),) * axis + (slice(member, None, size),)] for member in range(size)]

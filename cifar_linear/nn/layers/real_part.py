@@ -1,7 +1,7 @@
-"""The larger of two arrays, chosen so that an imaginary part changes no choice.
+"""The larger of two arrays, chosen by their real parts.
 
-The complex step (`nn.finite_differences`) puts a tiny perturbation into the imaginary part. What ReLU and pooling
-choose must be what they choose without it, and of equals the first.
+The complex step (`nn.finite_differences`) puts a tiny perturbation into the imaginary part. It must not change what
+ReLU and pooling choose; of equal numbers they choose the first.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from cifar_linear.arrays import Floats
 
 
 def larger(a: Floats | float, b: Floats) -> Floats:
-    """The larger of a and b by its real part, elementwise; a of equals. NaN if one of two real numbers is NaN."""
+    """Return the larger of a and b by its real part, elementwise; a if they are equal; NaN if a real one is NaN."""
     if np.iscomplexobj(b):
         return np.where(b.real > np.asarray(a).real, b, a)
     return np.maximum(a, b)

@@ -1,4 +1,4 @@
-"""The nonlinearity between layers with weights."""
+"""ReLU, the nonlinearity between layers with weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ class ReLU(WithoutWeights):
     kind = "relu"
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The same."""
+        """Return the same shape."""
         return shape
 
     def forward(self, x: Floats, _parameters: Mapping[str, Floats]) -> tuple[Floats, Trace]:
-        """max(0, x); the trace is the output, which is above 0 where x is."""
+        """Return max(0, x); the trace is the output, which is above 0 where x is."""
         y = larger(0, x)
         return y, y
 
     def backward(
         self, dy: Floats, trace: Trace, _parameters: Mapping[str, Floats], want_dx: bool
     ) -> tuple[Floats | None, dict[str, Floats]]:
-        """Dy where x > 0, else 0."""
+        """Return dy where x > 0, and 0 elsewhere."""
         return (dy * (trace.real > 0) if want_dx else None), {}
