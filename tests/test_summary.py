@@ -109,6 +109,14 @@ def test_pages_of_runs_and_sweeps_link_to_each_other(run, sweep, sweep_file, run
     assert '<a href="../report/report.html">a sweep</a>' in (first / "report.html").read_text()
 
 
+def test_links_lead_from_where_the_page_will_be(run, own_runs, tmp_path):
+    """As those of a page that is written elsewhere first and then moved."""
+    first = sorted(own_runs.iterdir())[0]
+    assert run("report", first).exit_code == 0
+    page = write_report(collect([own_runs]), tmp_path / "elsewhere" / "deep", place=own_runs.parent)
+    assert f'<a href="{own_runs.name}/{first.name}/report.html">' in page.read_text()
+
+
 def test_a_page_of_eight_runs_is_small(four_runs, tmp_path):
     runs = collect([four_runs]).runs
     page = write_report(Collection(runs * 2), tmp_path)

@@ -30,7 +30,12 @@ from cifar_linear.runs.report_files import FIGURES, PAGES
 
 
 def write_report(
-    found: Collection, out: Path, form: Format = "png", title: str | None = None, ylim: Limits = NO_LIMITS
+    found: Collection,
+    out: Path,
+    form: Format = "png",
+    title: str | None = None,
+    ylim: Limits = NO_LIMITS,
+    place: Path | None = None,
 ) -> Path:
     """Write ``report.md``, ``report.html`` and ``figures/``.
 
@@ -40,6 +45,7 @@ def write_report(
         form: the format of the figures' files, besides PNG.
         title: the heading; the run's name without its time, or how many there are, if None.
         ylim: the ends of the axes of cost and accuracy.
+        place: the folder from which links lead to other pages, if the page will not stay in ``out``.
 
     Returns the path of the page. Raises `RunError` if ``out`` cannot be written.
     """
@@ -51,8 +57,8 @@ def write_report(
     figures = [write_figure(drawing, drawing.file, out, form) for drawing in draw(runs, ylim)]
     remove_old_figures(out, {figure["name"] for figure in figures}, form)
     content = {"figures": figures, "notes": [*found.notes, *notes(runs)], **_tables(runs)}
-    content["links"] = {label: _link(run, out) for label, run in runs.items()} if len(runs) > 1 else {}
-    content["above"] = _page_above(runs, out)
+    content["links"] = {label: _link(run, place or out) for label, run in runs.items()} if len(runs) > 1 else {}
+    content["above"] = _page_above(runs, place or out)
     content["title"] = title or (next(iter(runs.values())).given_name if len(runs) == 1 else f"{len(runs)} runs")
     content["sections"] = arranged(content)
     return write_pages("report", content, out)
