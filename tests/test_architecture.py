@@ -31,7 +31,7 @@ ONLY_IN = {
     "distributed": tuple(f"sweep/{name}.py" for name in ("cluster", "connecting", "remote", "comparing", "sending")),
     "dask": "sweep/connecting.py",
     "cryptography": "sweep/connecting.py",
-    "subprocess": ("runs/provenance.py", "course/gradients/sandbox.py", "sweep/workers.py"),
+    "subprocess": ("runs/provenance.py", "course/gradients/sandbox.py", "report/printing.py", "sweep/workers.py"),
 }
 
 
@@ -97,7 +97,7 @@ def test_a_circle_would_be_found():
 
 @pytest.mark.parametrize(("library", "place"), ONLY_IN.items())
 def test_a_library_is_known_in_one_place(library, place):
-    """Processes in three: the commit is asked of git; students' code and groups of a sweep run in ones of their own."""
+    """Processes in four: git knows the commit, students' code and groups run in their own, a browser prints."""
     users = {
         str(module.relative_to(PACKAGE))
         for module in MODULES

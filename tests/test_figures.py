@@ -1,13 +1,18 @@
 """What is drawn: data, labels, limits."""
 
+import io
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from matplotlib import rcParams
+from matplotlib.image import imread
 from matplotlib.text import Text
 
 from cifar_linear.figures.curves import SAME, accuracy_figure, axis_of, cost_figure, norm_figure, overlaid_figure
-from cifar_linear.figures.grids import heat_figure
+from cifar_linear.figures.grids import heat_figure, parallel_figure
 from cifar_linear.figures.images import image_figure, template_figure
+from cifar_linear.figures.layers import split_layers
 from cifar_linear.figures.networks import filter_figure, map_figure, patch_figure, saliency_figure
 from cifar_linear.figures.predictions import BINS, class_figure, confusion_figure, histogram_figure
 from cifar_linear.figures.style import COLOURS, rendered
@@ -68,11 +73,37 @@ def test_accuracy_figure_shows_both_splits_in_other_colours_and_dashes():
 
 
 def test_overlaid_runs_share_an_axis_that_is_logarithmic_when_they_are_far_apart():
-    near = overlaid_figure({"a": ROWS, "b": ROWS}, "cost")
+    near = overlaid_figure({"": {"a": ROWS, "b": ROWS}}, "cost")
     assert set(lines(near.axes[0])) == {"a", "b"}
     assert near.axes[0].get_ylim() == near.axes[1].get_ylim()
     far = [row | {"train_cost": 100.0} for row in ROWS]
-    assert [overlaid_figure({"a": ROWS, "b": b}, "cost").axes[0].get_yscale() for b in (ROWS, far)] == ["linear", "log"]
+    figures = [overlaid_figure({"": {"a": ROWS, "b": b}}, "cost") for b in (ROWS, far)]
+    assert [figure.axes[0].get_yscale() for figure in figures] == ["linear", "log"]
+    assert [figure.axes[0].get_ylabel() for figure in figures] == ["cost in nats", "cost in nats, logarithmic"]
+
+
+def test_runs_that_cannot_be_compared_have_panels_and_axes_of_their_own():
+    far = [row | {"train_cost": 100.0} for row in ROWS]
+    figure = overlaid_figure({"mnist": {"a": ROWS}, "cifar10": {"b": far}}, "cost")
+    assert [axes.get_title() for axes in figure.axes] == [
+        "mnist, training", "mnist, validation", "cifar10, training", "cifar10, validation",
+    ]  # fmt: skip
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim() != figure.axes[2].get_ylim()
+
+
+def test_names_at_the_ends_of_lines_do_not_touch():
+    """In the order of the lines' ends, in the colours of the lines, also where all lines end at one place."""
+    runs = {f"lambda {i}": ROWS for i in range(8)} | {"low": [row | {"validation_cost": 1.0} for row in ROWS]}
+    figure = overlaid_figure({"": runs}, "cost")
+    rendered(figure)
+    names = figure.axes[1].texts
+    assert {name.get_text() for name in names} == set(runs)
+    assert [name.get_color() for name in names] == [line.get_color() for line in figure.axes[1].get_lines()]
+    boxes = [name.get_window_extent() for name in names]
+    middles = sorted((box.y0 + box.y1) / 2 for box in boxes)
+    line = 1.2 * names[0].get_fontsize() / 72 * figure.dpi
+    assert all(above - below >= line for below, above in pairwise(middles))
+    assert boxes[-1].y0 == min(box.y0 for box in boxes)
 
 
 def pictures(figure):
@@ -155,13 +186,14 @@ def test_histograms_of_runs_share_bins_and_axes_and_tell_counts_and_medians():
     probability, correct = np.array([0.9, 0.8, 0.1, 0.3, 0.2]), np.array([True, True, False, False, False])
     figure = histogram_figure({"a": (probability, correct), "b": (probability[:2], correct[:2])})
     first, second = figure.axes
-    labels = [text.get_text() for text in first.get_legend().get_texts()]
-    assert labels == ["correct: 2, median 0.850", "wrong: 3, median 0.200"]
-    assert [text.get_text() for text in second.get_legend().get_texts()] == ["correct: 2, median 0.850", "wrong: 0"]
+    assert texts(figure) == [
+        *("correct: 2, median 0.850", "wrong: 3, median 0.200", "a"),
+        *("correct: 2, median 0.850", "wrong: 0", "b"),
+    ]
     assert first.get_ylim() == second.get_ylim()
     assert first.get_xlim() == second.get_xlim() == (0, 1)
     for patch in first.patches:
-        assert set(np.round(patch.get_xy()[:, 0], 9)) <= set(np.round(BINS, 9))
+        np.testing.assert_array_equal(patch.get_data().edges, BINS)
 
 
 def test_confusion_figure_tells_counts_precision_and_recall():
@@ -176,7 +208,8 @@ def test_confusion_figure_tells_counts_precision_and_recall():
 def test_confusion_of_many_classes_has_colours_in_place_of_counts():
     """With a scale beside them, and names and percentages as for few classes."""
     figure = confusion_figure(np.eye(30, dtype=int) * np.arange(30)[:, None], [f"class {k}" for k in range(30)])
-    axes, scale = figure.axes
+    (axes,) = figure.axes
+    (scale,) = axes.child_axes
     assert scale.get_ylabel() == "images"
     assert len(axes.texts) == 2 * 30 + 2
     assert labels(axes.xaxis) == labels(axes.yaxis) == [f"class {k}" for k in range(30)]
@@ -222,7 +255,7 @@ def test_losses_of_batches_are_shown_as_means_of_blocks_with_their_spread():
 def test_ends_of_an_axis_can_be_set():
     assert cost_figure(ROWS, 0.1, ylim=(0, 9)).axes[0].get_ylim() == (0, 9)
     assert accuracy_figure(ROWS, (0.2, 0.6)).axes[0].get_ylim() == (0.2, 0.6)
-    assert overlaid_figure({"a": ROWS}, "cost", (1, 2)).axes[1].get_ylim() == (1, 2)
+    assert overlaid_figure({"": {"a": ROWS}}, "cost", (1, 2)).axes[1].get_ylim() == (1, 2)
 
 
 def test_norms_are_drawn_over_lambda_with_a_place_for_zero():
@@ -255,7 +288,7 @@ def odd_figures():
     probability = np.array([0.9, 0.1]), np.array([True, False])
     images = [np.zeros(12, np.uint8)] * len(ODD)
     grid = {name: np.arange(16.0).reshape(4, 4) for name in ODD}
-    yield overlaid_figure(runs, "cost"), ODD
+    yield overlaid_figure({"": runs}, "cost"), ODD
     yield norm_figure({name: {0: 1.0, 0.1: 0.5} for name in ODD}), ODD
     yield template_figure({name: np.eye(3, 12) for name in ODD}, names, (3, 2, 2)), ODD
     yield image_figure(images, ODD, (3, 2, 2)), ODD
@@ -419,3 +452,46 @@ def test_figures_without_any_signal_are_drawn():
         saliency_figure(image, ["a"], (1, 8, 8), zeros[0], np.zeros((1, 3, 3)), [float("nan")]),
     ):
         assert rendered(figure).startswith(b"\x89PNG")
+
+
+def test_a_sheet_of_images_is_split_into_photographs_and_ink():
+    """Together they are the figure; no ink is where an image is, and nothing of an image elsewhere."""
+    figure = image_figure([np.full(12, value, np.uint8) for value in (0, 120)], ["dark", "light"], (3, 2, 2))
+    png, *layers = split_layers(figure)
+    assert png == rendered(figure)
+    whole, photographs, ink = (imread(io.BytesIO(layer)) for layer in (png, *layers))
+    shown = photographs[..., 3] > 0
+    assert 0.3 < shown.mean() < 0.9
+    np.testing.assert_array_equal(photographs[shown][:, :3], whole[shown][:, :3])
+    assert (ink[shown] == 1).all()
+    np.testing.assert_array_equal(ink[~shown][:, :3], whole[~shown][:, :3])
+
+
+def test_multiples_have_no_holes():
+    """Eight histograms are two rows of four; five are below each other."""
+    probability = np.array([0.9, 0.1]), np.array([True, False])
+    shapes = {}
+    for runs in (4, 5, 6, 8):
+        figure = histogram_figure({f"run {i}": probability for i in range(runs)})
+        shapes[runs] = figure.axes[0].get_subplotspec().get_gridspec().get_geometry()
+        assert len(figure.axes) == runs
+    assert shapes == {4: (1, 4), 5: (5, 1), 6: (2, 3), 8: (2, 4)}
+
+
+def test_confusion_figure_has_a_colour_bar():
+    bar = confusion_figure(np.array([[3, 1, 0], [0, 4, 0], [2, 0, 0]]), NAMES).axes[0].child_axes[0]
+    assert bar.get_ylabel() == "images"
+    assert bar.get_ylim() == (0, 4)
+
+
+def test_settings_are_lines_through_their_values_and_the_best_is_thick_and_on_top():
+    lines = [(("0", "a"), 30.0), (("1", "b"), 50.0), (("0.1", "a"), 40.0)]
+    figure = parallel_figure(lines, {"lambda": ["0", "0.1", "1"], "loss": ["a", "b"]}, "accuracy")
+    (drawn,) = figure.axes[0].collections
+    assert [segment.tolist() for segment in drawn.get_segments()] == [
+        [[0, 0], [1, 0], [2, 0]],
+        [[0, 0.5], [1, 0], [2, 0.5]],
+        [[0, 1], [1, 1], [2, 1]],
+    ]
+    assert np.argmax(drawn.get_linewidths()) == 2
+    assert texts(figure) == ["0", "0.1", "1", "a", "b", "30.00", "50.00"]

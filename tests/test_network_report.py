@@ -116,7 +116,7 @@ def test_a_mixed_report_has_templates_of_linear_runs_and_filters_of_networks(tra
     text = (tmp_path / "report.md").read_text()
     assert "![The weights of" in text
     assert ", a row for each run: straight.](figures/templates.png)" in text
-    assert "## Filters of conv1 (network), each on one scale around zero, which is grey" in text
+    assert "Filters of conv1 (network), each on one scale around zero, which is grey." in text
     assert "## Layers" not in text
 
 

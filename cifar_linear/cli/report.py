@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     metavar="QUANTITY LOW HIGH",
     help="Limits of an axis, as in --ylim accuracy 0.9 1. May be repeated.",
 )
+@click.option("--pdf", is_flag=True, help="Write report.pdf as well, printed by Chromium or Chrome.")
 @debug_option
 def report(
     runs: tuple[str, ...],
@@ -51,6 +52,7 @@ def report(
     questions: Path | None,
     title: str | None,
     ylim: tuple[tuple[str, float, float], ...],
+    pdf: bool,
 ) -> None:
     """Report one run, or compare several, in report.md and in a report.html that is a single file.
 
@@ -77,15 +79,25 @@ def report(
                 "--questions has runs, title and ylim in its file; leave out RUN, --title and --ylim"
             )
         of_name = partial(newest_runs, runs_dir)
-        click.echo(f"report: {write_answers(read_questions(questions), of_name, output or Path('report'), form)}")
+        page = write_answers(read_questions(questions), of_name, output or Path("report"), form)
+        _announce(page, pdf)
         return
     paths = [find(runs_dir, run) for run in runs]
     if len(paths) == 1 and (file := paths[0] / SWEEP_FILE).is_file():
         folder = SweepFolder(paths[0])
-        click.echo(f"report: {report_on(folder, read_sweep(file), output, form, title, limits)}")
+        _announce(report_on(folder, read_sweep(file), output, form, title, limits), pdf)
         return
     found = collect(paths or [runs_dir])
     for note in found.notes:
         click.echo(printable(note), err=True)
     alone = found.runs[0].folder.path if len(found.runs) == 1 else Path("report")
-    click.echo(f"report: {write_report(found, output or alone, form, title, limits)}")
+    _announce(write_report(found, output or alone, form, title, limits), pdf)
+
+
+def _announce(page: Path, pdf: bool) -> None:
+    """Say where a report is, and print it if that is wanted."""
+    from cifar_linear.report.printing import print_page
+
+    click.echo(f"report: {page}")
+    if pdf:
+        click.echo(f"report: {print_page(page)}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from textwrap import fill
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, PercentFormatter
 
-from cifar_linear.figures.style import COLOURS, DASHES, FAR_APART, logarithmic, new_figure, styled
+from cifar_linear.figures.labels import label_ends
+from cifar_linear.figures.style import COLOURS, FAR_APART, Look, fix_margins, logarithmic, looks_of, new_figure, styled
 
 Rows = Sequence[Mapping[str, Any]]
 """The evaluation points of one run, as in metrics.csv."""
@@ -18,8 +18,6 @@ Rows = Sequence[Mapping[str, Any]]
 SAME = "lambda = 0: loss and cost are the same"
 _AXES = {"epoch": "epoch", "step": "update step"}
 _MOST_BLOCKS = 100
-_LEGEND_WIDTH = 60
-"""Characters in a line of a legend below a figure of the usual width."""
 _OPTIMUM = "0.6"
 _SPLITS = {"train": ("training", "-"), "validation": ("validation", "--")}
 
@@ -68,6 +66,7 @@ def cost_figure(
     if not lam:
         axes.set_title(SAME, fontsize=8)
     _finish(axes, rows, axis)
+    fix_margins(figure, 0.7, 0.2, 0.5, 0.7)
     return figure
 
 
@@ -84,95 +83,109 @@ def accuracy_figure(rows: Rows, ylim: tuple[float, float] | None = None) -> Figu
         axes.set_ylim(ylim)
     _percent_axis(axes)
     _finish(axes, rows, axis)
+    fix_margins(figure, 0.7, 0.2, 0.5, 0.7)
     return figure
 
 
 @styled
-def overlaid_figure(runs: Mapping[str, Rows], quantity: str, ylim: tuple[float, float] | None = None) -> Figure:
+def overlaid_figure(
+    panels: Mapping[str, Mapping[str, Rows]],
+    quantity: str,
+    ylim: tuple[float, float] | None = None,
+    looks: Mapping[str, Look] | None = None,
+) -> Figure:
     """Draw the curves of several runs, on training images at the left and on validation images at the right.
 
     Args:
-        runs: the evaluation points of each run, by its name.
+        panels: by a name the evaluation points of each run, by its name; each has a line of panels with an axis of its
+            own, for runs that cannot be compared, such as those on other images.
         quantity: cost or accuracy.
-        ylim: the ends of the y axis, in nats or fractions; by default it fits the curves, and is logarithmic for costs
-            that are far apart.
+        ylim: the ends of the y axes, in nats or fractions; by default they fit the curves, and are logarithmic for
+            costs that are far apart.
+        looks: how the line of each run is drawn; each in a colour of its own by default.
     """
-    figure = new_figure(9, 3.2 + 0.2 * -(-len(runs) // 2))
-    both = figure.subplots(1, 2, sharey=True)
-    axis = axis_of(list(runs.values()))
-    for axes, (split, (name, _)) in zip(both, _SPLITS.items(), strict=True):
-        for i, (run, rows) in enumerate(runs.items()):
-            look = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
-            _line(axes, rows, axis, f"{split}_{quantity}", run, **look)
-        axes.set_title(name)
-        axes.set_xlabel(_AXES[axis])
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    both[0].set_ylabel(quantity if quantity == "accuracy" else f"{quantity} in nats")
-    if ylim is not None:
-        both[0].set_ylim(ylim)
-    if quantity == "accuracy":
-        _percent_axis(both[0])
-    elif ylim is None and both[0].dataLim.y1 > FAR_APART * both[0].dataLim.y0 > 0:
-        logarithmic(both[0], subs=(1, 2, 5))
-    # Lines and names as they are: from the lines alone Matplotlib leaves out names that begin with an underscore.
-    figure.legend(both[0].get_lines(), list(runs), loc="outside lower center", ncols=2)
+    known = looks_of([run for runs in panels.values() for run in runs], looks)
+    figure = new_figure(9, 0.3 + 2.9 * len(panels))
+    grid = figure.subplots(len(panels), 2, sharey="row", squeeze=False)
+    for both, (panel, runs) in zip(grid, panels.items(), strict=True):
+        axis = axis_of(list(runs.values()))
+        for axes, (split, (name, _)) in zip(both, _SPLITS.items(), strict=True):
+            for run, rows in runs.items():
+                _line(axes, rows, axis, f"{split}_{quantity}", run, **known[run].line)
+            axes.set_title(f"{panel}, {name}" if panel else name)
+            axes.set_xlabel(_AXES[axis])
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _quantity_axis(both[0], quantity, ylim)
+    rooms = [
+        label_ends(figure, both[1], list(runs), len(panels)) for both, runs in zip(grid, panels.values(), strict=True)
+    ]
+    right, below = max(room for room, _ in rooms), sum(room for _, room in rooms)
+    fix_margins(figure, 0.7, right, 0.5 + below, 0.3)
     return figure
 
 
+def _quantity_axis(axes: Axes, quantity: str, ylim: tuple[float, float] | None) -> None:
+    """Label the y axis; make it logarithmic for costs that are far apart, and say so."""
+    unit = "" if quantity == "accuracy" else " in nats"
+    if ylim is not None:
+        axes.set_ylim(ylim)
+    if quantity == "accuracy":
+        _percent_axis(axes)
+    elif ylim is None and axes.dataLim.y1 > FAR_APART * axes.dataLim.y0 > 0:
+        logarithmic(axes, subs=(1, 2, 5))
+        unit += ", logarithmic"
+    axes.set_ylabel(quantity + unit)
+
+
 @styled
-def distance_figure(runs: Mapping[str, Rows], bounds: Mapping[str, tuple[float, float]]) -> Figure:
+def distance_figure(
+    runs: Mapping[str, Rows], bounds: Mapping[str, tuple[float, float]], looks: Mapping[str, Look] | None = None
+) -> Figure:
     """Draw the training cost minus its optimum, on a logarithmic axis, a line for each run.
 
     Args:
         runs: the evaluation points of each run, by its name.
         bounds: of each run's lowest cost. The lower one is subtracted, so that no distance is too small; a band shows
             how far apart the two are at most, where a line comes so near.
+        looks: how the line of each run is drawn; each in a colour of its own by default.
     """
-    figure = new_figure(height=3.2 + 0.17 * (len(runs) if len(runs) > 1 else 0))
+    figure = new_figure(6 if len(runs) > 1 else 4.5)
     axes = figure.subplots()
     axis = axis_of(list(runs.values()))
-    for i, (run, rows) in enumerate(runs.items()):
-        distances = [(row[axis], row["train_cost"] - bounds[run][0]) for row in rows]
+    for run, look in looks_of(runs, looks).items():
+        distances = [(row[axis], row["train_cost"] - bounds[run][0]) for row in runs[run]]
         shown = [{axis: place, "distance": distance} for place, distance in distances if distance > 0]
-        look = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
-        _line(axes, shown, axis, "distance", run, **look)
+        _line(axes, shown, axis, "distance", run, **look.line)
     unknown = max(upper - lower for lower, upper in bounds.values())
     logarithmic(axes)
     low, high = axes.get_ylim()
     axes.axhspan(min(low, unknown), unknown, color=_OPTIMUM, alpha=0.3, linewidth=0)
     axes.set_ylim(low, high)
-    axes.set_ylabel("cost minus optimum, logarithmic")
+    axes.set_ylabel("cost minus optimum in nats, logarithmic")
     axes.set_xlabel(_AXES[axis])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if len(runs) > 1:
-        figure.legend(axes.get_lines(), list(runs), loc="outside lower center")
+    right, below = label_ends(figure, axes, list(runs)) if len(runs) > 1 else (0.15, 0.0)
+    fix_margins(figure, 0.8, right, 0.5 + below, 0.15)
     return figure
 
 
 @styled
 def norm_figure(runs: Mapping[str, Mapping[float, float]]) -> Figure:
-    """Draw |W|² of the weights over lambda, a line for each name; names stand below, broken where they are long.
+    """Draw |W|² of the weights over lambda as points, joined by thin lines; long names stand below, broken into lines.
 
     Args:
         runs: for each name |W|² by lambda. A single line with the name "" needs no legend.
     """
-    names = [fill(name, _LEGEND_WIDTH) for name in runs]
-    figure = new_figure(height=3.2 + 0.17 * sum(len(name.splitlines()) for name in names))
+    figure = new_figure(6 if any(runs) else 4.5)
     axes = figure.subplots()
-    for i, line in enumerate(runs.values()):
-        axes.plot(
-            *zip(*sorted(line.items()), strict=True),
-            color=COLOURS[i % len(COLOURS)],
-            linestyle=DASHES[i % len(DASHES)],
-            linewidth=1.5,
-            marker="o",
-            markersize=4,
-        )
+    for run, look in looks_of(runs).items():
+        points = zip(*sorted(runs[run].items()), strict=True)
+        axes.plot(*points, **(look.line | {"linewidth": 0.8}), marker="o", markersize=5)
     _lambda_axis(axes, sorted({lam for line in runs.values() for lam in line}))
     axes.set_ylim(bottom=0)
     axes.set_ylabel("|W|²")
-    if any(runs):
-        figure.legend(axes.get_lines(), names, loc="outside lower center")
+    right, below = label_ends(figure, axes, list(runs)) if any(runs) else (0.2, 0.0)
+    fix_margins(figure, 0.7, right, 0.5 + below, 0.15)
     return figure
 
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cifar_linear.arrays import Doubles, Floats, Images
-from cifar_linear.figures.style import LONGEST_NAME, new_figure, shortened, styled
+from cifar_linear.figures.style import LONGEST_NAME, fix_margins, new_figure, shortened, styled, text_width
 
 _WIDEST = 12
 """Classes that stand side by side; more of them stand in lines of ten."""
@@ -44,15 +44,19 @@ def template_figure(
     most = LONGEST_NAME if classes > 1 else 3 * LONGEST_NAME
     for k, name in enumerate(class_names):
         axes.text(k % columns, k // columns * pitch - 0.5, shortened(name, most), ha="center", va="bottom", fontsize=8)
-    if len(weights) > 1:
-        names = [run.replace(", ", "\n") for run in weights]
-        axes.set_yticks([line * pitch + run for line in range(lines) for run in range(len(weights))], names * lines)
+    names = [run.replace(", ", "\n") for run in weights] if len(weights) > 1 else []
+    axes.set_yticks([line * pitch + run for line in range(lines) for run in range(len(names))], names * lines)
+    fix_margins(figure, text_width("", *names), 0.05, 0.05, 0.05)
     return figure
 
 
 @styled
 def image_figure(
-    pictures: Sequence[Images | None], titles: Sequence[str], image_shape: tuple[int, ...], columns: int = 10
+    pictures: Sequence[Images | None],
+    titles: Sequence[str],
+    image_shape: tuple[int, ...],
+    columns: int = 10,
+    size: float = 0.95,
 ) -> Figure:
     """Draw images in rows, each below its title.
 
@@ -61,17 +65,19 @@ def image_figure(
         titles: one for each image, all with the same number of lines.
         image_shape: channels, height, width.
         columns: the most images in a row.
+        size: the width of a place, in inches.
     """
     columns = min(columns, len(pictures))
     lines = -(-len(pictures) // columns)
-    pitch = 1 + 0.19 * (1 + titles[0].count("\n"))
-    figure = new_figure(0.95 * columns, 0.97 * pitch * lines)
+    pitch = 1 + 0.18 / size * (1 + titles[0].count("\n"))
+    figure = new_figure(size * columns, 1.02 * size * pitch * lines)
     axes = sheet(figure.subplots(), columns, lines, pitch)
     for place, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
         if picture is not None:
             line, column = divmod(place, columns)
             show(axes, as_pictures(picture[None], image_shape)[0] / 255, column, line * pitch)
             axes.text(column, line * pitch - 0.5, title, ha="center", va="bottom", fontsize=7, in_layout=False)
+    fix_margins(figure, 0.02, 0.02, 0.02, 0.02)
     return figure
 
 

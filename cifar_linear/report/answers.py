@@ -17,8 +17,10 @@ from cifar_linear.report.settings import labelled
 from cifar_linear.report.tables import ANSWERS, results
 from cifar_linear.runs.report_files import FIGURES
 
+_Find = Callable[[str], Sequence[Path]]
 
-def write_answers(questions: Questions, find: Callable[[str], Sequence[Path]], out: Path, form: Format = "png") -> Path:
+
+def write_answers(questions: Questions, find: _Find, out: Path, form: Format = "png") -> Path:
     """Write ``report.md`` and ``report.html`` that answer questions, with ``figures/``.
 
     Args:
@@ -35,6 +37,8 @@ def write_answers(questions: Questions, find: Callable[[str], Sequence[Path]], o
         _answer(number, question, collect(paths), out, form)
         for number, (question, paths) in enumerate(zip(questions.questions, folders, strict=True), start=1)
     ]
+    for number, figure in enumerate((figure for section in sections for figure in section["figures"]), start=1):
+        figure["number"] = number
     return write_pages("questions", {"title": questions.title, "sections": sections}, out)
 
 
@@ -59,7 +63,7 @@ def _answer(number: int, question: Question, found: Collection, out: Path, form:
     }
 
 
-def _found(questions: Questions, find: Callable[[str], Sequence[Path]]) -> list[list[Path]]:
+def _found(questions: Questions, find: _Find) -> list[list[Path]]:
     """Return the run folders of each question. Raises `RunError` with all names that have none."""
     folders: list[list[Path]] = []
     problems = []

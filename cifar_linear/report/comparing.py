@@ -107,7 +107,7 @@ class Pair(NamedTuple):
     def verdict(self) -> str:
         """In words."""
         if self.p > 1 - CONFIDENCE:
-            return "these test images cannot tell them apart"
+            return "may be chance"
         return "better" if self.points > 0 else "worse"
 
 

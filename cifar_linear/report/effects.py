@@ -87,12 +87,12 @@ def _accuracy(pairs: Sequence[tuple[Run, Run]], p: float | None) -> str:
         change = Interval.of([(b.outcome(split) or 0.0) - (a.outcome(split) or 0.0) for a, b in pairs])
         if change.excludes_zero:
             return f"{split} accuracy {_changed(change.mean)} ± {100 * (change.half_width or 0):.2f} points ({ends})"
-        return f"{split} accuracy {ends}, a difference within what {len(pairs)} seeds can tell"
+        return f"{split} accuracy {ends}, a difference that may be chance with {len(pairs)} seeds"
     if p is None:
         return f"{split} accuracy {ends}, untested: that takes shared test images or several seeds"
     if p <= 1 - CONFIDENCE:
         return f"test accuracy {_changed(after - before)} points ({ends}; McNemar's test, p = {p:.2g})"
-    return f"test accuracy {ends}, a difference within what these test images can tell"
+    return f"test accuracy {ends}, a difference that may be chance on these test images"
 
 
 def _means(pairs: Sequence[tuple[Run, Run]], quantity: Callable[[Run], float]) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from cifar_linear.arrays import Bools
+from cifar_linear.arrays import Bools, Floats
 from cifar_linear.figures.networks import filter_figure, map_figure, patch_figure, saliency_figure
 from cifar_linear.figures.style import LONGEST_NAME, shortened
 from cifar_linear.nn.introspection import agreement, first_filters
@@ -51,7 +51,19 @@ def _filters(run: Run, of: str, number: int | None) -> Iterator[Drawing]:
     shares = _first(len(kept), len(after))
     alt = f"{shares} filters of {name}{of} before and after training. {_count_of_dead(dead, run.inside)}"
     title = f"Filters of {name}{of}, each on one scale around zero, which is grey"
-    yield Drawing("filters", title, alt.strip(), partial(filter_figure, shown, kept), number)
+    caption = f"{_change(shown)} {_count_of_dead(dead, run.inside)}".strip()
+    yield Drawing("filters", title, alt.strip(), caption, partial(filter_figure, shown, kept), number)
+
+
+def _change(shown: Mapping[str, Floats]) -> str:
+    """Say which filter training changed most, and which least, as a part of its first length."""
+    before, after = (shown[moment].reshape(len(shown[moment]), -1) for moment in ("before training", "after training"))
+    change = np.linalg.norm(after - before, axis=1) / np.linalg.norm(before, axis=1)
+    most, least = int(change.argmax()), int(change.argmin())
+    return (
+        f"Training changed filter {most + 1} most, by {change[most]:.2f} of its first length, "
+        f"and filter {least + 1} least, by {change[least]:.2f}."
+    )
 
 
 def _patches(run: Run, network: Network, inside: Introspection) -> Iterator[Drawing]:
@@ -66,7 +78,8 @@ def _patches(run: Run, network: Network, inside: Introspection) -> Iterator[Draw
     )
     kept = dead[:MOST_FILTERS] if dead is not None else np.zeros(len(shown), np.bool_)
     title = f"What excites the filters of {name} most"
-    yield Drawing("patches", title, alt, partial(patch_figure, shown, inside.patches, kept))
+    caption = f"Strongest response at the left. {_count_of_dead(dead, inside)}".strip()
+    yield Drawing("patches", title, alt, caption, partial(patch_figure, shown, inside.patches, kept))
 
 
 def _maps(run: Run, network: Network, inside: Introspection) -> Iterator[Drawing]:
@@ -83,7 +96,8 @@ def _maps(run: Run, network: Network, inside: Introspection) -> Iterator[Drawing
         )
         rows = [shortened(title, 2 * LONGEST_NAME) for title in titles]
         figure = partial(map_figure, inside.images, rows, run.model.image_shape, maps.astype(np.float32), kept)
-        yield Drawing("maps", f"Feature maps after {name}, {size}", alt.strip(), figure, number)
+        caption = f"{_first(shown, channels)} outputs, one column each. {_count_of_dead(dead, inside)}".strip()
+        yield Drawing("maps", f"Feature maps after {name}, {size}", alt.strip(), caption, figure, number)
 
 
 def _saliency(run: Run, inside: Introspection, predictions: Predictions) -> Drawing:
@@ -110,7 +124,9 @@ def _saliency(run: Run, inside: Introspection, predictions: Predictions) -> Draw
         inside.occlusion,
         found,
     )
-    return Drawing("saliency", "Pixels that the score of the predicted class depends on", alt, figure)
+    caption = "Rank correlation of the two maps: "
+    caption += f"{np.mean(known):.2f} on average, {min(known):.2f} to {max(known):.2f}." if known else "not defined."
+    return Drawing("saliency", "Pixels that the score of the predicted class depends on", alt, caption, figure)
 
 
 def _titles(run: Run, inside: Introspection) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.drawing import MOST_DRAWN
+from cifar_linear.report.settings import BEST_DRAWN, MOST_DRAWN
 
 _MEANS = "Compare means over seeds, not single runs"
 
@@ -21,8 +21,10 @@ def notes(runs: Mapping[str, Run]) -> Iterator[str]:
             "in a sweep only the selected setting is, unless asked otherwise"
         )
     if len(runs) > MOST_DRAWN:
-        shown = f"the {MOST_DRAWN} runs with the highest validation accuracy"
-        yield f"curves, templates, filters and histograms show {shown}"
+        yield (
+            "curves, templates, filters and histograms show the "
+            f"{BEST_DRAWN} runs with the highest validation accuracy and the {MOST_DRAWN - BEST_DRAWN} with the lowest"
+        )
     yield from early_stops(runs)
     yield from unsettled(runs)
 
@@ -38,14 +40,19 @@ def unsettled(runs: Mapping[str, Run]) -> Iterator[str]:
             if run.sensitivity.hangs_on_rounding:
                 yield f"{label}: {run.sensitivity.in_words()}. {_MEANS}"
             continue
-        costs = [row["train_cost"] for row in run.rows]
-        late = max(costs[len(costs) // 2 :])
-        if len(costs) > 1 and late > costs[0]:
+        if (highest := restless(run)) is not None:
             yield (
-                f"{label}: in the second half of training its cost is as high as {late:.3f}, against {costs[0]:.3f} "
-                "before the first update. At such a learning rate rounding alone changes the result (BLAS kernel, "
-                f"threads, runs in the pass). {_MEANS}"
+                f"{label}: in the second half of training its cost is as high as {highest:.3f}, against "
+                f"{run.rows[0]['train_cost']:.3f} before the first update. At such a learning rate rounding alone "
+                f"changes the result (BLAS kernel, threads, runs in the pass). {_MEANS}"
             )
+
+
+def restless(run: Run) -> float | None:
+    """Return the highest training cost of the second half of training, if the first weights have a lower one."""
+    costs = [row["train_cost"] for row in run.rows]
+    late = max(costs[len(costs) // 2 :])
+    return late if len(costs) > 1 and late > costs[0] else None
 
 
 def early_stops(runs: Mapping[str, Run]) -> Iterator[str]:

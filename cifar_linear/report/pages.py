@@ -10,11 +10,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from cifar_linear import __version__
 from cifar_linear.errors import RunError
+from cifar_linear.figures.layers import split_layers
 from cifar_linear.figures.style import Format, rendered
 from cifar_linear.report.captions import Drawing
+from cifar_linear.report.sections import SHEETS
 from cifar_linear.report.statistics import percent
 from cifar_linear.runs.report_files import FIGURES, drawn_in
 from cifar_linear.storage.atomic import write_whole
+
+_CSS_PIXELS = 96
+"""In an inch: at this width the type in a figure is as large as that of the page."""
 
 
 def refuse_link(folder: Path) -> None:
@@ -23,16 +28,26 @@ def refuse_link(folder: Path) -> None:
         raise RunError(f"{folder}: a symbolic link, through which no report is written; remove it, or choose -o DIR")
 
 
-def write_figure(drawing: Drawing, name: str, out: Path, form: Format) -> dict[str, str]:
+def write_figure(drawing: Drawing, name: str, out: Path, form: Format) -> dict[str, Any]:
     """Draw a figure and write its files, a PNG and one of the wanted format; returns what a page needs of it."""
     figure = drawing.draw()
-    png = rendered(figure)
+    png, *layers = split_layers(figure) if drawing.name in SHEETS else (rendered(figure),)
     files: dict[str, bytes] = {"png": png}
     if form != "png":
         files[form] = rendered(figure, form)
     for kind, content in files.items():
         write_whole(out / FIGURES / f"{name}.{kind}", content)
-    return {"name": name, "title": drawing.title, "alt": drawing.alt, "base64": b64encode(png).decode()}
+    return {
+        "of": drawing.name,
+        "name": name,
+        "title": drawing.title,
+        "alt": drawing.alt,
+        "caption": drawing.caption,
+        "chart": drawing.chart,
+        "numbers": drawing.numbers,
+        "width": round(figure.get_figwidth() * _CSS_PIXELS),
+        "layers": [b64encode(layer).decode() for layer in layers or [png]],
+    }
 
 
 def remove_old_figures(out: Path, names: set[str], form: Format) -> None:

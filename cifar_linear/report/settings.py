@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
-from cifar_linear.figures.style import shortened
+from cifar_linear.figures.style import Look, shortened
 from cifar_linear.report.collecting import Run
 
 Setting = tuple[tuple[str, str], ...]
 """Keys with their values as text."""
 
+MOST_DRAWN = 8
+"""Runs that can be told apart in one figure."""
+BEST_DRAWN = 5
+"""How many of them are the best, where there are more; the others are the worst."""
+MOST_NAMED = 4
 _LONGEST_LABEL = 60
+_MOST_SORTED = 4
 _WHOLES = ("data", "decay", "early_stopping", "averaging")
 """Keys whose parts only mean something together."""
 _KINDS = ("kind", "dataset")
@@ -80,6 +86,19 @@ def labelled(runs: Sequence[Run]) -> dict[str, Run]:
     return dict(zip(labels, runs, strict=True))
 
 
+def in_order_of_settings(runs: Mapping[str, Run]) -> dict[str, Run]:
+    """Return the runs in the order of the settings in which they differ; as they are, if they differ in many."""
+    settings = dict(zip(runs, factors(list(runs.values())), strict=True))
+    keys = list(next(iter(settings.values())))
+    if len(keys) > _MOST_SORTED:
+        return dict(runs)
+    ranks = {key: {value: i for i, value in enumerate(in_order({of[key] for of in settings.values()}))} for key in keys}
+    return {
+        label: runs[label]
+        for label in sorted(runs, key=lambda label: [ranks[key][settings[label][key]] for key in keys])
+    }
+
+
 def settings_label(run: Run, keys: Sequence[str]) -> str:
     """Return some of a run's settings in a line."""
     return ", ".join(f"{key.rpartition('.')[2]} {run.settings[key]}" for key in keys if key in run.settings)
@@ -88,3 +107,81 @@ def settings_label(run: Run, keys: Sequence[str]) -> str:
 def _joined(settings: Sequence[tuple[str, str]]) -> str:
     words = [value if part in ("", *_KINDS) else f"{part} {value}" for part, value in settings]
     return ", ".join(words) or "none"
+
+
+def by_data(runs: Mapping[str, Run]) -> dict[str, dict[str, Run]]:
+    """Return the runs by the images that they are about; only runs on the same images can be compared.
+
+    The name is that of the data set, with its classes where runs are on several choices of them.
+    """
+    kinds: dict[tuple[str, tuple[str, ...]], dict[str, Run]] = defaultdict(dict)
+    for label, run in runs.items():
+        kinds[run.record.config.data.dataset, run.model.class_names][label] = run
+    several = Counter(dataset for dataset, _ in kinds)
+    named: dict[str, dict[str, Run]] = {}
+    for (dataset, classes), of in kinds.items():
+        name = dataset if several[dataset] == 1 else f"{dataset}, {_which(classes)}"
+        named[name if name not in named else f"{name}, {shortened(', '.join(classes), 40)}"] = of
+    return named
+
+
+def _which(classes: Sequence[str]) -> str:
+    """Name a few classes, or count them."""
+    return " and ".join(classes) if len(classes) < 4 else f"{len(classes)} classes"
+
+
+def ordered_looks(runs: Mapping[str, Run]) -> dict[str, Look]:
+    """Return how the line of each run is drawn: one hue for runs that differ only in an ordered setting and the seed.
+
+    The setting is the one with the most numbers for values, such as lambda; the larger its value, the darker the line.
+    """
+    settings = factors(list(runs.values()))
+    key = _ordered(settings)
+    hues: dict[object, list[str]] = defaultdict(list)
+    for label, of_run in zip(runs, settings, strict=True):
+        hues[tuple(part for part in of_run.items() if part[0] not in (key, "seed")) if key else label].append(label)
+    values = dict(zip(runs, (of_run.get(key or "", "") for of_run in settings), strict=True))
+    looks = {}
+    for hue, group in enumerate(hues.values()):
+        steps = in_order({values[label] for label in group})
+        for label in group:
+            shade = 1 - 2 * steps.index(values[label]) / (len(steps) - 1) if len(steps) > 1 else 0.0
+            looks[label] = Look(hue, shade)
+    return {label: looks[label]._replace(dash=dash) for dash, label in enumerate(runs)}
+
+
+def _ordered(settings: Sequence[Mapping[str, str]]) -> str | None:
+    """Return the setting with the most values, of those that have only numbers; None if there is none."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for of_run in settings:
+        for key, value in of_run.items():
+            values[key].add(value)
+    numbers = {key: of for key, of in values.items() if key != "seed" and all(map(_is_number, of))}
+    return max(numbers, key=lambda key: len(numbers[key]), default=None)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def best_and_worst(runs: Mapping[str, Run]) -> dict[str, Run]:
+    """Return the runs that are drawn side by side: all, or of very many the first and the last finished ones."""
+    if len(runs) <= MOST_DRAWN:
+        return dict(runs)
+    finished = [label for label, run in runs.items() if run.finished] or list(runs)
+    chosen = dict.fromkeys([*finished[:BEST_DRAWN], *finished[BEST_DRAWN:][BEST_DRAWN - MOST_DRAWN :]])
+    return {label: runs[label] for label in chosen}
+
+
+def some(labels: Sequence[str]) -> str:
+    """List a few labels, and how many more there are.
+
+    >>> some(list("abcdefg"))
+    'a; b; c; d; and 3 more'
+    """
+    more = len(labels) - MOST_NAMED
+    return "; ".join(labels[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")

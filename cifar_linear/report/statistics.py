@@ -1,4 +1,4 @@
-"""What repeated runs and shared test images can tell: intervals over seeds, paired tests of two classifiers."""
+"""How sure a difference is: intervals over seeds, paired tests of two classifiers on shared test images."""
 
 from __future__ import annotations
 

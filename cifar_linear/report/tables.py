@@ -1,5 +1,6 @@
 """The tables of a report: a row for each run, settings that differ, and what the numbers depend on."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 from cifar_linear.config.formatting import LAYER_COLUMNS, layer_rows
 from cifar_linear.nn.metrics import Part, class_metrics, confusion
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.settings import settings_label
+from cifar_linear.report.settings import settings_label, some
 from cifar_linear.report.statistics import percent
 from cifar_linear.runs.record import Calibration, SplitCalibration
 
@@ -70,7 +71,9 @@ ANSWERS = (
 
 
 def results(runs: Mapping[str, Run], columns: Sequence[Column]) -> Table:
-    """Return a row for each run; the first column names the weights where not all runs are judged by their last.
+    """Return a row for each run, with its status where not all have finished.
+
+    The first column names the weights where not all runs are judged by their last.
 
     How far above the optimum they are is left out where no run has a certificate.
     """
@@ -81,6 +84,11 @@ def results(runs: Mapping[str, Run], columns: Sequence[Column]) -> Table:
     if any(run.record.best for run in runs.values()):
         titles = ["weights", *titles]
         rows = {label: [_weights(runs[label]), *cells] for label, cells in rows.items()}
+    if not all(run.finished for run in runs.values()):
+        titles = [*titles, "status"]
+        rows = {
+            label: [*cells, Cell(runs[label].record.status, runs[label].record.status)] for label, cells in rows.items()
+        }
     return Table(titles, rows)
 
 
@@ -110,11 +118,22 @@ def _cell(column: Column, run: Run) -> Cell:
     return Cell("-", "") if value is None else Cell(column.written(value), value)
 
 
-def settings_table(runs: Mapping[str, Run], keys: Sequence[str], most: int) -> dict[str, list[str]]:
-    """Return each run's values of ``keys``; nothing for more than ``most`` runs whose labels hold all of them."""
-    if len(runs) > most and all(label == settings_label(run, keys) for label, run in runs.items()):
-        return {}
-    return {label: [run.settings.get(key, "-") for key in keys] for label, run in runs.items()}
+class Settings(NamedTuple):
+    """The settings in which runs differ: a row for each run, or for each setting where there are more of them."""
+
+    head: str
+    columns: Sequence[str]
+    rows: Mapping[str, Sequence[str]]
+
+
+def settings_table(runs: Mapping[str, Run], keys: Sequence[str], most: int) -> Settings | None:
+    """Return each run's values of ``keys``; None for more than ``most`` runs whose labels hold all of them."""
+    if not keys or (len(runs) > most and all(label == settings_label(run, keys) for label, run in runs.items())):
+        return None
+    values = {label: [run.settings.get(key, "-") for key in keys] for label, run in runs.items()}
+    if len(keys) > len(runs):
+        return Settings("setting", list(runs), dict(zip(keys, zip(*values.values(), strict=True), strict=True)))
+    return Settings("run", keys, values)
 
 
 def layers(run: Run) -> dict[str, Any] | None:
@@ -141,11 +160,26 @@ def _with_interval(part: Part, k: int) -> str:
     return f"{value} % ({low} to {high})"
 
 
+def environments(runs: Mapping[str, Run]) -> list[tuple[str, dict[str, str]]]:
+    """Return what the numbers of runs depend on, once for all runs that share it, with their labels."""
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
+    for label, run in runs.items():
+        groups[tuple(environment(run).items())].append(label)
+    created = {label: run.record.created for label, run in runs.items()}
+    return [
+        (
+            f"All {len(labels)} runs" if len(labels) == len(runs) > 1 else some(labels),
+            {"created": " to ".join(dict.fromkeys([min(times), max(times)])), **dict(facts)},
+        )
+        for facts, labels in groups.items()
+        if (times := [created[label] for label in labels])
+    ]
+
+
 def environment(run: Run) -> dict[str, str]:
     """Return what the numbers of a run depend on, in words."""
     environment, data = run.record.environment, run.record.data
     return {
-        "created": run.record.created,
         "data": ", ".join(f"{split} {count} images" for split, count in data.images.items()),
         **{f"SHA-256 of {split}": digest for split, digest in data.sha256.items()},
         "versions": ", ".join(f"{name} {version}" for name, version in environment.versions.items()),

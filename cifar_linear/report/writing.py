@@ -1,32 +1,41 @@
 """The report of one run, or of several side by side."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cifar_linear.figures.style import Format
+from cifar_linear.report.charts import NO_LIMITS, Limits
 from cifar_linear.report.collecting import Collection, Run
 from cifar_linear.report.comparing import changes, paired, repeated
-from cifar_linear.report.drawing import MOST_DRAWN, NO_LIMITS, Limits, draw
+from cifar_linear.report.drawing import draw
 from cifar_linear.report.effects import effects
 from cifar_linear.report.notes import notes, synthetic
 from cifar_linear.report.pages import refuse_link, remove_old_figures, write_figure, write_pages
-from cifar_linear.report.settings import differences, labelled
+from cifar_linear.report.sections import arranged
+from cifar_linear.report.settings import MOST_DRAWN, by_data, differences, in_order_of_settings, labelled
+from cifar_linear.report.summary import outcome_of_one, subject, summaries
 from cifar_linear.report.tables import (
     RESULTS,
     classes,
     details,
-    environment,
+    environments,
     honesty,
     layers,
     results,
     settings_table,
 )
-from cifar_linear.runs.report_files import FIGURES
+from cifar_linear.runs.report_files import FIGURES, PAGES
 
 
 def write_report(
-    found: Collection, out: Path, form: Format = "png", title: str | None = None, ylim: Limits = NO_LIMITS
+    found: Collection,
+    out: Path,
+    form: Format = "png",
+    title: str | None = None,
+    ylim: Limits = NO_LIMITS,
+    place: Path | None = None,
 ) -> Path:
     """Write ``report.md``, ``report.html`` and ``figures/``.
 
@@ -34,21 +43,37 @@ def write_report(
         found: the runs, at least one, and what is to be said about folders that could not be read.
         out: the folder that is written into; made if missing.
         form: the format of the figures' files, besides PNG.
-        title: the heading; the run's name, or how many there are, if None.
+        title: the heading; the run's name without its time, or how many there are, if None.
         ylim: the ends of the axes of cost and accuracy.
+        place: the folder from which links lead to other pages, if the page will not stay in ``out``.
 
     Returns the path of the page. Raises `RunError` if ``out`` cannot be written.
     """
     refuse_link(out / FIGURES)
-    runs = labelled(found.runs)
+    runs = in_order_of_settings(labelled(found.runs))
     if len(runs) > MOST_DRAWN:
-        # Too many to be laid side by side: the best come first, and they are drawn.
+        # Too many to be laid side by side: the best come first; they and the worst are drawn.
         runs = dict(sorted(runs.items(), key=lambda item: -(item[1].outcome("validation") or 0.0)))
     figures = [write_figure(drawing, drawing.file, out, form) for drawing in draw(runs, ylim)]
     remove_old_figures(out, {figure["name"] for figure in figures}, form)
     content = {"figures": figures, "notes": [*found.notes, *notes(runs)], **_tables(runs)}
-    content["title"] = title or (next(iter(runs.values())).name if len(runs) == 1 else f"{len(runs)} runs")
+    content["links"] = {label: _link(run, place or out) for label, run in runs.items()} if len(runs) > 1 else {}
+    content["above"] = _page_above(runs, place or out)
+    content["title"] = title or (next(iter(runs.values())).given_name if len(runs) == 1 else f"{len(runs)} runs")
+    content["sections"] = arranged(content)
     return write_pages("report", content, out)
+
+
+def _link(run: Run, out: Path) -> str | None:
+    """Return the address of a run's own page, as seen from a report; None if it has none."""
+    page = run.folder.path / PAGES[1]
+    return os.path.relpath(page, out) if page.is_file() else None
+
+
+def _page_above(runs: Mapping[str, Run], out: Path) -> str | None:
+    """Return the address of the page of the sweep that a single run belongs to; None if there is none."""
+    page = next(iter(runs.values())).folder.path.parent / "report" / PAGES[1]
+    return os.path.relpath(page, out) if len(runs) == 1 and page.is_file() else None
 
 
 def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
@@ -66,11 +91,13 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "classes": classes(first) if len(runs) == 1 else [],
         "table": results(runs, RESULTS),
         "honesty": honesty(runs),
-        "status": {label: run.record.status for label, run in runs.items()},
         "folders": {label: run.name for label, run in runs.items()},
         "effects": effects(all_runs),
         "changes": changes(all_runs),
         "repeated": repeated(all_runs),
-        "paired": paired(runs),
-        "environments": {label: environment(run) for label, run in runs.items()},
+        "paired": [pairs for kind in by_data(runs).values() if (pairs := paired(kind))],
+        "subject": subject(runs),
+        "summaries": summaries(runs) if len(runs) > 1 else [],
+        "outcome": list(outcome_of_one(first)) if len(runs) == 1 else [],
+        "environments": environments(runs),
     }

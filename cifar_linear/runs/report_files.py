@@ -8,7 +8,7 @@ PAGES = ("report.md", "report.html")
 FIGURES = "figures"
 """The folder of the figures, next to the pages."""
 _DRAWN = re.compile(
-    r"(grid|norms|cost|accuracy|optimum|templates(-common-scale)?(-\d+)?|filters(-\d+)?|patches|maps-\d+|saliency"
+    r"(grid|parallel|norms|cost|accuracy|optimum|templates(-common-scale)?(-\d+)?|filters(-\d+)?|patches|maps-\d+|saliency"
     r"|probabilities|reliability|confusion|classes|mistakes)\.(png|pdf|svg)"
 )
 

@@ -56,10 +56,11 @@ class LivePage:
 
     def _report(self) -> str:
         sweep, path = self._watcher.sweep(), self._watcher.path
+        place = self._file.parent
         with TemporaryDirectory() as folder:
             if sweep is not None:
-                return report_on(SweepFolder(path), sweep, Path(folder), "png").read_text(encoding="utf-8")
-            return write_report(collect([path]), Path(folder)).read_text(encoding="utf-8")
+                return report_on(SweepFolder(path), sweep, Path(folder), "png", place=place).read_text(encoding="utf-8")
+            return write_report(collect([path]), Path(folder), place=place).read_text(encoding="utf-8")
 
 
 def reloading(page: str, seconds: float) -> str:

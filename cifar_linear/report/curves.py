@@ -1,0 +1,200 @@
+"""The figures of what happened during training: cost, accuracy, distance to the optimum, size of the weights."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from statistics import fmean
+
+from cifar_linear.figures.curves import accuracy_figure, cost_figure, distance_figure, norm_figure, overlaid_figure
+from cifar_linear.figures.style import FAR_APART, Look
+from cifar_linear.report.captions import Drawing, extremes
+from cifar_linear.report.charts import SPLITS, Chart, Limits, Series, of_one, over_time, thinned
+from cifar_linear.report.collecting import Run
+from cifar_linear.report.settings import MOST_DRAWN, as_label, by_data, grouped, ordered_looks
+from cifar_linear.report.statistics import percent
+
+
+def curves_of_one(run: Run, ylim: Limits) -> Iterator[Drawing]:
+    """Yield the curves of one run."""
+    known = run.certificate
+    optimum = (known.lower, known.upper) if known else None
+    lam, steps = run.record.config.lam, run.steps
+    cost = partial(cost_figure, run.rows, lam, steps, ylim.get("cost"), optimum, penalty=run.shows_penalty)
+    lowest = f" The lowest cost is {known.lower:.5g} to {known.upper:.5g}." if known else ""
+    chart = of_one(run, "cost", _columns(run), ylim)
+    yield Drawing("cost", "Loss and cost", _spans(run, "cost") + lowest, validation_loss_of(run), cost, chart=chart)
+    yield from distances({run.name: run})
+    accuracy = partial(accuracy_figure, run.rows, ylim.get("accuracy"))
+    columns = {name: (f"{split}_accuracy", Look(i, 0, i)) for i, (split, name) in enumerate(SPLITS.items())}
+    chart = of_one(run, "accuracy", columns, ylim)
+    yield Drawing("accuracy", "Accuracy", _spans(run, "accuracy"), _highest(run), accuracy, chart=chart)
+
+
+def _columns(run: Run) -> dict[str, tuple[str, Look]]:
+    """Return the lines of a run's cost and loss: one for both where they are the same."""
+    columns = {}
+    for i, (split, name) in enumerate(SPLITS.items()):
+        if split == "validation" or not run.steps:
+            if run.record.config.lam:
+                columns[f"{name} cost"] = f"{split}_cost", Look(i, 0, 0)
+            columns[f"{name} loss"] = f"{split}_loss", Look(i, 0, 1 if run.record.config.lam else i)
+    return columns
+
+
+def curves_of_several(runs: Mapping[str, Run], ylim: Limits) -> Iterator[Drawing]:
+    """Yield the curves of several runs, those on other images in panels of their own."""
+    looks = {label: look for of in by_data(runs).values() for label, look in ordered_looks(of).items()}
+    for quantity in ("cost", "accuracy"):
+        panels = _panels(runs, quantity)
+        ends = "; ".join(f"{label}: {_written(run.last, 'validation', quantity)}" for label, run in runs.items())
+        alt = f"{quantity.capitalize()} of each run during training; on validation images it ends at {ends}."
+        rows = {panel: {label: run.rows for label, run in of.items()} for panel, of in panels.items()}
+        figure = partial(overlaid_figure, rows, quantity, ylim.get(quantity), looks)
+        caption = " ".join(
+            (f"{panel}: " if panel else "") + _ends(of, quantity, quantity in ylim) for panel, of in panels.items()
+        )
+        logarithmic = quantity == "cost" and any(_far_apart(of) for of in panels.values())
+        chart = over_time(panels, quantity, looks, logarithmic, ylim)
+        yield Drawing(quantity, quantity.capitalize(), alt, caption, figure, chart=chart)
+    yield from distances(runs)
+
+
+def _panels(runs: Mapping[str, Run], quantity: str) -> dict[str, dict[str, Run]]:
+    """Return the runs that share axes; costs do so only if they are of one loss."""
+    panels: dict[str, dict[str, Run]] = {}
+    kinds = by_data(runs)
+    for kind, of in kinds.items():
+        losses = {run.record.config.loss for run in of.values()} if quantity == "cost" else set[str]()
+        for loss in sorted(losses) if len(losses) > 1 else [None]:
+            chosen = {label: run for label, run in of.items() if loss is None or run.record.config.loss == loss}
+            panels[", ".join(word for word in (kind if len(kinds) > 1 else "", loss) if word)] = chosen
+    return panels
+
+
+def _ends(runs: Mapping[str, Run], quantity: str, limited: bool) -> str:
+    """Say which curves end lowest and highest, on what axis, and where training was restless."""
+    said = []
+    if quantity == "cost":
+        costs = {label: run.last["train_cost"] for label, run in runs.items()}
+        said.append("At the end, on training images, " + extremes(costs, "{:.3f}".format, "lowest", "highest"))
+        if not limited and (times := _far_apart(runs)):
+            said.append(f"The axis is logarithmic: the highest value is {times:.0f} times the lowest.")
+    else:
+        ends = {label: run.last["validation_accuracy"] for label, run in runs.items()}
+        said.append("At the end, on validation images, " + extremes(ends, percent, "lowest", "highest"))
+        gaps = {label: run.last["train_accuracy"] - run.last["validation_accuracy"] for label, run in runs.items()}
+        widest = max(gaps, key=gaps.__getitem__)
+        if gaps[widest] > 0:
+            said.append(f"Training images are ahead most with {widest}, by {100 * gaps[widest]:.2f} points.")
+    return " ".join(said)
+
+
+def _far_apart(runs: Mapping[str, Run]) -> float:
+    """Return how many times the lowest cost the highest is, if that asks for a logarithmic axis; else 0."""
+    values = [row[f"{split}_cost"] for run in runs.values() for row in run.rows for split in SPLITS]
+    return max(values) / min(values) if max(values) > FAR_APART * min(values) > 0 else 0.0
+
+
+def validation_loss_of(run: Run) -> str:
+    """Say whether the validation loss still fell at the end."""
+    low, last = run.lowest_loss, run.last
+    gap = last["validation_loss"] - last["train_loss"]
+    turned = last["validation_loss"] > low["validation_loss"]
+    fell = (
+        f"The validation loss is lowest after epoch {low['epoch']:.0f} ({low['validation_loss']:.3f}) and "
+        f"{last['validation_loss']:.3f} at the end"
+        if turned
+        else f"The validation loss is lowest at the end ({low['validation_loss']:.3f})"
+    )
+    return f"{fell}, {abs(gap):.3f} nats {'above' if gap > 0 else 'below'} the training loss."
+
+
+def _highest(run: Run) -> str:
+    best = max(run.rows, key=lambda row: row["validation_accuracy"])
+    highest, last = best["validation_accuracy"], run.last["validation_accuracy"]
+    gap = 100 * (run.last["train_accuracy"] - last)
+    return (
+        f"The validation accuracy is highest after epoch {best['epoch']:.0f}, {percent(highest)}, and "
+        f"{percent(last)} at the end, {abs(gap):.2f} points "
+        f"{'below' if gap > 0 else 'above'} training images."
+    )
+
+
+def distances(runs: Mapping[str, Run]) -> Iterator[Drawing]:
+    """Yield how the training cost came near its optimum, of the runs with a certificate."""
+    bounds = {label: (run.certificate.lower, run.certificate.upper) for label, run in runs.items() if run.certificate}
+    if not bounds:
+        return
+    rows = {label: runs[label].rows for label in bounds}
+    ends = {label: runs[label].last["train_cost"] - lower for label, (lower, _) in bounds.items()}
+    listed = "; ".join(f"{label}: {end:.2g}" for label, end in ends.items())
+    alt = f"Training cost minus the lowest possible, on a logarithmic axis; it ends at {listed}."
+    caption = "Distance to the lowest possible cost at the end, in nats: " + extremes(
+        ends, "{:.2g}".format, "nearest", "farthest"
+    )
+    looks = ordered_looks(runs)
+    figure = partial(distance_figure, rows, bounds, looks)
+    series = [
+        Series("", label, looks[label], thinned([(row["epoch"], row["train_cost"] - lower) for row in rows[label]]))
+        for label, (lower, _) in bounds.items()
+    ]
+    chart = Chart("epoch", "cost minus optimum in nats", series, logarithmic=True)
+    yield Drawing("optimum", "Training cost above its optimum", alt, caption, figure, chart=chart)
+
+
+def norms(runs: Sequence[Run]) -> Iterator[Drawing]:
+    """Yield |W|² over lambda, a line for each choice of the other settings with several lambdas; means over seeds."""
+    finished = [run for run in runs if run.finished]
+    groups = grouped(finished, ("lambda", "seed")).values()
+    shown = [run for group in groups if len({run.record.config.lam for run in group}) > 1 for run in group]
+    # Named by what sets the lines apart, not by what other runs differ in.
+    lines = {as_label(setting): group for setting, group in grouped(shown, ("lambda", "seed")).items()}
+    if not 0 < len(lines) <= MOST_DRAWN:
+        return
+    means = {name: _mean_norms(group) for name, group in lines.items()}
+    courses = "; ".join(
+        f"{name} {', '.join(f'{norm:.3g} at {lam:g}' for lam, norm in line.items())}".strip()
+        for name, line in means.items()
+    )
+    alt = f"Sum of squared weights over lambda: {courses}."
+    names = ", ".join(run.given_name for run in shown) if len(shown) <= MOST_DRAWN else f"{len(shown)} runs"
+    of = "" if len(shown) == len(finished) else f" Of {names}."
+    caption = " ".join(_course(name, line) for name, line in means.items()) + of
+    series = [
+        Series("", name or "|W|²", Look(i, 0, i), list(line.items()), form="marks")
+        for i, (name, line) in enumerate(means.items())
+    ]
+    chart = Chart("lambda", "|W|²", series, x_logarithmic=True, from_zero=True)
+    figure = partial(norm_figure, means)
+    yield Drawing("norms", "What lambda leaves of the weights", alt, caption, figure, chart=chart)
+
+
+def _course(name: str, line: Mapping[float, float]) -> str:
+    """Say how |W|² changes from the smallest to the largest lambda."""
+    (first, before), *_, (last, after) = line.items()
+    changed = "falls" if after < before else "rises" if after > before else "stays"
+    return (
+        f"{name + ': ' if name else ''}|W|² {changed} from {before:.3g} at lambda {first:g} to {after:.3g} at {last:g}."
+    )
+
+
+def _mean_norms(runs: Sequence[Run]) -> dict[float, float]:
+    """Return |W|² by lambda, from the smallest."""
+    by_lambda: dict[float, list[float]] = defaultdict(list)
+    for run in runs:
+        by_lambda[run.record.config.lam].append(run.weight_norm**2)
+    return {lam: fmean(by_lambda[lam]) for lam in sorted(by_lambda)}
+
+
+def _spans(run: Run, quantity: str) -> str:
+    """Say where the curves of a quantity begin and end."""
+    spans = [
+        f"{name} from {_written(run.rows[0], split, quantity)} to {_written(run.last, split, quantity)}"
+        for split, name in (("train", "training"), ("validation", "validation"))
+    ]
+    return f"{quantity.capitalize()} over {run.last['epoch']:g} epochs: {', '.join(spans)}."
+
+
+def _written(row: Mapping[str, float], split: str, quantity: str) -> str:
+    value = row[f"{split}_{quantity}"]
+    return percent(value) if quantity == "accuracy" else f"{value:.3f}"
