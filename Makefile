@@ -6,7 +6,7 @@ TRAIN := $(BIN)/cifar-linear train
 REQUIRED := lambda-0_eta-0.1 lambda-0_eta-0.001 lambda-0.1_eta-0.001 lambda-1_eta-0.001
 
 .DEFAULT_GOAL := help
-.PHONY: help run required $(REQUIRED) mnist networks gradcheck fuzz handins bench test check environment format-check lint types format notebook docs schema lock clean
+.PHONY: help run required $(REQUIRED) mnist networks gradcheck fuzz campaign handins bench test check environment format-check lint types format notebook docs schema lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ test: $(VENV)/dev.stamp  ## run the test suite; warnings are errors
 
 fuzz: $(VENV)/dev.stamp  ## fuzz the parsers for about ten minutes
 	$(BIN)/python -m pytest --hypothesis-profile campaign $(ARGS) tests/test_fuzz.py
+
+campaign: $(VENV)/dev.stamp  ## kill, interrupt and starve trainings and sweeps, and compare their bits: about an hour
+	$(BIN)/python benchmarks/campaign.py
+	$(BIN)/python benchmarks/cluster_campaign.py $(ARGS)
 
 handins: $(VENV)/dev.stamp  ## make a class on CIFAR-10 with honest and forged hand-ins and check it: about half an hour
 	PYTHONPATH=tests $(BIN)/python benchmarks/handins.py $(ARGS) handins-campaign

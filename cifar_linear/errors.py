@@ -25,6 +25,10 @@ class RunError(CifarLinearError):
     exit_code = 1
 
 
+class LeaseLostError(RunError):
+    """Another process has taken over the work of this one, which was silent for too long."""
+
+
 class DivergedError(CifarLinearError):
     """Weights or cost are no longer finite; the run folder keeps the last finite weights."""
 

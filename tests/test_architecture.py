@@ -28,7 +28,10 @@ ONLY_IN = {
     "sklearn": "estimator/",
     "pandas": "api/runs.py",
     "requests": "data/download.py",
-    "subprocess": ("runs/provenance.py", "course/gradients/sandbox.py"),
+    "distributed": tuple(f"sweep/{name}.py" for name in ("cluster", "connecting", "remote", "comparing", "sending")),
+    "dask": "sweep/connecting.py",
+    "cryptography": "sweep/connecting.py",
+    "subprocess": ("runs/provenance.py", "course/gradients/sandbox.py", "sweep/workers.py"),
 }
 
 
@@ -94,7 +97,7 @@ def test_a_circle_would_be_found():
 
 @pytest.mark.parametrize(("library", "place"), ONLY_IN.items())
 def test_a_library_is_known_in_one_place(library, place):
-    """Processes in two: the commit is asked of git, and students' code runs in one of its own."""
+    """Processes in three: the commit is asked of git; students' code and groups of a sweep run in ones of their own."""
     users = {
         str(module.relative_to(PACKAGE))
         for module in MODULES

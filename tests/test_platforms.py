@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from cifar_linear import signals
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.runs.folder import checked_name, name_from
+from cifar_linear.runs.names import checked_name, name_from
 from cifar_linear.storage import locks
 
 

@@ -12,7 +12,6 @@ from itertools import product
 import numpy as np
 import pytest
 import yaml
-from filelock import FileLock
 from folders import BASE, folders, stopped_after
 
 from cifar_linear.config.sweeps import read_sweep
@@ -53,7 +52,7 @@ def test_cells_of_a_killed_process_are_shown_as_killed(sweep, sweep_file, runs_d
     def killed(*_arguments, **_options):
         raise RuntimeError("planted")
 
-    monkeypatch.setattr("cifar_linear.sweep.run.run_cells", killed)
+    monkeypatch.setattr("cifar_linear.sweep.tasks.run_cells", killed)
     result = sweep(sweep_file({"eta": [0.01, 0.001]}), "--json")
     assert result.exit_code == 1
     assert {row["status"] for row in json.loads(result.stdout)["rows"]} == {"killed"}
@@ -172,7 +171,7 @@ def test_the_command_that_goes_on_runs_as_it_is_printed(run, small_config, sweep
     config = small_config if command == "train" else sweep_file({"eta": [0.1, 0.01]})
     folders = ("--runs-dir", tmp_path / "my runs", "--data-dir", tmp_path / "it's data")
     with monkeypatch.context() as patched:
-        patched.setattr("cifar_linear.sweep.run.run_cells", interrupt)
+        patched.setattr("cifar_linear.sweep.tasks.run_cells", interrupt)
         first = run(command, config, "--seeds", 2, "--no-figures", *folders)
     assert first.exit_code == 130
     (text,) = re.findall(r"To go on: cifar-linear (.+)", first.stderr)
@@ -198,11 +197,3 @@ def test_what_a_kill_leaves_of_a_writing_stands_in_nobodys_way(sweep, sweep_file
         (leftover / name).write_text("half")
     assert sweep(sweep_file({"eta": [0.1, 0.2]})).exit_code == 0
     assert not leftover.exists()
-
-
-def test_two_processes_do_not_work_on_one_sweep(sweep, sweep_file, runs_dir):
-    (runs_dir / "grid").mkdir(parents=True)
-    with FileLock(runs_dir / "grid" / ".lock"):
-        result = sweep(sweep_file({"eta": [0.1]}))
-    assert result.exit_code == 1
-    assert "another process is at work on this sweep" in result.stderr

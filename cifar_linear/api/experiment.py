@@ -19,7 +19,8 @@ from cifar_linear.errors import ConfigError, DivergedError
 from cifar_linear.experiments.assembly import Group
 from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
-from cifar_linear.runs.folder import RunFolder, checked_name
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.names import checked_name
 from cifar_linear.signals import SafeStop
 from cifar_linear.training.evaluation import Evaluation
 from cifar_linear.training.threads import with_a_core_for_evaluation

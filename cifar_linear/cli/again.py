@@ -16,10 +16,11 @@ def command(*words: object, **options: object) -> str:
     >>> command("train", "--resume", "my runs/a", data_dir=None, no_figures=True)
     "cifar-linear train --resume 'my runs/a' --no-figures"
     """
-    return shlex.join(["cifar-linear", *map(str, words), *_written(options)])
+    return shlex.join(["cifar-linear", *map(str, words), *written(options)])
 
 
-def _written(options: Mapping[str, object]) -> list[str]:
+def written(options: Mapping[str, object]) -> list[str]:
+    """Options as words; None and False leave an option out, True makes it a flag."""
     written = []
     for name, value in options.items():
         if value is not None and value is not False:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cifar_linear.config.datasets import SyntheticData
 from cifar_linear.config.formatting import as_text
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import listed, parse_file, validated
@@ -52,6 +53,18 @@ class Cell:
         """The settings as a part of a folder's name."""
         words = [f"{key.rpartition('.')[2]}-{as_text(value)}" for key, value in self.settings.items()]
         return re.sub(r"[^A-Za-z0-9._-]+", "-", "_".join(words).replace("+", "")).strip("-")[:100] or "cell"
+
+    @cached_property
+    def key(self) -> Config:
+        """What identifies the cell's run; see `key_of`."""
+        return key_of(self.config)
+
+
+def key_of(config: Config) -> Config:
+    """Return a key that is equal for configs of the same run: the folder of the images does not matter."""
+    if isinstance(config.data, SyntheticData):
+        return config
+    return config.model_copy(update={"data": config.data.model_copy(update={"folder": None})})
 
 
 @dataclass(frozen=True)

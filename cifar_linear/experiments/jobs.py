@@ -13,7 +13,8 @@ from cifar_linear.data.dataset import Dataset
 from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import Watch, run_group
-from cifar_linear.runs.folder import RunFolder, checked_name, name_from
+from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.names import checked_name, name_from
 from cifar_linear.runs.record import Record
 
 

@@ -134,10 +134,33 @@ def _source(data: BatchedData, data_dir: Path | None) -> Source:
     """Return the source of the batches."""
     if isinstance(data, SyntheticData):
         return synthetic.source(data.images_per_batch, data.seed)
-    folder = data_dir or (Path(data.folder).expanduser() if data.folder else default_folder())
+    folder = _data_folder(data, data_dir)
     if isinstance(data, Cifar100Data):
         return CIFAR100.source(folder, data.labels)
     return SOURCES[data.dataset](folder)
+
+
+def _data_folder(data: BatchedData, data_dir: Path | None) -> Path:
+    folder = None if isinstance(data, SyntheticData) else data.folder
+    return data_dir or (Path(folder).expanduser() if folder else default_folder())
+
+
+def files_of(config: Config, data_dir: Path | None) -> set[tuple[Path, Path]]:
+    """Return the data folder with each published file in it that a config reads; none for other data.
+
+    Args:
+        config: config of a run.
+        data_dir: folder of published images; None for the config's.
+
+    Raises:
+        DataError: if there are no such images.
+    """
+    data = config.data
+    if isinstance(data, SyntheticData | FeaturesData):
+        return set()
+    source = _source(data, data_dir)
+    batches = {*data.train, *(() if isinstance(data.validation, HeldOut) else data.validation), *data.test}
+    return {(_data_folder(data, data_dir), path) for name in batches for path in source.files(name)}
 
 
 def make_standardization(config: Config, training: Split) -> Standardization:

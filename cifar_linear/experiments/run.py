@@ -50,13 +50,18 @@ def run_group(
         checkpoints: checkpoint of each run, all at the same step, to resume training; empty to start it.
         test: whether to evaluate finished runs on the test set, if there is one.
     """
-    with all_locked(folders), blas_threads(configs[0], len(configs)):
-        records = _train(configs, folders, dataset, watch, check, checkpoints)
+    with all_locked(folders) as still_ours, blas_threads(configs[0], len(configs)):
+
+        def both() -> None:
+            check()
+            still_ours()
+
+        records = _train(configs, folders, dataset, watch, both, checkpoints)
         if not (dataset.test and test):
             for folder in folders if test else ():
                 calibrate(folder, dataset.validation)
             return records
-        check()
+        both()
         return [evaluate_on_test(folder, dataset.test, dataset.validation) for folder in folders]
 
 

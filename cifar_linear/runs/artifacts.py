@@ -12,6 +12,7 @@ import numpy as np
 from cifar_linear.arrays import Bools, Doubles, Floats, Images, Labels
 from cifar_linear.nn.parameters import Parameters
 from cifar_linear.nn.standardization import Standardization
+from cifar_linear.runs.format_1 import from_format_1, is_format_1
 
 MODEL_FACTS = ("mean", "std", "unit", "class_names", "image_shape")
 """The arrays of a model file other than the parameters."""
@@ -103,6 +104,24 @@ class Checkpoint(NamedTuple):
     arrays: Mapping[str, Any]
     rows: Sequence[Mapping[str, Any]]
     steps: Sequence[float] = ()
+
+    def stored(self) -> dict[str, Any]:
+        """Return all arrays by their names in the file."""
+        columns = {name: np.array([row[name] for row in self.rows]) for name in next(iter(self.rows), ())}
+        parts = {"state": self.arrays, "row": columns, "step": {"train_loss": np.array(self.steps)}}
+        return {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+
+    @classmethod
+    def of_stored(cls, stored: Mapping[str, Any]) -> Checkpoint:
+        """Return the checkpoint in the arrays of a file, of this format or an earlier one."""
+        parts: dict[str, dict[str, Any]] = {"state": {}, "row": {}}
+        for key, array in stored.items():
+            part, _, name = key.partition(".")
+            parts.setdefault(part, {})[name] = array
+        state = from_format_1(parts["state"]) if is_format_1(parts["state"]) else parts["state"]
+        columns = {name: array.tolist() for name, array in parts["row"].items()}
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        return cls(state, rows, parts.get("step", {}).get("train_loss", np.empty(0)).tolist())
 
     def problem(self, arrays: Mapping[str, Any], columns: Sequence[str]) -> str | None:
         """Return what is wrong with a checkpoint that was read; None if a run can be resumed from it.

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
 
 from cifar_linear.config.models import Config
-from cifar_linear.config.problems import path_in_file
 from cifar_linear.config.reading import parse_config
-from cifar_linear.errors import ConfigError, RunError
+from cifar_linear.errors import RunError
 from cifar_linear.nn.network import Network
 from cifar_linear.runs.artifacts import MODEL_FACTS, PIXELS, Checkpoint, Predictions, StoredModel
-from cifar_linear.runs.format_1 import from_format_1, is_format_1
+from cifar_linear.runs.files import LARGEST_TEXT
+from cifar_linear.runs.holding import HeldFolder
 from cifar_linear.runs.introspection import Introspection
-from cifar_linear.runs.places import RECORD_FILE, is_run, is_sweep
-from cifar_linear.runs.record import FORMATS, Calibration, Certificate, Record, Sensitivity
+from cifar_linear.runs.names import checked_name
+from cifar_linear.runs.places import RECORD_FILE
+from cifar_linear.runs.record import Calibration, Certificate, Sensitivity
 from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
-from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
+from cifar_linear.storage.atomic import is_unfinished, remove_unfinished
 from cifar_linear.storage.csv_tables import evaluations_of_csv, losses_as_csv, losses_of_csv, rows_as_csv
-from cifar_linear.storage.locks import LOCK, is_locked, locked
-from cifar_linear.storage.npz import packed, unpacked
+from cifar_linear.storage.leases import LEASE, Lease
+from cifar_linear.storage.locks import LOCK
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 _MODEL = {False: "model.npz", True: "best_model.npz"}
 """The files of the last weights (False) and of the best weights (True)."""
 
@@ -39,26 +35,21 @@ _CERTIFICATE = "certificate.json"
 _CALIBRATION = "calibration.json"
 _SENSITIVITY = "sensitivity.json"
 _OF_THE_LAST_WEIGHTS = ("predictions.npz", "introspection.npz", _CALIBRATION, _CERTIFICATE, _OPTIMUM, _SENSITIVITY)
-_LARGEST_TEXT = 2**20
-FILES = (
+TRAINED = (
     "config.yaml",
-    "run.json",
+    "checkpoint.npz",
     "metrics.csv",
     "steps.csv",
-    "checkpoint.npz",
     *_MODEL.values(),
-    *_OF_THE_LAST_WEIGHTS,
+    RECORD_FILE,
 )
+"""The files that training writes; the record comes last, since it says what the others are."""
+FILES = (*TRAINED, *_OF_THE_LAST_WEIGHTS)
 """The files of a run other than its report."""
 
-_Entry = TypeVar("_Entry", bound=BaseModel)
 
-
-class RunFolder:
+class RunFolder(HeldFolder):
     """The folder of one run, with its config, record, metrics, model, checkpoint and predictions."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
 
     @classmethod
     def create(cls, runs_dir: Path, name: str) -> RunFolder:
@@ -88,32 +79,10 @@ class RunFolder:
             ) from error
         raise RunError(f"{runs_dir / stem}: ten thousand runs have this name; choose another with --name")
 
-    def is_run(self) -> bool:
-        """Return whether the folder has the record of a run."""
-        return is_run(self.path)
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the lock of the folder during the block. Raises `RunError` if another process trains in it."""
-        busy = "another process is training in this folder"
-        if self.is_run():
-            environment = self.read_record().environment
-            busy = f"still running (process {environment.process} on {environment.host})"
-        with locked(self.path, f"{busy}; wait for it or stop it first"):
-            yield
-
-    def is_at_work(self) -> bool:
-        """Return whether a process is training in the folder, regardless of the recorded status."""
-        return is_locked(self.path)
-
-    def status(self, record: Record) -> str:
-        """Return the recorded status, or ``killed`` if that is ``running`` but no process is training."""
-        return "killed" if record.status == "running" and not self.is_at_work() else record.status
-
     def remove_if_not_begun(self) -> None:
         """Remove the folder if nothing but the config was written to it."""
         files = list(self.path.iterdir())
-        if all(path.name in ("config.yaml", LOCK) or is_unfinished(path) for path in files):
+        if all(path.name in ("config.yaml", LOCK, LEASE) or is_unfinished(path) for path in files):
             for path in files:
                 path.unlink()
             self.path.rmdir()
@@ -135,48 +104,22 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"{error.filename}: cannot be removed: {error.strerror}") from error
 
+    def take_over(self, other: RunFolder) -> None:
+        """Write what training has written into another folder."""
+        for path in (path for name in TRAINED if (path := other.path / name).is_file()):
+            self._write(path.name, path.read_bytes())
+
     def write_config(self, text: str) -> None:
         """Write the complete resolved config, which can be passed to ``train`` again."""
         self._write("config.yaml", text.encode())
 
     def read_config(self) -> bytes:
         """Return the content of the config file."""
-        return self._read("config.yaml", _LARGEST_TEXT)
+        return self._read("config.yaml", LARGEST_TEXT)
 
     def config(self, overrides: Sequence[str] = ()) -> Config:
         """Return the config with ``key=value`` overrides. Raises `ConfigError` if it is invalid."""
         return parse_config(self.read_config(), str(self.path / "config.yaml"), overrides)
-
-    def write_record(self, record: Record) -> None:
-        """Write status, final metrics and provenance to run.json."""
-        self._write(RECORD_FILE, (json.dumps(record.to_tree(), indent=2, allow_nan=False) + "\n").encode())
-
-    def read_record(self) -> Record:
-        """Return the record. Raises `RunError` if it is missing, damaged or of an unsupported version."""
-        if not self.is_run():
-            raise RunError(f"{self.path}: {self._no_run('not a run folder: there is no run.json')}")
-        content = self._read(RECORD_FILE, _LARGEST_TEXT)
-        try:
-            tree = json.loads(content)
-            version = tree["format"]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise RunError(f"{self.path / 'run.json'}: not the record of a run") from error
-        if version not in FORMATS:
-            raise RunError(
-                f"{self.path / 'run.json'}: written by another version "
-                f"(format {version}, this one reads {' and '.join(map(str, FORMATS))})"
-            )
-        try:
-            return Record.model_validate_json(content)
-        except ValidationError as error:
-            path = self.path / RECORD_FILE
-            extra = [each["loc"] for each in error.errors() if each["type"] == "extra_forbidden"]
-            if unknown := sorted(".".join(map(str, path_in_file(location, tree)[1:])) for location in extra):
-                keys = f"key{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}"
-                raise RunError(f"{path}: written by a later version: config has the unknown {keys}") from error
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            raise RunError(f"{path}: damaged: {key}: {first['msg']}") from error
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write metrics.csv with a row for each evaluation point."""
@@ -269,10 +212,7 @@ class RunFolder:
 
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint as a single file, so that weights and history always belong together."""
-        columns = {name: np.array([row[name] for row in checkpoint.rows]) for name in next(iter(checkpoint.rows), ())}
-        stored = {"state": checkpoint.arrays, "row": columns, "step": {"train_loss": np.array(checkpoint.steps)}}
-        parts = {f"{part}.{name}": array for part, arrays in stored.items() for name, array in arrays.items()}
-        self._write_arrays("checkpoint.npz", parts)
+        self._write_arrays("checkpoint.npz", checkpoint.stored())
 
     def read_checkpoint(self) -> Checkpoint | None:
         """Return the checkpoint; None if none was saved yet. Raises `RunError` if it is damaged or has been removed."""
@@ -281,16 +221,7 @@ class RunFolder:
                 what = "missing: the run can neither be resumed nor verified; train a new one"
                 raise RunError(f"{self.path / 'checkpoint.npz'}: {what}")
             return None
-        stored: dict[str, dict[str, Any]] = {"state": {}, "row": {}}
-        for key, array in self._read_arrays("checkpoint.npz").items():
-            part, _, name = key.partition(".")
-            stored.setdefault(part, {})[name] = array
-        if is_format_1(stored["state"]):
-            stored["state"] = from_format_1(stored["state"])
-        columns = {name: array.tolist() for name, array in stored["row"].items()}
-        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        steps = stored.get("step", {}).get("train_loss", np.empty(0))
-        return Checkpoint(stored["state"], rows, steps.tolist())
+        return Checkpoint.of_stored(self._read_arrays("checkpoint.npz"))
 
     def write_predictions(self, predictions: Predictions) -> None:
         """Write the predictions on the test set."""
@@ -340,79 +271,22 @@ class RunFolder:
             raise RunError(f"{path}: damaged: {problem}")
         return introspection
 
-    def _write_entry(self, name: str, entry: BaseModel) -> None:
-        self._write(name, (json.dumps(entry.model_dump(mode="json"), indent=2, allow_nan=False) + "\n").encode())
-
-    def _read_entry(self, name: str, kind: type[_Entry], remedy: str) -> _Entry | None:
-        """What a JSON file holds; None if there is none."""
-        if not (self.path / name).exists():
-            return None
-        try:
-            return kind.model_validate_json(self._read(name, _LARGEST_TEXT))
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = "".join(f"{part}." for part in first["loc"])[:-1]
-            what = f"{key}: {first['msg']}" if key else first["msg"]
-            raise RunError(f"{self.path / name}: damaged: {what}; {remedy}") from error
-
-    def _write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
-        self._write(name, packed(arrays))
-
-    def _read_arrays(self, name: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
-        """Return the arrays of a file that are named ``keys``, or all."""
-        content = self._read(name)
-        try:
-            return unpacked(content, keys)
-        except ValueError as error:
-            raise RunError(f"{self.path / name}: damaged, or not a file of this program: {error}") from error
-
-    def _read(self, name: str, limit: int = 256 * 2**20) -> bytes:
-        """Return the content of a file of at most ``limit`` bytes; no run writes larger ones."""
-        path = self.path / name
-        try:
-            with path.open("rb") as file:
-                content = file.read(limit + 1)
-        except OSError as error:
-            raise RunError(f"{path}: {self._no_run(f'cannot be read: {error.strerror}')}") from error
-        if len(content) > limit:
-            raise RunError(f"{path}: larger than {limit} bytes; not a file of this program")
-        return content
-
-    def _no_run(self, otherwise: str) -> str:
-        """Return the message for a folder that lacks a run's file: a hint for sweeps, else ``otherwise``."""
-        return "the folder of a sweep; name one of its runs" if is_sweep(self.path) else otherwise
-
-    def _write(self, name: str, content: bytes) -> None:
-        if not self.path.is_dir():
-            raise RunError(f"{self.path}: the run folder no longer exists; it was removed during training")
-        write_whole(self.path / name, content)
-
 
 @contextmanager
-def all_locked(folders: Sequence[RunFolder]) -> Iterator[None]:
-    """Hold the locks of all folders during the block. Raises `RunError` if another process trains in one of them."""
+def all_locked(folders: Sequence[RunFolder], lease: Lease | None = None) -> Iterator[Callable[[], None]]:
+    """Hold all folders during the block, and yield a function that raises once another process has taken one over.
+
+    Raises `RunError` if another process trains in one of them.
+
+    Args:
+        folders: of the runs that are trained together.
+        lease: one that is held already and covers them all; None for one each.
+    """
     with ExitStack() as held:
-        for folder in folders:
-            held.enter_context(folder.locked())
-        yield
+        leases = {held.enter_context(folder.locked(lease)) for folder in folders}
 
+        def check() -> None:
+            for each in leases:
+                each.check()
 
-def checked_name(name: str) -> str:
-    """Return the name if it is a valid part of a folder name on every system. Raises `ConfigError` otherwise."""
-    if _NAME.fullmatch(name) and not _is_reserved(name):
-        return name
-    raise ConfigError(
-        f"run name {name!r}: must be 1 to 100 letters, digits, dots, dashes and underscores, "
-        "start with a letter or digit, not end with a dot and not be reserved by Windows; choose one with --name"
-    )
-
-
-def _is_reserved(name: str) -> bool:
-    """Return whether Windows would treat the name as a device, or drop its last character."""
-    return _DEVICE.fullmatch(name.partition(".")[0]) is not None or name.endswith(".")
-
-
-def name_from(path: Path) -> str:
-    """Return a run name from the file name of a config, with invalid characters replaced."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")[:100].rstrip(".") or "run"
-    return f"run-{name}"[:100].rstrip(".") if _is_reserved(name) else name
+        yield check

@@ -9,6 +9,8 @@ from cifar_linear.errors import RunError
 
 SWEEP_FILE = "sweep.yaml"
 """The file that identifies a folder as that of a sweep."""
+CLAIM = ".claim"
+"""How the names of the leases end that a sweep has in its folder, one for each group that is trained."""
 RECORD_FILE = "run.json"
 """The file that identifies a folder as that of a run."""
 LAST = "last"

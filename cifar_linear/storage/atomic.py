@@ -4,7 +4,7 @@ import glob
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,18 +14,23 @@ from cifar_linear.storage.locks import LOCK, is_locked, locked
 _UNFINISHED = ".new"
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, confirm: Callable[[], None] = lambda: None) -> None:
     """Write a file atomically: after a crash, and for every reader, it has either the old or the new content.
 
     The content is written to a temporary file, synced and renamed. Several processes may write the same file: the last
     rename wins. A missing folder is created.
+
+    Args:
+        path: the file.
+        content: what it will contain.
+        confirm: called just before the rename; may raise to keep the old content.
 
     Raises:
         RunError: if the file cannot be written; the message contains path and cause.
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
     try:
-        _write(path, beside, content)
+        _write(path, beside, content, confirm)
     except OSError as error:
         kept = "; its previous content is kept" if path.exists() else ""
         raise RunError(f"{path}: cannot be written: {error.strerror}{kept}") from error
@@ -77,12 +82,13 @@ def remove_unfinished(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _write(path: Path, beside: Path, content: bytes) -> None:
+def _write(path: Path, beside: Path, content: bytes, confirm: Callable[[], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with beside.open("xb") as file:  # "x": never follow an existing link
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    confirm()
     beside.replace(path)
     _sync_folder(path.parent)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -44,6 +44,22 @@ def locked(folder: Path, busy: str, waiting: Callable[[str], None] | None = None
             lock.acquire()
     except OSError as error:
         raise RunError(f"{folder / LOCK}: cannot be locked: {error.strerror}; is the folder writable?") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def locked_if_free(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder during the block, unless another process does; for those who need it only as a sign.
+
+    Args:
+        folder: an existing folder.
+    """
+    lock = FileLock(folder / LOCK, is_singleton=True)
+    with suppress(Timeout, OSError):
+        lock.acquire(blocking=False)
     try:
         yield
     finally:

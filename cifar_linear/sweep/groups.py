@@ -23,6 +23,8 @@ from cifar_linear.experiments.threads import blas_threads
 from cifar_linear.runs.artifacts import Checkpoint
 from cifar_linear.runs.folder import RunFolder, all_locked
 from cifar_linear.runs.record import Record
+from cifar_linear.storage.leases import Lease
+from cifar_linear.sweep.folder import Runs, missing
 
 _MEMORY = 2**28
 """Bytes that the arrays of a group may take, about; the data set comes to that."""
@@ -73,6 +75,24 @@ def runs_that_fit(config: Config, features: int, classes: int) -> int:
     return max(1, _MEMORY // (np.dtype(config.dtype).itemsize * numbers))
 
 
+def left_to_train(group: Cells, runs: Runs, retry_failed: bool) -> Cells:
+    """Return the cells of a group that are to be trained; empty if none is missing.
+
+    They are all of them, if a process was killed while it wrote that they had finished: the same group goes on from its
+    last moment, whereas fewer runs would sum in another order.
+
+    Args:
+        group: all cells of the group.
+        runs: what there is of them.
+        retry_failed: whether failed cells are trained again.
+    """
+    cells = missing(group, runs, retry_failed)
+    records = [run[1] if (run := runs.get(cell.key)) else None for cell in group]
+    places = [(record.place_in_pass, record.runs_in_pass) for record in records if record]
+    one_pass = places == [(place, len(group)) for place in range(len(group))]
+    return group if cells and one_pass else cells
+
+
 class DatasetCache:
     """Loads the images of configs; the last ones are kept, since the next config may use them too."""
 
@@ -104,6 +124,7 @@ def run_cells(
     dataset: Dataset,
     watch: Watch,
     check: Callable[[], None],
+    claim: Lease | None = None,
 ) -> list[Record]:
     """Train cells that share a pass, without evaluating them on the test set.
 
@@ -114,10 +135,11 @@ def run_cells(
         dataset: images of the cells.
         watch: called with each evaluation point.
         check: called before every update; may raise to stop training.
+        claim: the lease of their group, which is held; None for one in each folder.
     """
     folders = [folder or RunFolder.create(path, cell.name) for folder, cell in zip(folders_before, cells, strict=True)]
     configs = [cell.config for cell in cells]
-    with all_locked(folders):  # Before the checkpoints are read: no other process must resume a cell meanwhile.
+    with all_locked(folders, claim):  # Before the checkpoints are read: no other process must resume a cell meanwhile.
         checkpoints = _checkpoints(folders, configs, dataset)
         return run_group(configs, folders, dataset, watch, check, checkpoints, test=False)
 

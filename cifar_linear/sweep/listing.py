@@ -8,7 +8,7 @@ from cifar_linear.errors import CifarLinearError
 from cifar_linear.runs.discovery import sweeps
 from cifar_linear.runs.listing import Summary, arranged, list_runs
 from cifar_linear.runs.places import SWEEP_FILE
-from cifar_linear.sweep.folder import SweepFolder, key_of
+from cifar_linear.sweep.folder import SweepFolder
 
 
 def list_all(
@@ -36,7 +36,7 @@ def list_all(
 
 def _summary(path: Path) -> Summary:
     cells, runs = read_sweep(path / SWEEP_FILE).cells, SweepFolder(path).runs()
-    records = [runs[key][1] for cell in cells if (key := key_of(cell.config)) in runs]
+    records = [runs[key][1] for cell in cells if (key := cell.key) in runs]
     finished = sum(record.status == "finished" for record in records)
     began = min((record.created for record in records), default=None)
     seconds = sum(record.seconds / record.runs_in_pass for record in records)

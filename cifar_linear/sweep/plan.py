@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cifar_linear.config.sweeps import Sweep
-from cifar_linear.sweep.folder import SweepFolder, missing
-from cifar_linear.sweep.groups import Cells, DatasetCache, estimate, groups_of
+from cifar_linear.sweep.folder import SweepFolder
+from cifar_linear.sweep.groups import Cells, DatasetCache, estimate, groups_of, left_to_train
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ def plan_sweep(sweep: Sweep, folder: SweepFolder, images: DatasetCache, retry_fa
         images: loads the images.
         retry_failed: whether failed cells are trained again.
     """
-    wanted = missing(sweep.cells, folder.runs(), retry_failed)
-    groups = [(group, estimate(group, images.of(group[0].config))) for group in groups_of(wanted, images)]
-    return Plan(folder.path, groups, len(sweep.cells) - len(wanted))
+    runs = folder.runs()
+    left = [cells for group in groups_of(sweep.cells, images) if (cells := left_to_train(group, runs, retry_failed))]
+    groups = [(cells, estimate(cells, images.of(cells[0].config))) for cells in left]
+    return Plan(folder.path, groups, len(sweep.cells) - sum(map(len, left)))

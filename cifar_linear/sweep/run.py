@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from cifar_linear.config.sweeps import Sweep
-from cifar_linear.errors import not_enough_memory
 from cifar_linear.experiments.run import Watch
-from cifar_linear.sweep.folder import Runs, SweepFolder, existing_folders, missing
-from cifar_linear.sweep.groups import Cells, DatasetCache, groups_of, run_cells
+from cifar_linear.sweep.dispatch import Dispatch
+from cifar_linear.sweep.executors import Executor, Here
+from cifar_linear.sweep.folder import SweepFolder, missing
+from cifar_linear.sweep.groups import Cells, DatasetCache, groups_of, left_to_train
+from cifar_linear.sweep.shards import Shard
 from cifar_linear.sweep.table import Row, evaluate_rows_on_test, table_of
-from cifar_linear.sweep.workers import run_in_workers
+from cifar_linear.sweep.tasks import Outcome, Task
+
+_PARTS = 8
+"""Groups into which many alike cells are divided, if several processes train: the same for all of them."""
 
 
 @dataclass(frozen=True)
@@ -20,15 +25,15 @@ class SweepListener:
     """Functions that are called while a sweep runs.
 
     Attributes:
-        planned: with the groups that will be trained.
+        planned: with the cells of each group that will be trained, and who else is at work on the sweep.
         watch: with each evaluation point; not when workers train.
-        ended: with a group, and the reason if it failed.
+        ended: with a group, and what became of it.
         check: often; may raise to stop everything.
     """
 
-    planned: Callable[[Sequence[Cells]], None]
+    planned: Callable[[Sequence[Cells], Sequence[str]], None]
     watch: Watch
-    ended: Callable[[Cells, str | None], None]
+    ended: Callable[[Cells, Outcome], None]
     check: Callable[[], None]
 
 
@@ -38,21 +43,23 @@ def run_sweep(
     images: DatasetCache,
     listener: SweepListener,
     *,
-    workers: int = 1,
+    several: AbstractContextManager[Executor] | None = None,
+    shard: Shard | None = None,
     retry_failed: bool = False,
     with_test: bool = False,
 ) -> list[Row]:
-    """Complete a sweep, from wherever an earlier call has left it, and return its table.
+    """Complete a sweep, from wherever others have left it or are, and return its table.
 
-    A group that fails does not end the sweep. Once no cell is missing, the selected setting is evaluated on the test
-    set.
+    Other processes may work on the sweep at the same time, also on other machines. A group that fails does not end the
+    sweep. Once no cell is missing, the selected setting is evaluated on the test set.
 
     Args:
         sweep: the sweep.
         folder: its folder.
         images: loads the images.
         listener: called during the sweep.
-        workers: number of processes that train groups at once.
+        several: what trains several groups at once, entered while there is work; None to train them here, one by one.
+        shard: the share to begin with; this call then ends when others train all that is left. None to wait for them.
         retry_failed: whether to train failed cells again.
         with_test: whether to evaluate all settings on the test set.
 
@@ -60,34 +67,41 @@ def run_sweep(
         RunError: if the folder cannot be used.
         DataError: if there are no images.
     """
-    with folder.locked():
+    folder.create()
+    with folder.locked(listener.check):
         folder.prepare(sweep)
-        runs = folder.runs()
-        groups = groups_of(missing(sweep.cells, runs, retry_failed), images, workers)
-        listener.planned(groups)
-        if groups:
-            images.of(groups[0][0].config)  # Without images nothing can be trained: that is no failure of a cell.
-        if workers > 1:
-            run_in_workers(groups, runs, folder.path, images.data_dir, workers, listener.ended, listener.check)
-        else:
-            _run_here(groups, runs, folder.path, images, listener)
+        everything = groups_of(sweep.cells, images, _PARTS if several or shard else 1)
+        folder.check_claims(everything)
+        runs, others = folder.runs(), folder.others()
+    groups = [group for group in everything if left_to_train(group, runs, retry_failed)]
+    listener.planned([left_to_train(group, runs, retry_failed) for group in groups], others)
+    if groups:
+        images.of(groups[0][0].config)  # Without images nothing can be trained: that is no failure of a cell.
+    if several:
+        groups.sort(key=_work, reverse=True)  # A long group that begins last is waited for by all.
+    one = Here(images, listener.watch, listener.check)
+    with several if groups and several else closing(one) as executor:
+
+        def task_of(group: Cells) -> Task:
+            return Task.of(group, folder, dispatch.runs, images.data_dir, retry_failed)
+
+        dispatch = Dispatch(folder, runs, executor, task_of, retry_failed, listener.ended, listener.check)
+        dispatch.train(shard.ordered(groups) if shard else groups, until_the_end=shard is None)
+    return _evaluated(sweep, folder, images, listener.check, with_test)
+
+
+def _work(group: Cells) -> int:
+    """Return a measure of how long a group takes."""
+    return sum(cell.config.length for cell in group)
+
+
+def _evaluated(
+    sweep: Sweep, folder: SweepFolder, images: DatasetCache, check: Callable[[], None], with_test: bool
+) -> list[Row]:
+    """Evaluate on the test set what is to be evaluated by now, and return the table."""
+    with folder.locked(check):
         runs = folder.runs()
         ended = not missing(sweep.cells, runs, retry_failed=True)
         rows = [row for row in table_of(sweep, runs) if with_test or (row.selected and ended)]
         evaluate_rows_on_test(rows, images.data_dir)
         return table_of(sweep, folder.runs())
-
-
-def _run_here(groups: Sequence[Cells], runs: Runs, path: Path, images: DatasetCache, listener: SweepListener) -> None:
-    for cells in groups:
-        try:
-            dataset = images.of(cells[0].config)
-            run_cells(cells, existing_folders(cells, runs), path, dataset, listener.watch, listener.check)
-        except Exception as error:
-            listener.ended(cells, _reason(error))
-        else:
-            listener.ended(cells, None)
-
-
-def _reason(error: Exception) -> str:
-    return not_enough_memory(error) if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"

@@ -16,7 +16,7 @@ from cifar_linear.experiments.loading import load_split
 from cifar_linear.report.statistics import Interval
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Record
-from cifar_linear.sweep.folder import Runs, key_of
+from cifar_linear.sweep.folder import Runs
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def table_of(sweep: Sweep, runs: Runs) -> list[Row]:
     by_setting: dict[str, list[Cell]] = defaultdict(list)
     for cell in sweep.cells:
         by_setting[str({key: value for key, value in cell.settings.items() if key != "seed"})].append(cell)
-    rows = [_row(cells, [runs.get(key_of(cell.config)) for cell in cells]) for cells in by_setting.values()]
+    rows = [_row(cells, [runs.get(cell.key) for cell in cells]) for cells in by_setting.values()]
 
     def order(row: Row) -> tuple[bool, float, float]:
         if row.validation is None or row.loss is None:

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from cifar_linear.config.formatting import as_text
-from cifar_linear.config.sweeps import SelectBy, Sweep, read_sweep
+from cifar_linear.config.sweeps import SelectBy, Sweep, key_of, read_sweep
 from cifar_linear.errors import RunError
 from cifar_linear.runs.discovery import run_folders
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.places import RECORD_FILE, SWEEP_FILE, is_run, is_sweep
 from cifar_linear.runs.record import Record
-from cifar_linear.sweep.folder import key_of
 
 _FRESH = 5.0
 """Seconds after its last save in which a run counts as running; only after that is its lock looked at."""
@@ -150,7 +149,7 @@ class Watcher:
             unit = next(iter(found.values()))[0].config.unit if found else "epoch"
             return Snapshot(self.path, kind, len(seen), 0, unit, seen, "validation_accuracy", notes)
         of_cell = {key_of(what[0].config): (path, what) for path, what in found.items()}
-        labels = {key_of(cell.config): as_text(cell.settings) or "the base as it is" for cell in sweep.cells}
+        labels = {cell.key: as_text(cell.settings) or "the base as it is" for cell in sweep.cells}
         seen = [_seen(of_cell[key][0], label, *of_cell[key][1]) for key, label in labels.items() if key in of_cell]
         left = sum(key.length for key in labels if key not in of_cell)
         unit = sweep.cells[0].config.unit

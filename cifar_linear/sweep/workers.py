@@ -2,94 +2,95 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
-import signal
+import subprocess
 import sys
-from collections import deque
-from collections.abc import Callable, Sequence
-from multiprocessing.connection import wait
-from multiprocessing.context import SpawnProcess
-from pathlib import Path
+import time
+from collections.abc import Iterator, Mapping
 
-from threadpoolctl import threadpool_limits
-
-from cifar_linear.runs.folder import RunFolder
-from cifar_linear.signals import Interrupted, SafeStop
-from cifar_linear.sweep.folder import Runs, existing_folders
-from cifar_linear.sweep.groups import Cells, DatasetCache, run_cells
+from cifar_linear.sweep.tasks import Outcome, Task
 from cifar_linear.training.threads import cores
 
-_LOOK_UP = 0.1
-"""Seconds between two calls of ``check``."""
+_LOOK_UP = 0.05
+"""Seconds between two looks at the processes."""
 
 
-def run_in_workers(
-    groups: Sequence[Cells],
-    runs: Runs,
-    path: Path,
-    data_dir: Path | None,
-    workers: int,
-    ended: Callable[[Cells, str | None], None],
-    check: Callable[[], None],
-) -> None:
-    """Train groups in worker processes; the results are in their run folders.
+class Workers:
+    """Performs each task in a process of its own.
 
     Args:
-        groups: cells of each group.
-        runs: existing runs, which are resumed.
-        path: where new run folders are created.
-        data_dir: folder of the images; None for that of the config.
         workers: maximum number of processes.
-        ended: called with each group, and the reason if it failed.
-        check: called regularly; may raise to stop everything. The processes then save their runs and end.
     """
-    context = multiprocessing.get_context("spawn")
-    threads = max(1, cores() // workers)
-    waiting, running = deque(groups), dict[object, tuple[SpawnProcess, Cells]]()
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                cells = waiting.popleft()
-                work = cells, existing_folders(cells, runs), path, data_dir, threads, os.getpid()
-                process = context.Process(target=_work, args=work)
-                process.start()
-                running[process.sentinel] = process, cells
-            sentinels = [process.sentinel for process, _ in running.values()]
-            for sentinel in wait(sentinels, timeout=_LOOK_UP):
-                process, cells = running.pop(sentinel)
-                process.join()
-                ended(cells, None if process.exitcode == 0 else f"its process ended with {process.exitcode}")
-            check()
-    finally:
-        for process, _ in running.values():
-            process.terminate()
-        for process, _ in running.values():
-            process.join()
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._running: list[tuple[Task, Child]] = []
+
+    def free(self) -> bool:
+        """Return whether fewer processes run than may."""
+        return len(self._running) < self._workers
+
+    def submit(self, task: Task) -> None:
+        """Start a process for a task."""
+        self._running.append((task, Child(task.to_json(), max(1, cores() // self._workers))))
+
+    def as_completed(self) -> Iterator[tuple[Task, Outcome]]:
+        """Wait a moment, and yield the tasks whose processes have ended."""
+        time.sleep(_LOOK_UP)
+        for task, child in [each for each in self._running if each[1].has_ended()]:
+            self._running.remove((task, child))
+            yield task, child.outcome()
+
+    def abandon(self, task: Task) -> None:
+        """Kill the process of a task."""
+        for each in [each for each in self._running if each[0] is task]:
+            self._running.remove(each)
+            each[1].kill()
+
+    def close(self) -> None:
+        """Ask all processes to save and end, and wait for them."""
+        for _, child in self._running:
+            child.terminate()
+        for _, child in self._running:
+            child.outcome()
 
 
-def _work(
-    cells: Cells,
-    folders_before: Sequence[RunFolder | None],
-    path: Path,
-    data_dir: Path | None,
-    threads: int,
-    parent: int,
-) -> None:
-    """Train one group. Ctrl-C reaches all processes of a terminal, but only the parent handles it."""
+class Child:
+    """The process that performs one task; see `cifar_linear.sweep.child`.
 
-    def check() -> None:
-        stop.check()
-        if os.getppid() != parent:
-            raise Interrupted(signal.SIGTERM)
+    Args:
+        task: the task as JSON.
+        threads: for BLAS.
+        environment: its variables; None for those of this process.
+    """
 
-    with threadpool_limits(threads), SafeStop() as stop:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            dataset = DatasetCache(data_dir).of(cells[0].config)
-            run_cells(cells, folders_before, path, dataset, lambda _: None, check)
-        except Interrupted as interrupted:
-            sys.exit(interrupted.exit_code)
-        except Exception as error:
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201  # a worker has no other output
-            sys.exit(1)
+    def __init__(self, task: str, threads: int, environment: Mapping[str, str] | None = None) -> None:
+        words = [sys.executable, "-m", "cifar_linear.sweep.child", str(threads), str(os.getpid())]
+        self._process = subprocess.Popen(  # noqa: S603  # our own words
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        assert self._process.stdin  # noqa: S101  # a pipe
+        self._process.stdin.write(task + "\n")
+        self._process.stdin.close()
+
+    def has_ended(self) -> bool:
+        """Return whether the process has ended."""
+        return self._process.poll() is not None
+
+    def terminate(self) -> None:
+        """Ask the process to save and end."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End the process, also one that is stopped."""
+        self._process.kill()
+        self._process.communicate()
+
+    def outcome(self) -> Outcome:
+        """Wait for the process and return what became of its task."""
+        assert self._process.stdout  # noqa: S101  # a pipe
+        line = self._process.stdout.read()
+        self._process.stdout.close()
+        code = self._process.wait()
+        return Outcome(**json.loads(line)) if line else Outcome("failed", f"its process ended with {code}")
