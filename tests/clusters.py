@@ -48,7 +48,10 @@ class Processes:
         """Start a worker that performs one task at a time."""
         options = ("--nthreads", "1", "--memory-limit", "0", "--host", "127.0.0.1", *([] if nanny else ["--no-nanny"]))
         where = ("--local-directory", str(self._root))
+        known = len(pids_of_workers(self.address))
         self.workers.append(self._start("worker", *options, *where, *words, command=command))
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(known + 1, timeout=30)
         return self.workers[-1]
 
     def _start(self, kind, *words, command=(sys.executable,)):
