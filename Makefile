@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TRAIN := $(BIN)/cifar-linear train
+# One more than there are processors: many tests wait for processes of their own.
+TEST_PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
 REQUIRED := lambda-0_eta-0.1 lambda-0_eta-0.001 lambda-0.1_eta-0.001 lambda-1_eta-0.001
 
 .DEFAULT_GOAL := help
@@ -37,7 +39,7 @@ gradcheck: $(VENV)/run.stamp  ## compare analytic with numeric gradients
 	$(BIN)/cifar-linear gradcheck
 
 test: $(VENV)/dev.stamp  ## run the test suite; warnings are errors
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 fuzz: $(VENV)/dev.stamp  ## fuzz the parsers for about ten minutes
 	$(BIN)/python -m pytest --hypothesis-profile campaign $(ARGS) tests/test_fuzz.py

@@ -90,6 +90,7 @@ def test_every_file_of_a_run_is_there(make_config, tmp_path, run):
         run_group([config], [folder], load_dataset(config), lambda _: None)
         if name == "linear":
             assert run("certify", folder.path, "--tolerance", 0.1, "-q").exit_code == 0
+            assert run("diagnose", folder.path, "--sensitivity").exit_code == 0
             columns = (folder.path / "metrics.csv").read_text().partition("\n")[0].split(",")
         files |= {path.name for path in folder.path.iterdir()}
     page = REFERENCE["run-folder.md"]
