@@ -88,7 +88,8 @@ def summary(rows: Sequence[Checked]) -> str:
     """Return how many hand-ins and runs were checked, how many were trained again, and which are flagged."""
     names, again = flagged(rows), [row.again for row in rows if row.again]
     runs = sum(bool(row.status) for row in rows)
-    counts = f"{len({row.hand_in for row in rows})} hand-ins with {runs} runs, {len(again)} trained again"
+    hand_ins = len({row.hand_in for row in rows})
+    counts = f"{hand_ins} hand-in{'s' * (hand_ins != 1)} with {runs} run{'s' * (runs != 1)}, {len(again)} trained again"
     late = f" ({again.count('not finished in time')} not finished in time)" if "not finished in time" in again else ""
     return f"{counts}{late}: {len(names)} flagged{': ' + ', '.join(names) if names else ''}"
 
