@@ -79,7 +79,7 @@ def judge(rows: list[dict[str, Any]], planted: dict[str, str], seconds: float) -
     found: dict[str, set[str]] = {}
     for row in rows:
         found.setdefault(row["hand_in"], set()).update(flag["check"] for flag in row["flags"])
-    # The victim is honest, but copied from, which no check can tell from copying.
+    # The run that was copied is honest, but no check can know which of two equal runs is the copy.
     honest = {name: checks for name, checks in found.items() if not name.startswith(("forged-", "victim"))}
     wrongly = {name: sorted(checks) for name, checks in honest.items() if checks}
     needs_more = [name for name, check in planted.items() if check in ("asked", "again")]

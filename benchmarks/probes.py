@@ -3,8 +3,9 @@
     python benchmarks/probes.py FOLDER [WORK]
 
 FOLDER is one that ``benchmarks/features.py`` has made, WORK where runs are kept. scikit-learn fits the selected lambda
-on the same standardised training rows, with as few iterations as bring its cost within a thousandth of the minimum,
-which the certificate of the selected run knows. Ours are seconds of whole processes, scikit-learn's those of ``fit``.
+on the same standardised training rows, with the fewest iterations after which its cost is within a thousandth of the
+minimum, which the certificate of the selected run bounds. Ours are seconds of whole processes, scikit-learn's those of
+``fit``.
 """
 
 from __future__ import annotations

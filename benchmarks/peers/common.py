@@ -25,7 +25,7 @@ def work():
 
 def images(work):
     """Training, validation and test images (n, 3072), uint8, each with labels (n,)."""
-    training, validation, test = (_batches(work["data"], work[name]) for name in ("train", "validation", "test"))
+    training, validation, test = (batches(work["data"], work[name]) for name in ("train", "validation", "test"))
     if work["held_out"]:
         chosen = np.zeros(len(training[1]), bool)
         chosen[np.load(work["held_out"])] = True
@@ -33,7 +33,8 @@ def images(work):
     return training, validation, test
 
 
-def _batches(folder, names):
+def batches(folder, names):
+    """Images (n, 3072) and labels (n,) of published batches; None for no names."""
     if not names:
         return None
     read = [

@@ -22,7 +22,7 @@ def work():
 def images(work):
     """Training, validation and test images (n, C, H, W), float32 and normalised, each with labels (n,)."""
     data, folder = work["config"]["data"], work["data"]
-    read = _mnist if data["dataset"] == "mnist" else common._batches
+    read = _mnist if data["dataset"] == "mnist" else common.batches
     training, test = (read(folder, data[name]) for name in ("train", "test"))
     chosen = np.zeros(len(training[1]), bool)
     chosen[np.load(work["held_out"])] = True
