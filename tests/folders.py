@@ -61,3 +61,23 @@ def same(ours, theirs):
     assert [{**row, "seconds": 0} for row in a] == [{**row, "seconds": 0} for row in b]
     assert ours.read_steps() == theirs.read_steps()
     assert ours.read_record().metrics == theirs.read_record().metrics
+
+
+def by_cell(runs_dir, name="grid"):
+    """The run folder of each cell of a sweep; one each."""
+    found = folders(runs_dir, name)
+    cells = {folder.path.name[17:]: folder for folder in found}
+    assert len(cells) == len(found)
+    return cells
+
+
+def assert_same_cells(ours, theirs):
+    """All cells of two sweeps, to the last bit."""
+    assert ours.keys() == theirs.keys()
+    for cell, folder in ours.items():
+        same(folder, theirs[cell])
+
+
+def table_rows(stdout):
+    """What a sweep prints but for the name of its folder."""
+    return [line for line in stdout.splitlines() if not line.startswith("sweep folder")]

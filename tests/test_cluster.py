@@ -18,7 +18,7 @@ from clusters import SHORT_LEASES, Processes, pids_of_workers
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from folders import BASE, folders, same
+from folders import BASE, assert_same_cells, by_cell, folders, table_rows
 from mnist_files import write_mnist
 
 from cifar_linear.errors import ConfigError, RunError
@@ -45,23 +45,6 @@ def ended(process, code=0):
     return stdout, stderr
 
 
-def rows(stdout):
-    return [line for line in stdout.splitlines() if not line.startswith("sweep folder")]
-
-
-def by_cell(runs_dir, name="grid"):
-    found = folders(runs_dir, name)
-    cells = {folder.path.name[17:]: folder for folder in found}
-    assert len(cells) == len(found)
-    return cells
-
-
-def assert_same(ours, theirs):
-    assert ours.keys() == theirs.keys()
-    for cell, folder in ours.items():
-        same(folder, theirs[cell])
-
-
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory):
     path = tmp_path_factory.mktemp("grid") / "grid.yaml"
@@ -74,7 +57,7 @@ def undisturbed(grid, tmp_path_factory):
     """The table and the runs of two processes without dask."""
     root = tmp_path_factory.mktemp("undisturbed")
     stdout, _ = ended(start(grid, root, "--workers", "2"))
-    return rows(stdout), by_cell(root)
+    return table_rows(stdout), by_cell(root)
 
 
 @pytest.fixture
@@ -100,8 +83,8 @@ def test_a_local_cluster_gives_the_bits_of_two_processes(grid, undisturbed, tmp_
     """Each line says on which host and processor a group was trained."""
     table, expected = undisturbed
     stdout, stderr = ended(start(grid, tmp_path, "--scheduler", "local", "--workers", "2"))
-    assert rows(stdout) == table
-    assert_same(by_cell(tmp_path), expected)
+    assert table_rows(stdout) == table
+    assert_same_cells(by_cell(tmp_path), expected)
     assert len(re.findall(r"^group \d/6: 2 runs done on \S+, \w+ x \d+, ", stderr, re.MULTILINE)) == 6
 
 
@@ -119,8 +102,8 @@ def test_workers_killed_at_random_and_a_killed_client_repeat_nothing(grid, undis
     client.kill()
     client.communicate()
     stdout, _ = ended(start(*words))
-    assert rows(stdout) == table
-    assert_same(by_cell(tmp_path / "runs"), expected)
+    assert table_rows(stdout) == table
+    assert_same_cells(by_cell(tmp_path / "runs"), expected)
     assert not claims(tmp_path / "runs")
 
 
@@ -136,8 +119,8 @@ def test_without_a_scheduler_workers_stop_and_another_cluster_goes_on(grid, undi
     _, stderr = ended(client, code=1)
     assert stderr.splitlines()[-1].startswith("error: the dask scheduler has gone; what has been trained is kept")
     stdout, _ = ended(start(grid, tmp_path / "runs"))
-    assert rows(stdout) == table
-    assert_same(by_cell(tmp_path / "runs"), expected)
+    assert table_rows(stdout) == table
+    assert_same_cells(by_cell(tmp_path / "runs"), expected)
 
 
 def test_the_group_of_a_silent_worker_is_taken_over(tmp_path, cluster):
@@ -160,7 +143,7 @@ def test_the_group_of_a_silent_worker_is_taken_over(tmp_path, cluster):
         os.kill(process, signal.SIGCONT)
     until(lambda: not alive(child))
     assert {file: file.read_bytes() for file in (tmp_path / "runs").glob("grid/*/*")} == before
-    assert_same(by_cell(tmp_path / "runs"), by_cell(tmp_path / "whole"))
+    assert_same_cells(by_cell(tmp_path / "runs"), by_cell(tmp_path / "whole"))
 
 
 def alive(process):
@@ -183,8 +166,8 @@ def test_ctrl_c_lets_the_workers_save_and_the_cluster_stays(grid, undisturbed, t
     assert f"To go on: cifar-linear sweep --config {tmp_path}/runs/grid/sweep.yaml" in stderr
     assert f"--scheduler {cluster.address}" in stderr
     stdout, _ = ended(start(*words))
-    assert rows(stdout) == undisturbed[0]
-    assert_same(by_cell(tmp_path / "runs"), undisturbed[1])
+    assert table_rows(stdout) == undisturbed[0]
+    assert_same_cells(by_cell(tmp_path / "runs"), undisturbed[1])
 
 
 @pytest.fixture
@@ -210,8 +193,8 @@ def test_workers_without_the_folder_send_their_runs_back(grid, undisturbed, tmp_
     ended(client, code=130)
     assert not claims(tmp_path / "runs")
     stdout, _ = ended(start(*words))
-    assert rows(stdout) == table
-    assert_same(by_cell(tmp_path / "runs"), expected)
+    assert table_rows(stdout) == table
+    assert_same_cells(by_cell(tmp_path / "runs"), expected)
     assert not list((tmp_path / "dask").glob("cifar-linear-*"))
 
 
@@ -235,7 +218,7 @@ def test_images_are_sent_once_to_a_host_that_has_none(tmp_path, cluster, blind, 
     assert re.search(r"^sending \d+ MB of images to \S+$", stderr, re.MULTILINE)
     _, stderr = ended(start(*words, "--name", "second"))
     assert "sending" not in stderr
-    assert_same(by_cell(tmp_path / "runs"), by_cell(tmp_path / "runs", "second"))
+    assert_same_cells(by_cell(tmp_path / "runs"), by_cell(tmp_path / "runs", "second"))
 
 
 @pytest.mark.parametrize(

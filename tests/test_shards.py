@@ -11,7 +11,7 @@ import time
 import other_host
 import pytest
 import yaml
-from folders import BASE, folders, same
+from folders import BASE, assert_same_cells, by_cell, folders, same, table_rows
 
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.errors import ConfigError, LeaseLostError, RunError
@@ -53,26 +53,7 @@ def undisturbed(tmp_path_factory):
     root = tmp_path_factory.mktemp("undisturbed")
     (root / "grid.yaml").write_text(yaml.safe_dump({"base": LONG, "grid": GRID}, sort_keys=False))
     stdout = ended(here("sweep", root / "grid.yaml", "--runs-dir", root / "runs"))
-    return root / "grid.yaml", rows(stdout), by_cell(root / "runs")
-
-
-def rows(stdout):
-    return [line for line in stdout.splitlines() if not line.startswith("sweep folder")]
-
-
-def by_cell(runs_dir):
-    """The run folder of each cell; one each."""
-    found = folders(runs_dir)
-    cells = {folder.path.name[17:]: folder for folder in found}
-    assert len(cells) == len(found)
-    return cells
-
-
-def assert_same(ours, theirs):
-    """All cells, to the last bit."""
-    assert ours.keys() == theirs.keys()
-    for cell, folder in ours.items():
-        same(folder, theirs[cell])
+    return root / "grid.yaml", table_rows(stdout), by_cell(root / "runs")
 
 
 @pytest.mark.parametrize(("count", "shares"), [(6, 2), (7, 3), (2, 5), (0, 3), (100, 7)])
@@ -124,10 +105,10 @@ def test_two_hosts_share_a_sweep_on_a_disk_without_locks(undisturbed, tmp_path):
     path, table, expected = undisturbed
     words = ("sweep", path, "--runs-dir", tmp_path, "--shard")
     both = [on_host("near", 0, *words, "1/2"), on_host("far", 60, *words, "2/2")]
-    outputs = [rows(ended(process)) for process in both]
+    outputs = [table_rows(ended(process)) for process in both]
     assert table in outputs
     found = by_cell(tmp_path)
-    assert_same(found, expected)
+    assert_same_cells(found, expected)
     assert {folder.read_record().environment.host for folder in found.values()} == {"near", "far"}
     assert not [file.name for file in (tmp_path / "grid").iterdir() if file.is_file() and file.name != "sweep.yaml"]
 
@@ -160,9 +141,9 @@ def test_the_group_of_a_silent_host_is_taken_over_and_what_it_writes_late_spoils
     assert folder.read_record().environment.host == "far"
     before = contents(tmp_path / "runs")
     silent.send_signal(signal.SIGCONT)
-    assert rows(ended(silent)) == rows(table)
+    assert table_rows(ended(silent)) == table_rows(table)
     assert contents(tmp_path / "runs") == before
-    assert_same(by_cell(tmp_path / "runs"), by_cell(tmp_path / "whole"))
+    assert_same_cells(by_cell(tmp_path / "runs"), by_cell(tmp_path / "whole"))
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -181,9 +162,9 @@ def test_shards_killed_at_random_come_to_the_same_table(undisturbed, tmp_path, s
         shards[number].kill()
         shards[number].communicate()
         shards[number] = shard(number + 1)
-    outputs = [rows(ended(process)) for process in shards]
+    outputs = [table_rows(ended(process)) for process in shards]
     assert table in outputs
-    assert_same(by_cell(tmp_path), expected)
+    assert_same_cells(by_cell(tmp_path), expected)
 
 
 def test_a_second_call_is_told_who_works_and_waits_for_the_end(undisturbed, tmp_path):
@@ -196,7 +177,7 @@ def test_a_second_call_is_told_who_works_and_waits_for_the_end(undisturbed, tmp_
     assert second.returncode == 0, stderr
     assert re.search(rf"^process {first.pid} on \S+ is at work on this sweep as well$", stderr, re.MULTILINE)
     assert str(first.pid) in running_on
-    assert rows(stdout) == table == rows(ended(first))
+    assert table_rows(stdout) == table == table_rows(ended(first))
 
 
 def running_claim(folder):

@@ -18,6 +18,7 @@ from cifar_linear.cli.options import (
     config_option,
     data_dir_option,
     debug_option,
+    figure_option,
     quiet_option,
     set_option,
     split_option,
@@ -159,15 +160,7 @@ def _report(dataset: str, folder: Path) -> bool:
 @click.option("--count", type=click.IntRange(1, 200), default=20, show_default=True, help="How many images.")
 @click.option("--random", "at_random", is_flag=True, help="Random images, by the config's seed, not the first ones.")
 @click.option("--augment", is_flag=True, help="Below each image, the same image augmented as the config says.")
-@click.option(
-    "-o",
-    "--output",
-    type=PATH,
-    default="images.png",
-    show_default=True,
-    metavar="FILE",
-    help="File to write: .png, .pdf or .svg, in a folder that exists.",
-)
+@figure_option("images.png", "File")
 @debug_option
 def show(
     config_path: Path | None,

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, config_source, data_dir_option, debug_option, quiet_option, set_option
+from cifar_linear.cli.options import (
+    config_source,
+    data_dir_option,
+    debug_option,
+    figure_option,
+    quiet_option,
+    set_option,
+)
 from cifar_linear.cli.printing import printable
 from cifar_linear.signals import SafeStop
 
@@ -17,7 +24,9 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Find labels that a config's model doubts.")
-@config_source("The experiment whose model and training images are used, a YAML file. Also as an argument.")
+@config_source(
+    "The experiment whose model and training images are used, a YAML file. Also as an argument.", "a YAML file"
+)
 @set_option
 @data_dir_option
 @click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True, help="In how many parts to split.")
@@ -29,20 +38,12 @@ if TYPE_CHECKING:
     metavar="PART",
     help="Make this part of the labels wrong first, and say how many of these are found.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=PATH,
-    default="doubts.png",
-    show_default=True,
-    metavar="FILE",
-    help="Sheet to write: .png, .pdf or .svg, in a folder that exists; the table is written beside it, as .csv.",
-)
+@figure_option("doubts.png", "Sheet", "; the table is written beside it, as .csv")
 @click.option("--json", "as_json", is_flag=True, help="Print numbers and table as one JSON document.")
 @quiet_option
 @debug_option
 def doubts(
-    config_path: Path | None,
+    config_path: Path,
     overrides: tuple[str, ...],
     data_dir: Path | None,
     folds: int,
@@ -66,8 +67,6 @@ def doubts(
     from cifar_linear.storage.atomic import write_whole
     from cifar_linear.storage.csv_tables import rows_as_csv
 
-    if config_path is None:
-        raise click.UsageError("missing CONFIG, a YAML file")
     form, config = figure_file(output), read_config(config_path, overrides)
     dataset, unit = load_dataset(config, data_dir), config.unit
     with Progress(config.length, quiet, unit=unit) as progress, SafeStop() as stop:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, config_source, data_dir_option, debug_option, set_option
+from cifar_linear.cli.options import config_source, data_dir_option, debug_option, figure_option, set_option
 from cifar_linear.cli.printing import printable
 from cifar_linear.cli.terminal import counted
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Find test images that are training images.")
-@config_source("The experiment whose images are compared, a YAML file. Also as an argument.")
+@config_source("The experiment whose images are compared, a YAML file. Also as an argument.", "a YAML file")
 @set_option
 @data_dir_option
 @click.option(
@@ -35,19 +35,11 @@ if TYPE_CHECKING:
     help="The least correlation of edges in a pair; 1 is the same picture.",
 )
 @click.option("--count", type=click.IntRange(1, 100), default=25, show_default=True, help="How many pairs to draw.")
-@click.option(
-    "-o",
-    "--output",
-    type=PATH,
-    default="duplicates.png",
-    show_default=True,
-    metavar="FILE",
-    help="Figure to write: .png, .pdf or .svg, in a folder that exists; the table is written beside it, as .csv.",
-)
+@figure_option("duplicates.png", "Figure", "; the table is written beside it, as .csv")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 @debug_option
 def duplicates(
-    config_path: Path | None,
+    config_path: Path,
     overrides: tuple[str, ...],
     data_dir: Path | None,
     split: SplitName,
@@ -68,8 +60,6 @@ def duplicates(
     from cifar_linear.storage.atomic import write_whole
     from cifar_linear.storage.csv_tables import rows_as_csv
 
-    if config_path is None:
-        raise click.UsageError("missing CONFIG, a YAML file")
     form, dataset = figure_file(output), load_dataset(read_config(config_path, overrides), data_dir)
     pairs = find_duplicates(dataset, split, threshold)
     table, found = output.with_suffix(".csv"), rows(pairs, dataset, split)

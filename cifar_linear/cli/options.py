@@ -45,8 +45,13 @@ def config_option(required: bool, text: str = "The experiment, a YAML file; - fo
     return click.option("-c", "--config", "config_path", type=PATH, metavar="FILE", required=required, help=text)
 
 
-def config_source(text: str) -> _Decorator:
-    """The config, as an argument or as --config; the command gets it, or None, as ``config_path``."""
+def config_source(text: str, missing: str | None = None) -> _Decorator:
+    """The config, as an argument or as --config; the command gets it, or None, as ``config_path``.
+
+    Args:
+        text: the help of the option.
+        missing: what the file is, for the error if it is not given; None if the command works without it.
+    """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @click.argument("config_argument", metavar="[CONFIG]", required=False, type=PATH)
@@ -55,7 +60,10 @@ def config_source(text: str) -> _Decorator:
         def with_config(config_argument: Path | None, config_path: Path | None, **others: Any) -> None:
             if config_argument is not None and config_path is not None:
                 raise click.UsageError("CONFIG and --config are two ways to name one file; leave out one of them")
-            function(**others, config_path=config_path if config_argument is None else config_argument)
+            given = config_path if config_argument is None else config_argument
+            if given is None and missing is not None:
+                raise click.UsageError(f"missing CONFIG, {missing}")
+            function(**others, config_path=given)
 
         return with_config
 
@@ -166,6 +174,18 @@ def runs_dir_option(function: _Function) -> _Function:
         metavar="DIR",
         help="The folder of run folders.",
     )(function)
+
+
+def figure_option(default: str, what: str, more: str = "") -> _Decorator:
+    """-o of a command that draws one figure: the file, as ``output``.
+
+    Args:
+        default: the file without the option.
+        what: what is written, for the help.
+        more: what else the help says.
+    """
+    text = f"{what} to write: .png, .pdf or .svg, in a folder that exists{more}."
+    return click.option("-o", "--output", type=PATH, default=default, show_default=True, metavar="FILE", help=text)
 
 
 def format_option(function: _Function) -> _Function:

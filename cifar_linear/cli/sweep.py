@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Train a grid of settings and choose one.")
-@config_source("The sweep, a YAML file with base and grid; - for standard input. Also as an argument.")
+@config_source(
+    "The sweep, a YAML file with base and grid; - for standard input. Also as an argument.",
+    "a YAML file with base and grid",
+)
 @set_option
 @data_dir_option
 @runs_dir_option
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
 @output_options("Print one JSON document.")
 @debug_option
 def sweep(
-    config_path: Path | None,
+    config_path: Path,
     overrides: tuple[str, ...],
     data_dir: Path | None,
     runs_dir: Path,
@@ -76,8 +79,6 @@ def sweep(
     from cifar_linear.sweep.shards import read_shard
     from cifar_linear.sweep.slurm import array_script
 
-    if config_path is None:
-        raise click.UsageError("missing CONFIG, a YAML file with base and grid")
     if sbatch and str(config_path) == "-":
         raise click.UsageError("--sbatch needs a file, which every job reads; found standard input")
     share = read_shard(shard, os.environ) if shard else None

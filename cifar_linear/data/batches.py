@@ -24,8 +24,8 @@ class Batches:
     """The mini-batches of any epoch: call it with the epoch's number.
 
     The last batch holds what is left when ``n_batch`` does not divide the number of examples, or is left out with
-    ``drop_last``. The order of an epoch follows from seed and epoch alone. With ``block`` the rows of so many examples
-    are read in one go and then used, so that of a mapped file little more than a block is in memory.
+    ``drop_last``. The order of an epoch follows from seed and epoch alone. With ``block``, an epoch reads ``block``
+    neighbouring rows at a time and uses all of them, so that little more than a block of a mapped file is in memory.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ import numpy as np
 from cifar_linear.arrays import Bools, Floats, Images, Integers, Labels
 
 _CELL = 4
-"""Candidates are compared by the means of squares of so many pixels, which a shift by one pixel changes little."""
+"""The side, in pixels, of the squares whose means are compared to find candidates; they change little in a shift."""
 _LIKELY = 0.8
 """The least correlation of candidates."""
 _MOST_CANDIDATES = 10

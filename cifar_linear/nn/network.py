@@ -256,7 +256,7 @@ class Network:
         x = self._images_last(pixels, dtype_of(parameters))
         # The complex step, which checks gradients, goes through the plain layers.
         plain = zip(self.names, self.layers, strict=True)
-        for name, stage in plain if np.iscomplexobj(x) or dtype_of(parameters).kind == "c" else self._stages:
+        for name, stage in plain if np.iscomplexobj(x) else self._stages:
             x = stage.forward(x, _of(name, parameters))[0]
         return x
 

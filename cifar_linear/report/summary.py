@@ -36,7 +36,7 @@ class Summary(NamedTuple):
     Attributes:
         images: what the images are called.
         which: the best by validation accuracy, with its interval.
-        sure: what the numbers can and cannot tell about the others.
+        sure: which of the other runs differ from it by more than chance.
         why: a sentence about each of the others, where the numbers give a reason.
         bars: the best settings, or runs, with their intervals.
         bars_are: what the bars show.

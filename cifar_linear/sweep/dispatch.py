@@ -52,7 +52,7 @@ class Dispatch:
         self._looked = self._moved = time.monotonic()
 
     def train(self, groups: Sequence[Cells], until_the_end: bool) -> None:
-        """Train groups, in their order as far as nobody else does.
+        """Train groups in order, without those that another process trains.
 
         Args:
             groups: all cells of each group.

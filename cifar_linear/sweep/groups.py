@@ -31,7 +31,7 @@ _MEMORY = 2**28
 _COPIES = 8
 """Arrays of a group in the shape of its parameters: weights, gradients, best weights, snapshots."""
 _SCORED = 10_000
-"""Scores of so many images are in memory at once while a group is evaluated."""
+"""The number of images whose scores are in memory at once while a group is evaluated."""
 _WORTH_SHARING = 32
 """Runs that are not spread over several processes: they gain more from one pass."""
 _TIMED_IMAGES = 2000

@@ -30,7 +30,7 @@ _DEFAULTS: dict[str, Any] = {
 }
 _N_BATCH = 200
 _STEPS = 20
-"""Updates in an epoch at least, if there are so many examples: small data sets have smaller batches."""
+"""The least number of updates in an epoch, if there are as many examples: small data sets have smaller batches."""
 _HELD_OUT = 5000
 _LABELS = (".npy", ".txt", ".csv", ".tsv")
 
