@@ -167,9 +167,9 @@ def _network_step(found: Mapping[str, Mapping[str, float]], gemm: Mapping[str, f
     yield (
         f"The products have few rows, one for each filter: they reach {min(shares):.0f} to {max(shares):.0f} % of the "
         "rate at which one core multiplies large matrices. PyTorch calls a convolution written for the processor, "
-        "which keeps both cores busy within each product. Here each thread has a share of the images, and each operation on "
-        "arrays gives up Python's lock and takes it again: with few images in a batch, that costs much of what the "
-        "second thread gains."
+        "which keeps both cores busy within each product. Here each thread has a share of the images, and each "
+        "operation on arrays gives up Python's lock and takes it again: with few images in a batch, that costs much "
+        "of what the second thread gains."
     )
 
 
