@@ -421,14 +421,15 @@ def test_single_precision_is_near_double_precision():
         assert np.abs(gradient - double[name]).max() <= 1e-5 * np.abs(double[name]).max()
 
 
-def test_the_number_of_threads_changes_no_bit():
+@pytest.mark.parametrize("small", [SMALL, MLP], ids=["convolutions", "dense"])
+def test_the_number_of_threads_changes_no_bit(small):
     """The chunks of a batch are always the same, and their gradients are added in their order."""
     rng = np.random.default_rng(0)
-    pixels, labels = rng.normal(size=(40, np.prod(SMALL.shape))).astype(np.float32), rng.integers(0, 3, 40)
-    parameters = {name: array[None].astype(np.float32) for name, array in SMALL.initial(rng).items()}
+    pixels, labels = rng.normal(size=(40, np.prod(small.shape))).astype(np.float32), rng.integers(0, 3, 40)
+    parameters = {name: array[None].astype(np.float32) for name, array in small.initial(rng).items()}
     found = []
     for threads in (1, 2, 3):
-        network = replace(SMALL, threads=threads)
+        network = replace(small, threads=threads)
         scores, trace = network.forward(pixels, parameters)
         (gradient,) = network.backward(LOSSES["softmax"].score_gradient(scores, labels), trace, parameters)
         found.append({"scores": scores, "evaluated": network.scores([pixels], parameters), **gradient})

@@ -18,8 +18,9 @@ from cifar_linear.nn.layers.conv_relu_pool import ConvReLUPool, fused
 from cifar_linear.nn.parameters import dtype_of
 from cifar_linear.nn.standardization import Standardization
 
-_IMAGES_AT_ONCE = 32  # in evaluation: the fastest when measured, for one run and for four
-_FEWEST_IN_A_CHUNK, _MOST_IN_A_CHUNK = 8, 16  # in training, likewise
+# Of a network with convolutions: the fastest when measured, for one run and for four.
+_IMAGES_AT_ONCE = 32  # in evaluation
+_FEWEST_IN_A_CHUNK, _MOST_IN_A_CHUNK = 8, 16  # in training
 
 
 Stage = Layer | ConvReLUPool
@@ -145,12 +146,13 @@ class Network:
         """Return the scores (n, R, K) of images in parts (n_i, C H W); few images are computed at a time."""
         blocks: list[Floats] = []
         for part in pixels:  # which the next one overwrites
-            blocks += self._side_by_side(lambda some: self._scores(some, parameters), _cut(part, _IMAGES_AT_ONCE))
+            at_once = _IMAGES_AT_ONCE if self._convolves else len(part)
+            blocks += self._side_by_side(lambda some: self._scores(some, parameters), _cut(part, at_once))
         return np.concatenate(blocks, axis=-1).transpose(2, 0, 1)
 
     def forward(self, pixels: Examples, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
         """Return the scores (n, R, K) of a batch (n, C H W), and the trace for `backward`."""
-        chunks = self._side_by_side(lambda some: self._forward(some, parameters), _chunks(pixels))
+        chunks = self._side_by_side(lambda some: self._forward(some, parameters), self._chunks(pixels))
         return np.concatenate([scores for scores, _ in chunks]), [trace for _, trace in chunks]
 
     def _forward(self, pixels: Examples, parameters: Mapping[str, Floats]) -> tuple[Floats, list[Any]]:
@@ -169,7 +171,7 @@ class Network:
             trace: as returned by `forward` for this batch.
             parameters: the parameters that `forward` was called with.
         """
-        parts = list(zip(_chunks(G), trace, strict=True))
+        parts = list(zip(self._chunks(G), trace, strict=True))
         first, *others = self._side_by_side(lambda part: self._backward(part[0], part[1], parameters), parts)
         for gradients in others:
             for name, total in first.items():
@@ -199,7 +201,7 @@ class Network:
 
     def pixel_gradient(self, G: Floats, trace: list[Any], parameters: Mapping[str, Floats]) -> Floats:
         """Return the gradient with respect to the raw pixels, (R, C H W, n); arguments as in `backward`."""
-        parts = zip(_chunks(G), trace, strict=True)
+        parts = zip(self._chunks(G), trace, strict=True)
         return np.concatenate([self._pixel_gradient(some, of_some, parameters) for some, of_some in parts], axis=-1)
 
     def _pixel_gradient(self, G: Floats, trace: list[Any], parameters: Mapping[str, Floats]) -> Floats:
@@ -233,6 +235,20 @@ class Network:
     def _named(self) -> Iterator[tuple[str, Layer, Shape]]:
         """Yield each layer with its name and the shape of its input."""
         return zip(self.names, self.layers, self.shapes[:-1], strict=True)
+
+    def _chunks(self, batch: Examples) -> list[Examples]:
+        """Split a batch (n, ...) into parts that several threads can share; their number does not change the parts.
+
+        Without convolutions nearly all time goes into reading the weights, once for each part: the batch stays whole.
+        """
+        if not self._convolves:
+            return [batch]
+        half = -(-len(batch) // 2)
+        return _cut(batch, min(_MOST_IN_A_CHUNK, max(_FEWEST_IN_A_CHUNK, half)))
+
+    @property
+    def _convolves(self) -> bool:
+        return any(layer.kind == "conv" for layer in self.layers)
 
     def _side_by_side(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
         """Return the results for all parts in their order; several threads share several parts."""
@@ -269,12 +285,6 @@ class Network:
 def _cut(images: Examples, size: int) -> list[Examples]:
     """Split images (n, ...) into parts of nearly equal size, at most ``size``."""
     return np.array_split(images, -(-len(images) // size))
-
-
-def _chunks(batch: Examples) -> list[Examples]:
-    """Split a batch (n, ...) into parts that several threads can share; they depend on n alone."""
-    half = -(-len(batch) // 2)
-    return _cut(batch, min(_MOST_IN_A_CHUNK, max(_FEWEST_IN_A_CHUNK, half)))
 
 
 def _overflow_allowed(work: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -37,7 +37,11 @@ def weight_gradient(dy: Floats, x: Floats) -> Floats:
         x: as there.
     """
     (_, filters, places), m = dy.shape, x.shape[1]
-    # x dy^T, not its transpose: the BLAS prefers the larger factor on the left.
+    if places < 2 * filters:
+        direct: Floats = np.matmul(dy, x.transpose(0, 2, 1))
+        return direct
+    # x dy^T, not its transpose: with few filters, the BLAS gains more from the larger factor on the left than turning
+    # the result costs.
     if m > _MOST_ROWS:
         product: Floats = np.matmul(x, dy.transpose(0, 2, 1))
         return np.ascontiguousarray(product.transpose(0, 2, 1))
