@@ -11,7 +11,8 @@ from cifar_linear.report.collecting import collect
 from cifar_linear.report.comparing import changes, paired, repeated
 from cifar_linear.report.drawing import draw_several
 from cifar_linear.report.effects import effects
-from cifar_linear.report.settings import labelled
+from cifar_linear.report.notes import notes
+from cifar_linear.report.settings import by_setting, drawn, labelled
 from cifar_linear.report.statistics import Interval, mcnemar
 from cifar_linear.report.writing import write_report
 
@@ -42,8 +43,8 @@ def test_a_change_that_test_images_support_is_claimed_with_its_p_value():
         stub(1, 0.35, gap=0.04, norm=0.5, right=range(70)),
     ]
     assert effects(runs) == [
-        "lambda from 0 to 1: test accuracy fell by 5.00 points (40.00 % and 35.00 %; McNemar's test, p = 0.002); "
-        "the accuracy gap is 7.00 and 4.00 points, |W| 2.00 and 0.50."
+        "lambda from 0 to 1: test accuracy fell by 5.00 points (40.00 % and 35.00 %), more than chance by McNemar's "
+        "test; the accuracy gap falls from 7.00 to 4.00 points, |W| falls from 2.00 to 0.50."
     ]
 
 
@@ -58,7 +59,7 @@ def test_p_values_are_corrected_for_the_number_of_sentences():
     """One pair alone: 6 images against none, p = 0.03; two such pairs: 0.06, which is not enough."""
     pair = [stub(0, 0.40, right=range(80), loss="softmax"), stub(1, 0.43, right=range(86), loss="softmax")]
     other = [stub(0, 0.40, right=range(80), loss="logistic"), stub(1, 0.43, right=range(86), loss="logistic")]
-    assert "McNemar's test, p = 0.031" in effects(pair)[0]
+    assert "more than chance by McNemar's test" in effects(pair)[0]
     assert all("may be chance on these test images" in sentence for sentence in effects(pair + other))
 
 
@@ -149,7 +150,7 @@ def test_changes_are_means_over_pairs_that_differ_in_one_setting(grid):
 
 
 def test_seeds_of_a_setting_are_put_together(grid):
-    rows = repeated(grid.runs)
+    rows = repeated(labelled(grid.runs))
     assert [row.seeds for row in rows] == [3, 3, 3, 3]
     row = next(row for row in rows if row.setting == "loss softmax, lambda 0")
     tests = [
@@ -187,17 +188,92 @@ def test_a_large_collection_is_ranked_and_its_best_are_drawn(grid, tmp_path):
     shown = [float(row) for row in re.findall(r"\| [\d.]+ % \| ([\d.]+) % \| [\d.]+ % \|", text)]
     assert len(shown) == 12
     assert shown == sorted(shown, reverse=True)
-    assert "the 5 runs with the highest validation accuracy and the 3 with the lowest" in text
+    assert "with the highest validation accuracy and the" not in text  # four settings are all drawn
     for section in (
         "Over seeds",
         "One setting changed",
-        "Do the test images separate the runs?",
         "What the settings did",
     ):
         assert f"\n### {section}\n" in text
     assert "](figures/grid.png)" in text
-    assert "all runs" in text
     assert not re.search(r"\bratios?\b", text)
+
+
+def numbers_of(drawings, name):
+    """The lines of the figure with this name."""
+    return next(drawing for drawing in drawings if drawing.name == name).chart.series
+
+
+def test_settings_are_drawn_and_not_their_best_seeds(grid):
+    """Of twelve runs every setting has one line, the mean of its seeds, between the lowest and the highest of them."""
+    runs = labelled(grid.runs)
+    drawings = list(draw_several(runs))
+    names = {
+        "loss softmax, lambda 0",
+        "loss softmax, lambda 0.3",
+        "loss sigmoid_bce, lambda 0",
+        "loss sigmoid_bce, lambda 0.3",
+    }
+    (line,) = (
+        series
+        for series in numbers_of(drawings, "accuracy")
+        if (series.panel, series.name) == ("validation", "loss softmax, lambda 0")
+    )
+    seeds = [run for label, run in runs.items() if label.startswith("loss softmax, lambda 0, ")]
+    ends = [100 * run.last["validation_accuracy"] for run in seeds]
+    assert len(ends) == 3
+    assert line.points[-1] == pytest.approx((3, np.mean(ends), min(ends), max(ends)))
+    for name in ("cost", "accuracy", "probabilities", "reliability"):
+        found = {part.name if name in ("cost", "accuracy") else part.panel for part in numbers_of(drawings, name)}
+        assert found == names
+    captions = {drawing.name: drawing.caption for drawing in drawings}
+    assert "Means over seeds; bands reach from the lowest seed to the highest." in captions["cost"]
+    for name in ("templates", "probabilities", "reliability"):
+        assert captions[name].endswith("Of each setting one run is shown, with seed 1.")
+
+
+def test_of_many_settings_those_with_the_best_and_the_worst_means_are_drawn(grid):
+    """A single lucky seed does not bring its setting among the best."""
+    lambdas = [0.1 * i for i in range(12)]
+    first = [run for run in grid.runs if run.record.config.lam == 0 and run.record.config.loss == "softmax"][:2]
+    runs = [
+        moved(run, lam, accuracy)
+        for i, lam in enumerate(lambdas)
+        for run, accuracy in zip(first, (0.5 - 0.01 * i, 0.5 + 0.03 * (i == 8) - 0.01 * i), strict=True)
+    ]
+    shown = drawn(labelled(runs))
+    assert [len(group) for group in shown.values()] == [2] * 8
+    assert list(shown) == [f"lambda {lambdas[i]:g}" for i in (0, 1, 2, 3, 4, 9, 10, 11)]
+    assert any("the 5 settings with the highest" in note for note in notes(labelled(runs)))
+
+
+def moved(run, lam, accuracy):
+    """A run with another lambda and validation accuracy."""
+    record = run.record
+    validation = record.metrics["validation"].model_copy(update={"accuracy": accuracy})
+    config = record.config.model_copy(update={"lam": round(lam, 1)})
+    metrics = {**record.metrics, "validation": validation}
+    return replace(run, record=record.model_copy(update={"config": config, "metrics": metrics}))
+
+
+def test_single_runs_have_no_bands(four_runs):
+    drawings = list(draw_several(labelled(collect([four_runs]).runs)))
+    assert all(len(point) == 2 for series in numbers_of(drawings, "cost") for point in series.points)
+    assert not any("seed" in drawing.caption for drawing in drawings)
+
+
+def test_seeds_decide_where_there_are_some_and_no_single_seed_is_a_reference(grid, tmp_path):
+    """McNemar's test compares classifiers; the page of settings with seeds has means and no such table."""
+    text = write_report(grid, tmp_path).with_suffix(".md").read_text()
+    assert "### Over seeds" in text
+    assert "McNemar" not in text
+
+
+def test_an_equal_run_is_no_seed(grid):
+    """Two runs that differ in nothing stay apart, and no mean is taken."""
+    runs = labelled([grid.runs[0], grid.runs[0], grid.runs[1]])
+    assert [len(group) for group in by_setting(runs).values()] == [1, 1, 1]
+    assert repeated(runs) == []
 
 
 def test_the_figure_of_norms_names_its_lines_by_what_sets_them_apart(grid):

@@ -111,7 +111,7 @@ def test_run_without_test_figures_is_drawn_without_them(own_runs, tmp_path):
     (path / "predictions.npz").unlink()
     write_report(collect([path]), tmp_path)
     text = (tmp_path / "report.md").read_text()
-    assert "diverged after epoch 4: training diverged at step 7" in text
+    assert "diverged after epoch 4: training diverged at step 7" in text  # a record of an earlier version
     assert re.findall(r"^\| (train|validation|test) \|", text, re.MULTILINE) == ["train", "validation"]
     assert not (tmp_path / "figures" / "confusion.png").exists()
 
@@ -224,7 +224,7 @@ def test_every_number_of_a_run_with_early_stopping_is_of_its_best_weights(run, s
     assert values["training cost"] == f"{best['train'].cost:.4f}"
     gap = 100 * (best["train"].accuracy - best["validation"].accuracy)
     assert values["gap in points"] == f"{gap:.2f}"
-    assert values["epoch of lowest validation loss"] == str(record.best.epoch)
+    assert values["validation loss lowest"] == f"after epoch {record.best.epoch}"
     assert values["/W/"] == f"{np.linalg.norm(model.W.astype(float)):.3f}"
     assert not np.array_equal(model.W, stopped.read_model().W)
 

@@ -3,12 +3,14 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from cifar_linear.report.collecting import Collection, collect
-from cifar_linear.report.settings import by_data, in_order_of_settings, labelled, ordered_looks
-from cifar_linear.report.summary import summaries
-from cifar_linear.report.tables import settings_table
+from cifar_linear.report.curves import curves_of_one
+from cifar_linear.report.settings import by_data, in_order_of_settings, labelled, ordered_looks, spoken
+from cifar_linear.report.summary import outcome_of_one, summaries
+from cifar_linear.report.tables import details, settings_table
 from cifar_linear.report.writing import write_report
 
 
@@ -26,19 +28,131 @@ def changed(run, **rows):
 def test_the_best_by_validation_is_named_with_wilsons_interval(four):
     (summary,) = summaries(four)
     best = max(four, key=lambda label: four[label].outcome("validation"))
-    assert summary.which.startswith(f"{best}: {100 * four[best].outcome('validation'):.2f} % of the")
+    assert summary.which == spoken(best)
+    assert summary.accuracy.startswith(f"{100 * four[best].outcome('validation'):.2f} % of the validation images are")
     assert [bar.value for bar in summary.bars] == sorted((bar.value for bar in summary.bars), reverse=True)
     assert all(bar.low < bar.value < bar.high for bar in summary.bars)
-    assert min(bar.places[1] for bar in summary.bars) == 0
-    assert max(bar.places[2] for bar in summary.bars) == 100
+    places = [place for bar in summary.bars for place in bar.places]
+    assert 0 < min(places) < max(places) < 100  # no bar touches an end of the scale
+    assert len(summary.ticks) > 1
+    assert all(0 <= place <= 100 for _, place in summary.ticks)
 
 
 def test_every_other_run_is_either_worse_or_may_differ_by_chance(four):
     (summary,) = summaries(four)
-    said = re.search(r"better than (.*?) \(McNemar", summary.sure)
-    chance = re.search(r"The difference from (.*) may be chance", summary.sure)
-    named = [label for found in (said, chance) if found for label in found[1].split("; ")]
-    assert sorted(named) == sorted(label for label in four if label != summary.bars[0].label)
+    leaders = [bar.label for bar in summary.bars if bar.leads]
+    assert all((spoken(label) in summary.which) == (label in leaders) for label in four)
+    assert all((spoken(label) in summary.sure) == (label not in leaders) for label in four)
+    assert "Each is one run with one seed: train with --seeds 5" in summary.sure
+
+
+def with_accuracy(run, accuracy, seed=None, right=None):
+    """A run with another validation accuracy, another seed, or other test images that it classifies correctly."""
+    record, predictions = run.record, None
+    validation = record.outcome["validation"].model_copy(update={"accuracy": accuracy})
+    config = record.config if seed is None else record.config.model_copy(update={"seed": seed})
+    images = {**record.data.images, "validation": 10_000}
+    if right is not None:
+        labels = run.predictions.labels
+        predicted = np.where(np.arange(len(labels)) < right, labels, (labels + 1) % 10)
+        predictions = run.predictions._replace(predicted=predicted)
+    changes = {
+        "config": config,
+        "metrics": {**record.metrics, "validation": validation},
+        "data": record.data.model_copy(update={"images": images}),
+    }
+    return replace(run, record=record.model_copy(update=changes), predictions=predictions)
+
+
+def test_a_tie_is_in_the_headline_and_what_is_worse_is_not(four):
+    """Test images that two runs share decide; what the settings have in common is said once."""
+    labels = ["lambda 0, eta 0.003", "lambda 0.3, eta 0.003", "lambda 1, eta 0.003"]
+    runs = dict(
+        zip(
+            labels,
+            (
+                with_accuracy(four[label], accuracy, right=right)
+                for label, accuracy, right in zip(labels, (0.4, 0.399, 0.3), (60, 58, 20), strict=True)
+            ),
+            strict=True,
+        )
+    )
+    (summary,) = summaries(runs)
+    assert summary.which == "lambda 0 or lambda 0.3, with eta 0.003: a tie"
+    assert summary.accuracy.startswith("40.00 and 39.90 % of the validation images are classified correctly")
+    assert "the difference of the two may be chance (McNemar's test, p = 0.5)" in summary.sure
+    assert "Worse by more than chance: lambda 1 with eta 0.003 (p < 0.001)." in summary.sure
+    assert [bar.leads for bar in summary.bars] == [True, True, False]
+
+
+def test_without_shared_test_images_intervals_that_overlap_are_a_tie(four):
+    first, second, third, _ = four
+    accuracies = {first: 0.4, second: 0.395, third: 0.3}
+    (summary,) = summaries({label: with_accuracy(four[label], of) for label, of in accuracies.items()})
+    assert summary.which.endswith(": a tie")
+    assert "the intervals overlap, and no test on shared test images separates them" in summary.sure
+    assert f"that do not overlap: {spoken(third)}" in summary.sure
+
+
+@pytest.fixture
+def seeded(four):
+    """Three settings with three seeds each: the first two are alike, the third is worse for every seed."""
+    accuracies = {"lambda 0": (0.40, 0.41, 0.42), "lambda 0.3": (0.405, 0.404, 0.419), "lambda 1": (0.38, 0.391, 0.399)}
+    return {
+        f"{lam}, seed {seed}": with_accuracy(four[f"{lam}, eta 0.003"], accuracy, seed, right=10 * seed)
+        for lam, found in accuracies.items()
+        for seed, accuracy in enumerate(found)
+    }
+
+
+def test_with_seeds_the_differences_seed_by_seed_decide(seeded):
+    """Whose intervals overlap may still be worse for every seed; no test on test images of one seed says more."""
+    (summary,) = summaries(seeded)
+    assert summary.which == "lambda 0 or lambda 0.3: a tie"
+    assert "of the validation images are classified correctly" in summary.accuracy
+    assert "(means of 3 seeds with 95 % intervals)" in summary.accuracy
+    assert summary.sure.startswith(
+        "Seed by seed, on validation images, the difference of the two may be chance (0.07 ±"
+    )
+    assert "Worse by more than chance: lambda 1 (by 2.00 ± 0.25 points)." in summary.sure
+    assert "McNemar" not in summary.sure
+    assert [bar.label for bar in summary.bars if bar.leads] == ["lambda 0", "lambda 0.3"]
+
+
+def test_with_seeds_the_settings_that_are_worse_have_a_reason(seeded):
+    """From means over their seeds; one that may be as good has none."""
+    low = {"train_accuracy": lambda _: 0.2, "validation_accuracy": lambda _: 0.19}
+    high = {"train_accuracy": lambda _: 0.5, "validation_accuracy": lambda _: 0.4}
+    runs = {label: changed(run, **(low if "lambda 1" in label else high)) for label, run in seeded.items()}
+    (summary,) = summaries(runs)
+    assert len(summary.why) == 1
+    assert summary.why[0].startswith("lambda 1: under-fitting. 30.00 points fewer on training images than lambda 0; ")
+
+
+def test_settings_without_common_seeds_are_not_compared(seeded):
+    """They are neither called worse nor a tie."""
+    others = {
+        f"{label}0": with_accuracy(run, run.outcome("validation"), seed=int(label[-1]) + 10)
+        for label, run in seeded.items()
+        if label.startswith("lambda 1")
+    }
+    (summary,) = summaries({label: run for label, run in seeded.items() if "lambda 0," in label} | others)
+    assert summary.which == "lambda 0"
+    assert summary.sure == "Not compared with lambda 1: that takes two seeds that both have."
+
+
+def test_a_run_that_diverged_is_among_the_reasons(four):
+    """It is no reason for silence that nothing is left to compare."""
+    first, second, *_ = four
+    record = four[second].record.model_copy(update={"status": "diverged", "diverged_at": 4})
+    (summary,) = summaries({first: four[first], second: replace(four[second], record=record)})
+    assert summary.which == spoken(first)
+    assert summary.sure == "There is no other finished run to compare it with."
+    assert summary.why == [f"{spoken(second)}: diverged at step 4."]
+    (summary,) = summaries({second: replace(four[second], record=record)})
+    assert summary.which == "No run has finished"
+    (summary,) = summaries({first: four[first]})
+    assert summary.why == []
 
 
 def test_a_reason_is_given_only_where_the_numbers_show_one(four):
@@ -48,7 +162,7 @@ def test_a_reason_is_given_only_where_the_numbers_show_one(four):
     best = changed(four[first], **good)
     outcome = best.record.outcome["validation"].model_copy(update={"accuracy": 1.0})
     metrics = {**best.record.metrics, "validation": outcome}
-    best = replace(best, record=best.record.model_copy(update={"metrics": metrics}))
+    best = replace(best, record=best.record.model_copy(update={"metrics": metrics}), predictions=None)
     cases = {
         "restless": good | {"train_cost": lambda i: 2.0 + i},
         "over": good | {"train_accuracy": lambda _: 0.9, "validation_accuracy": lambda _: 0.2},
@@ -58,11 +172,11 @@ def test_a_reason_is_given_only_where_the_numbers_show_one(four):
     said = {}
     for name, rows in cases.items():
         (summary,) = summaries({"best": best, name: changed(four[others[0]], **rows)})
-        assert summary.which.startswith("best: ")
+        assert summary.which == "best"
         said[name] = " ".join(summary.why)
     assert said["restless"].startswith("restless: the steps are too long. In the second half")
-    assert said["over"].startswith("over: over-fitting. 40.00 points more on training images, 25.00 fewer")
-    assert said["under"].startswith("under: under-fitting. 29.00 points fewer on training images already")
+    assert said["over"].startswith("over: over-fitting. 40.00 points more on training images than best, 25.00 fewer")
+    assert said["under"].startswith("under: under-fitting. 29.00 points fewer on training images than best; ")
     assert said["chance"] == ""
 
 
@@ -137,3 +251,26 @@ def test_the_page_begins_with_the_summary_and_ends_with_provenance_and_notes(fou
     text = (tmp_path / "report.md").read_text()
     assert "\n\n\n" not in text
     assert re.findall(r"^\*\*Figure (\d+)\.", text, re.MULTILINE) == numbers
+
+
+def test_evaluations_within_an_epoch_are_named_by_their_steps(four):
+    """In captions, the summary, the table and which weights are meant; whole epochs are named as such."""
+    run = next(iter(four.values()))
+    lowest = {"validation_loss": lambda i: 1.0 if i == 2 else 2.0}
+    within = changed(run, epoch=lambda i: float(min(i, 1)), step=lambda i: 500.0 * i, **lowest)
+    for case, unit, place in ((within, "steps", "step 1000"), (changed(run, **lowest), "epochs", "epoch 2")):
+        said = [text for drawing in curves_of_one(case, {}) for text in (drawing.caption, drawing.alt)]
+        said += [answer for _, answer in outcome_of_one(case)]
+        assert sum(f"lowest after {place} (1.000)" in text for text in said) == 2
+        assert sum(f"over {2000 if case is within else 4} {unit}: " in text for text in said) == 2
+        assert details(case)["validation loss lowest"].text == f"after {place}"
+        assert case.weights == ("last, step 2000" if case is within else "last, epoch 4")
+        assert not any(("epoch" in text) == (case is within) for text in said if "after " in text)
+
+
+def test_a_loss_that_never_fell_below_its_start_is_said_to_be_lowest_there(four):
+    run = changed(next(iter(four.values())), validation_loss=lambda i: 1.0 + i)
+    assert details(run)["validation loss lowest"].text == "at the start"
+    assert dict(outcome_of_one(run))["Training"].startswith(
+        "The validation loss is lowest before the first update (1.000)"
+    )

@@ -97,7 +97,8 @@ def overlaid_figure(
     """Draw the curves of several runs, on training images at the left and on validation images at the right.
 
     Args:
-        panels: by a name the evaluation points of each run, by its name; each has a line of panels with an axis of its
+        panels: by a name the evaluation points of each run, by its name, with a band where columns with ``_low`` and
+            ``_high`` after their name give one; each panel has a line of panels with an axis of its
             own, for runs that cannot be compared, such as those on other images.
         quantity: cost or accuracy.
         ylim: the ends of the y axes, in nats or fractions; by default they fit the curves, and are logarithmic for
@@ -226,6 +227,10 @@ def _line(axes: Axes, rows: Rows, axis: str, column: str, label: str, **look: An
     if len(points) == 1:
         look["marker"] = "o"
     axes.plot(*zip(*points, strict=True), label=label, linewidth=1.5, markersize=3, markevery=every, **look)
+    band = [(row[axis], row[f"{column}_low"], row[f"{column}_high"]) for row in rows if f"{column}_low" in row]
+    if band:
+        places, low, high = zip(*band, strict=True)
+        axes.fill_between(places, low, high, color=look["color"], alpha=0.2, linewidth=0)
 
 
 def _percent_axis(axes: Axes) -> None:

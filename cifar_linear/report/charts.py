@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from cifar_linear.figures.curves import axis_of
+from cifar_linear.figures.curves import Rows, axis_of
 from cifar_linear.figures.style import Look
 from cifar_linear.report.collecting import Run
 
@@ -78,33 +78,39 @@ class Chart(NamedTuple):
 
 
 def over_time(
-    panels: Mapping[str, Mapping[str, Run]], quantity: str, looks: Mapping[str, Look], logarithmic: bool, ylim: Limits
+    panels: Mapping[str, Mapping[str, Rows]], quantity: str, looks: Mapping[str, Look], logarithmic: bool, ylim: Limits
 ) -> Chart:
-    """Return cost or accuracy of several runs over their epochs.
+    """Return cost or accuracy of several lines over their epochs.
 
     Args:
-        panels: the runs by label that share axes, by what is written above them.
+        panels: the evaluation points by label of the lines that share axes, by what is written above them.
         quantity: cost or accuracy.
-        looks: how the line of each run is drawn.
+        looks: how each line is drawn.
         logarithmic: whether the y axis is.
         ylim: the ends of the y axes that are set.
     """
     factor, unit = (100, "accuracy in %") if quantity == "accuracy" else (1, "cost in nats")
-    axis = axis_of([run.rows for runs in panels.values() for run in runs.values()])
+    axis = axis_of([rows for lines in panels.values() for rows in lines.values()])
     series = [
         Series(
             f"{panel}, {name}" if panel else name,
             label,
             looks[label],
-            thinned([(row[axis], factor * row[f"{split}_{quantity}"]) for row in run.rows]),
+            thinned([_point(row, axis, f"{split}_{quantity}", factor) for row in rows]),
             panel,
         )
-        for panel, runs in panels.items()
+        for panel, lines in panels.items()
         for split, name in SPLITS.items()
-        for label, run in runs.items()
+        for label, rows in lines.items()
     ]
     limits = ends_of(ylim, quantity, factor)
     return Chart("update step" if axis == "step" else axis, unit, series, logarithmic and not limits, limits=limits)
+
+
+def _point(row: Mapping[str, float], axis: str, column: str, factor: float) -> tuple[float, ...]:
+    """Return a point of a line, with its interval if it has one."""
+    names = (column, f"{column}_low", f"{column}_high")
+    return (row[axis], *(factor * row[name] for name in names if name in row))
 
 
 def ends_of(ylim: Limits, quantity: str, factor: float) -> tuple[float, float] | None:

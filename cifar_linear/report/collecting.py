@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,26 @@ class Run:
     @property
     def weights(self) -> str:
         """Which weights these are, in words."""
-        return f"{'best' if self.record.best else 'last'}, epoch {self.judged['epoch']:.0f}"
+        return f"{'best' if self.record.best else 'last'}, {self.place(self.judged)}"
+
+    @cached_property
+    def _within_epochs(self) -> bool:
+        return any(before["epoch"] == after["epoch"] for before, after in pairwise(self.rows))
+
+    def place(self, row: Mapping[str, float]) -> str:
+        """Say which evaluation point it is: by its epoch, or by its step where an epoch has several."""
+        return f"step {row['step']:.0f}" if self._within_epochs else f"epoch {row['epoch']:.0f}"
+
+    def when(self, row: Mapping[str, float]) -> str:
+        """The same after a verb, as in "is lowest after epoch 3"."""
+        return f"after {self.place(row)}" if row["step"] else "before the first update"
+
+    @property
+    def end(self) -> str:
+        """How a run ended that did not finish, in words."""
+        if self.record.diverged_at is not None:
+            return f"diverged at step {self.record.diverged_at}"
+        return f"{self.folder.status(self.record)} {self.when(self.last)}"
 
     def outcome(self, split: SplitName) -> float | None:
         """Return the accuracy of these weights, a fraction; None on a split that the run was not evaluated on."""
@@ -188,7 +208,9 @@ def collect(paths: Sequence[Path]) -> Collection:
         status = run.folder.status(run.record)
         if status != "finished":
             why = run.record.error or _WHY.get(status, "")
-            found.notes.append(f"{run.name}: {status} after epoch {run.last['epoch']:.0f}: {why}")
+            # The message of a run that diverged says when.
+            end = "" if run.record.diverged_at is not None else f"{status} {run.when(run.last)}: "
+            found.notes.append(f"{run.name}: {end}{why}")
     found.notes += [
         f"left out: {sweep}: a sweep; name it for a report of its own" for path in paths for sweep in sweeps(path)
     ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.settings import Setting, as_label, factors, grouped, in_order
+from cifar_linear.report.settings import Setting, by_setting, factors, in_order
 from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar
 
 
@@ -61,7 +61,7 @@ def _change(key: str, before: str, after: str, pairs: Sequence[tuple[Run, Run]])
 
 
 class Repeated(NamedTuple):
-    """A setting that was trained with several seeds."""
+    """A setting of runs some of which were repeated with other seeds."""
 
     setting: str
     seeds: int
@@ -69,13 +69,14 @@ class Repeated(NamedTuple):
     test: Interval | None
 
 
-def repeated(runs: Sequence[Run]) -> list[Repeated]:
-    """Return means and intervals of settings trained with several seeds; the best on validation images first."""
-    groups = grouped([run for run in runs if run.finished], ("seed",))
+def repeated(runs: Mapping[str, Run]) -> list[Repeated]:
+    """Return means and intervals of the settings, the best on validation images first; none if no seed was repeated."""
+    settings = by_setting({label: run for label, run in runs.items() if run.finished})
+    if all(len(group) == 1 for group in settings.values()):
+        return []
     rows = [
-        Repeated(as_label(setting) or "all runs", len(group), _interval(group, "validation"), _interval(group, "test"))
-        for setting, group in groups.items()
-        if len(group) > 1 and len({run.record.config.seed for run in group}) == len(group)
+        Repeated(label, len(group), _interval(group, "validation"), _interval(group, "test"))
+        for label, group in settings.items()
     ]
     return sorted(rows, key=lambda row: -row.validation.mean if row.validation else 0.0)
 
@@ -84,6 +85,20 @@ def _interval(runs: Sequence[Run], split: SplitName) -> Interval | None:
     """Return the interval of the accuracy; None if some of the runs were not evaluated on the split."""
     accuracies = [accuracy for run in runs if (accuracy := run.outcome(split)) is not None]
     return Interval.of(accuracies) if len(accuracies) == len(runs) else None
+
+
+def seed_by_seed(first: Sequence[Run], second: Sequence[Run]) -> Interval | None:
+    """Return by how much the validation accuracy of a setting exceeds that of another, over the seeds that both have.
+
+    None for fewer than two seeds.
+    """
+    others = {run.settings["seed"]: run.outcome("validation") or 0.0 for run in second}
+    found = [
+        (run.outcome("validation") or 0.0) - others[run.settings["seed"]]
+        for run in first
+        if run.settings["seed"] in others
+    ]
+    return Interval.of(found) if len(found) > 1 else None
 
 
 class Pair(NamedTuple):

@@ -5,7 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from statistics import fmean
 
-from cifar_linear.figures.curves import accuracy_figure, cost_figure, distance_figure, norm_figure, overlaid_figure
+from cifar_linear.figures.curves import (
+    Rows,
+    accuracy_figure,
+    cost_figure,
+    distance_figure,
+    norm_figure,
+    overlaid_figure,
+)
 from cifar_linear.figures.style import FAR_APART, Look
 from cifar_linear.report.captions import Drawing, extremes
 from cifar_linear.report.charts import SPLITS, Chart, Limits, Series, of_one, over_time, thinned
@@ -41,22 +48,51 @@ def _columns(run: Run) -> dict[str, tuple[str, Look]]:
     return columns
 
 
-def curves_of_several(runs: Mapping[str, Run], ylim: Limits) -> Iterator[Drawing]:
-    """Yield the curves of several runs, those on other images in panels of their own."""
+def curves_of_several(settings: Mapping[str, Sequence[Run]], ylim: Limits) -> Iterator[Drawing]:
+    """Yield the curves of several settings, means over their seeds; those on other images in panels of their own."""
+    runs = {label: group[0] for label, group in settings.items()}
+    courses = {label: _mean_course(group) for label, group in settings.items()}
+    seeds = any(len(group) > 1 for group in settings.values())
+    means = " Means over seeds; bands reach from the lowest seed to the highest." if seeds else ""
     looks = {label: look for of in by_data(runs).values() for label, look in ordered_looks(of).items()}
     for quantity in ("cost", "accuracy"):
         panels = _panels(runs, quantity)
-        ends = "; ".join(f"{label}: {_written(run.last, 'validation', quantity)}" for label, run in runs.items())
-        alt = f"{quantity.capitalize()} of each run during training; on validation images it ends at {ends}."
-        rows = {panel: {label: run.rows for label, run in of.items()} for panel, of in panels.items()}
-        figure = partial(overlaid_figure, rows, quantity, ylim.get(quantity), looks)
+        ends = "; ".join(f"{label}: {_written(rows[-1], 'validation', quantity)}" for label, rows in courses.items())
+        whose = "setting" if seeds else "run"
+        alt = f"{quantity.capitalize()} of each {whose} during training; on validation images it ends at {ends}."
+        lines = {panel: {label: courses[label] for label in shown} for panel, shown in panels.items()}
+        figure = partial(overlaid_figure, lines, quantity, ylim.get(quantity), looks)
         caption = " ".join(
-            (f"{panel}: " if panel else "") + _ends(of, quantity, quantity in ylim) for panel, of in panels.items()
+            (f"{panel}: " if panel else "") + _ends(shown, quantity, quantity in ylim) for panel, shown in lines.items()
         )
-        logarithmic = quantity == "cost" and any(_far_apart(of) for of in panels.values())
-        chart = over_time(panels, quantity, looks, logarithmic, ylim)
-        yield Drawing(quantity, quantity.capitalize(), alt, caption, figure, chart=chart)
-    yield from distances(runs)
+        logarithmic = quantity == "cost" and any(_far_apart(shown) for shown in lines.values())
+        chart = over_time(lines, quantity, looks, logarithmic, ylim)
+        yield Drawing(quantity, quantity.capitalize(), alt, caption + means, figure, chart=chart)
+
+
+def _mean_course(runs: Sequence[Run]) -> Rows:
+    """Return the evaluation points of a setting: means over its seeds at the steps that all of them have.
+
+    The lowest and the highest seed of a column are in columns of their own, with ``_low`` and ``_high`` after its name.
+    """
+    first, *others = runs
+    by_step = [{row["step"]: row for row in run.rows} for run in others]
+    shared = [
+        (row, [row, *(rows[row["step"]] for rows in by_step)])
+        for row in first.rows
+        if others and all(row["step"] in rows for rows in by_step)
+    ]
+    return [_over_seeds(row, seeds) for row, seeds in shared] or first.rows
+
+
+def _over_seeds(row: Mapping[str, float], seeds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return an evaluation point of several seeds: the mean of each column, its lowest and its highest value."""
+    values = {column: [of_seed[column] for of_seed in seeds] for column in row}
+    return {
+        **{column: fmean(found) for column, found in values.items()},
+        **{f"{column}_low": min(found) for column, found in values.items()},
+        **{f"{column}_high": max(found) for column, found in values.items()},
+    }
 
 
 def _panels(runs: Mapping[str, Run], quantity: str) -> dict[str, dict[str, Run]]:
@@ -71,27 +107,27 @@ def _panels(runs: Mapping[str, Run], quantity: str) -> dict[str, dict[str, Run]]
     return panels
 
 
-def _ends(runs: Mapping[str, Run], quantity: str, limited: bool) -> str:
+def _ends(courses: Mapping[str, Rows], quantity: str, limited: bool) -> str:
     """Say which curves end lowest and highest, on what axis, and where training was restless."""
     said = []
     if quantity == "cost":
-        costs = {label: run.last["train_cost"] for label, run in runs.items()}
+        costs = {label: rows[-1]["train_cost"] for label, rows in courses.items()}
         said.append("At the end, on training images, " + extremes(costs, "{:.3f}".format, "lowest", "highest"))
-        if not limited and (times := _far_apart(runs)):
+        if not limited and (times := _far_apart(courses)):
             said.append(f"The axis is logarithmic: the highest value is {times:.0f} times the lowest.")
     else:
-        ends = {label: run.last["validation_accuracy"] for label, run in runs.items()}
+        ends = {label: rows[-1]["validation_accuracy"] for label, rows in courses.items()}
         said.append("At the end, on validation images, " + extremes(ends, percent, "lowest", "highest"))
-        gaps = {label: run.last["train_accuracy"] - run.last["validation_accuracy"] for label, run in runs.items()}
+        gaps = {label: rows[-1]["train_accuracy"] - rows[-1]["validation_accuracy"] for label, rows in courses.items()}
         widest = max(gaps, key=gaps.__getitem__)
         if gaps[widest] > 0:
-            said.append(f"Training images are ahead most with {widest}, by {100 * gaps[widest]:.2f} points.")
+            said.append(f"Largest gap to training images: {widest}, {100 * gaps[widest]:.2f} points.")
     return " ".join(said)
 
 
-def _far_apart(runs: Mapping[str, Run]) -> float:
+def _far_apart(courses: Mapping[str, Rows]) -> float:
     """Return how many times the lowest cost the highest is, if that asks for a logarithmic axis; else 0."""
-    values = [row[f"{split}_cost"] for run in runs.values() for row in run.rows for split in SPLITS]
+    values = [row[f"{split}_cost"] for rows in courses.values() for row in rows for split in SPLITS]
     return max(values) / min(values) if max(values) > FAR_APART * min(values) > 0 else 0.0
 
 
@@ -101,7 +137,7 @@ def validation_loss_of(run: Run) -> str:
     gap = last["validation_loss"] - last["train_loss"]
     turned = last["validation_loss"] > low["validation_loss"]
     fell = (
-        f"The validation loss is lowest after epoch {low['epoch']:.0f} ({low['validation_loss']:.3f}) and "
+        f"The validation loss is lowest {run.when(low)} ({low['validation_loss']:.3f}) and "
         f"{last['validation_loss']:.3f} at the end"
         if turned
         else f"The validation loss is lowest at the end ({low['validation_loss']:.3f})"
@@ -114,7 +150,7 @@ def _highest(run: Run) -> str:
     highest, last = best["validation_accuracy"], run.last["validation_accuracy"]
     gap = 100 * (run.last["train_accuracy"] - last)
     return (
-        f"The validation accuracy is highest after epoch {best['epoch']:.0f}, {percent(highest)}, and "
+        f"The validation accuracy is highest {run.when(best)}, {percent(highest)}, and "
         f"{percent(last)} at the end, {abs(gap):.2f} points "
         f"{'below' if gap > 0 else 'above'} training images."
     )
@@ -192,7 +228,8 @@ def _spans(run: Run, quantity: str) -> str:
         f"{name} from {_written(run.rows[0], split, quantity)} to {_written(run.last, split, quantity)}"
         for split, name in (("train", "training"), ("validation", "validation"))
     ]
-    return f"{quantity.capitalize()} over {run.last['epoch']:g} epochs: {', '.join(spans)}."
+    unit, _, count = run.place(run.last).partition(" ")
+    return f"{quantity.capitalize()} over {count} {unit}s: {', '.join(spans)}."
 
 
 def _written(row: Mapping[str, float], split: str, quantity: str) -> str:

@@ -1,15 +1,15 @@
 """The figures of a report, in its order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from cifar_linear.report.captions import Drawing
 from cifar_linear.report.charts import NO_LIMITS, Limits
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.curves import curves_of_one, curves_of_several, norms
+from cifar_linear.report.curves import curves_of_one, curves_of_several, distances, norms
 from cifar_linear.report.grids import heat_maps, parallel
 from cifar_linear.report.inside import filters, inside
 from cifar_linear.report.predictions import by_class, histograms, mistakes, reliability
-from cifar_linear.report.settings import best_and_worst
+from cifar_linear.report.settings import drawn
 from cifar_linear.report.weights import templates
 
 
@@ -31,14 +31,36 @@ def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
 
 
 def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
-    """Yield the figures of several runs side by side; of many, heat maps show all, the others some."""
+    """Yield the figures of several settings side by side; of many, heat maps show all, the others some.
+
+    Curves are means over the seeds of a setting; weights and predictions have no mean, so one seed stands for it.
+    """
     all_runs = list(runs.values())
     yield from heat_maps(all_runs)
     yield from parallel(all_runs)
-    runs = best_and_worst(runs)
-    yield from curves_of_several(runs, ylim)
+    settings = drawn(runs)
+    yield from curves_of_several(settings, ylim)
+    yield from distances(_one_of_each(settings, lambda run: run.certificate))
     yield from norms(all_runs)
-    yield from templates(runs)
-    yield from filters(runs)
-    yield from histograms(runs)
-    yield from reliability(runs)
+    for figures, known in (
+        (templates, lambda _: True),
+        (filters, lambda _: True),
+        (histograms, lambda run: run.predictions),
+        (reliability, lambda run: run.calibration),
+    ):
+        shown = _one_of_each(settings, known)
+        for drawing in figures(shown):
+            yield drawing._replace(caption=f"{drawing.caption} {_which_seed(settings, shown)}".strip())
+
+
+def _one_of_each(settings: Mapping[str, Sequence[Run]], known: Callable[[Run], object]) -> dict[str, Run]:
+    """Return the first run of each setting of which something is known; just the first, if it is of none."""
+    return {label: next(filter(known, group), group[0]) for label, group in settings.items()}
+
+
+def _which_seed(settings: Mapping[str, Sequence[Run]], shown: Mapping[str, Run]) -> str:
+    """Say which of several seeds stands for its setting."""
+    if all(len(group) == 1 for group in settings.values()):
+        return ""
+    seeds = {run.settings["seed"] for run in shown.values()}
+    return f"Of each setting one run is shown, {f'with seed {seeds.pop()}' if len(seeds) == 1 else 'of one seed'}."

@@ -73,7 +73,7 @@ def _sentence(contrast: Contrast, p: float | None) -> str:
     gap, norm = (_means(pairs, quantity) for quantity in (lambda run: 100 * run.gap, lambda run: run.weight_norm))
     return (
         f"{key} from {ends[0]} to {ends[1]}{context}{seeds}: {_accuracy(pairs, p)}; "
-        f"the accuracy gap is {gap[0]:.2f} and {gap[1]:.2f} points, |W| {norm[0]:.2f} and {norm[1]:.2f}."
+        f"the accuracy gap {_moved(*gap)} points, |W| {_moved(*norm)}."
     )
 
 
@@ -91,13 +91,20 @@ def _accuracy(pairs: Sequence[tuple[Run, Run]], p: float | None) -> str:
     if p is None:
         return f"{split} accuracy {ends}, untested: that takes shared test images or several seeds"
     if p <= 1 - CONFIDENCE:
-        return f"test accuracy {_changed(after - before)} points ({ends}; McNemar's test, p = {p:.2g})"
+        return f"test accuracy {_changed(after - before)} points ({ends}), more than chance by McNemar's test"
     return f"test accuracy {ends}, a difference that may be chance on these test images"
 
 
 def _means(pairs: Sequence[tuple[Run, Run]], quantity: Callable[[Run], float]) -> tuple[float, float]:
     """Return the mean of a quantity at each end."""
     return fmean(quantity(first) for first, _ in pairs), fmean(quantity(last) for _, last in pairs)
+
+
+def _moved(before: float, after: float) -> str:
+    first, last = f"{before:.2f}", f"{after:.2f}"
+    if first == last:
+        return f"stays at {first}"
+    return f"{'rises' if after > before else 'falls'} from {first} to {last}"
 
 
 def _changed(difference: float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.settings import BEST_DRAWN, MOST_DRAWN
+from cifar_linear.report.settings import BEST_DRAWN, MOST_DRAWN, by_setting
 
 _MEANS = "Compare means over seeds, not single runs"
 
@@ -20,10 +20,12 @@ def notes(runs: Mapping[str, Run]) -> Iterator[str]:
             f"{tested} of {len(finished)} runs were evaluated on the test set; "
             "in a sweep only the selected setting is, unless asked otherwise"
         )
-    if len(runs) > MOST_DRAWN:
+    settings = by_setting(runs)
+    if len(settings) > MOST_DRAWN:
+        what, worst = "runs" if len(settings) == len(runs) else "settings", MOST_DRAWN - BEST_DRAWN
         yield (
             "curves, templates, filters and histograms show the "
-            f"{BEST_DRAWN} runs with the highest validation accuracy and the {MOST_DRAWN - BEST_DRAWN} with the lowest"
+            f"{BEST_DRAWN} {what} with the highest validation accuracy and the {worst} with the lowest"
         )
     yield from early_stops(runs)
     yield from unsettled(runs)
@@ -65,14 +67,14 @@ def early_stops(runs: Mapping[str, Run]) -> Iterator[str]:
     for label, run in runs.items():
         if run.record.stopped_early and run.record.best:
             yield (
-                f"{label}: stopped early after epoch {run.record.epoch}{_of(run)}; "
-                f"the validation loss was lowest after epoch {run.record.best.epoch}"
+                f"{label}: stopped early {run.when(run.last)}{_of(run)}; "
+                f"the validation loss was lowest {run.when(run.judged)}"
             )
 
 
 def _of(run: Run) -> str:
     epochs = run.record.config.epochs
-    return f" of {epochs}" if epochs is not None else ""
+    return f" of {epochs}" if epochs is not None and run.place(run.last).startswith("epoch") else ""
 
 
 def synthetic(runs: Mapping[str, Run]) -> str | None:

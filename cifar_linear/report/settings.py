@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 
 from cifar_linear.figures.style import Look, shortened
 from cifar_linear.report.collecting import Run
@@ -12,7 +13,7 @@ Setting = tuple[tuple[str, str], ...]
 """Keys with their values as text."""
 
 MOST_DRAWN = 8
-"""Runs that can be told apart in one figure."""
+"""Settings that can be told apart in one figure."""
 BEST_DRAWN = 5
 """How many of them are the best, where there are more; the others are the worst."""
 MOST_NAMED = 4
@@ -69,6 +70,21 @@ def in_order(values: Iterable[str]) -> list[str]:
             return 0 if value == "none" else 2, len(value), value
 
     return sorted(values, key=rank)
+
+
+def by_setting(runs: Mapping[str, Run]) -> dict[str, list[Run]]:
+    """Return the runs of each setting, one for each seed, by a short name; each run alone if none was repeated.
+
+    Two runs that are equal in all, the seed included, are no repetition: then each run stays alone as well.
+    """
+    groups = grouped(list(runs.values()), ("seed",))
+    distinct = all(len({run.settings["seed"] for run in group}) == len(group) for group in groups.values())
+    if not distinct or len(groups) == len(runs):
+        return {label: [run] for label, run in runs.items()}
+    names = [as_label(setting) or f"{len(runs)} seeds" for setting in groups]
+    if max(map(len, names)) > _LONGEST_LABEL:
+        names = list(labelled([group[0] for group in groups.values()]))
+    return dict(zip(names, groups.values(), strict=True))
 
 
 def labelled(runs: Sequence[Run]) -> dict[str, Run]:
@@ -168,13 +184,23 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def best_and_worst(runs: Mapping[str, Run]) -> dict[str, Run]:
-    """Return the runs that are drawn side by side: all, or of very many the first and the last finished ones."""
-    if len(runs) <= MOST_DRAWN:
-        return dict(runs)
-    finished = [label for label, run in runs.items() if run.finished] or list(runs)
-    chosen = dict.fromkeys([*finished[:BEST_DRAWN], *finished[BEST_DRAWN:][BEST_DRAWN - MOST_DRAWN :]])
-    return {label: runs[label] for label in chosen}
+def best_first(runs: Mapping[str, Run]) -> dict[str, Run]:
+    """Return the runs by validation accuracy, those that did not finish last."""
+    return dict(sorted(runs.items(), key=lambda item: (not item[1].finished, -(item[1].outcome("validation") or 0.0))))
+
+
+def drawn(runs: Mapping[str, Run]) -> dict[str, list[Run]]:
+    """Return the settings that are drawn side by side: all, or of very many those with the best and the worst means."""
+    settings = by_setting(runs)
+    if len(settings) <= MOST_DRAWN:
+        return settings
+    finished = {label: [run for run in group if run.finished] for label, group in settings.items()}
+    means = {
+        label: fmean(run.outcome("validation") or 0.0 for run in group) for label, group in finished.items() if group
+    }
+    ranked = sorted(means or settings, key=lambda label: -means.get(label, 0.0))
+    chosen = dict.fromkeys([*ranked[:BEST_DRAWN], *ranked[BEST_DRAWN:][BEST_DRAWN - MOST_DRAWN :]])
+    return {label: finished[label] or settings[label] for label in chosen}
 
 
 def some(labels: Sequence[str]) -> str:
@@ -185,3 +211,48 @@ def some(labels: Sequence[str]) -> str:
     """
     more = len(labels) - MOST_NAMED
     return "; ".join(labels[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def spoken(label: str) -> str:
+    """Return a label of two settings without its comma, which in a sentence would look like one of the sentence.
+
+    >>> spoken("lambda 0, eta 0.1")
+    'lambda 0 with eta 0.1'
+    """
+    return label.replace(", ", " with ") if label.count(", ") == 1 else label
+
+
+def either(labels: Sequence[str]) -> str:
+    """Name two or more settings as alternatives; what all of them share is said once.
+
+    >>> either(["lambda 0, eta 0.1", "lambda 1, eta 0.1"])
+    'lambda 0 or lambda 1, with eta 0.1'
+    >>> either(["lambda 0, eta 0.1", "lambda 1, eta 0.2"])
+    'lambda 0 with eta 0.1, or lambda 1 with eta 0.2'
+    """
+    parts = [label.split(", ") for label in labels]
+    if len({len(of) for of in parts}) == 1:
+        shared = [part for part in parts[0] if all(part in of for of in parts)]
+        own = [", ".join(part for part in of if part not in shared) for of in parts]
+        if shared and all(own) and not any(", " in of for of in own):
+            return f"{_joined_by('or', own)}, with {_joined_by('and', shared)}"
+    return _joined_by("or", [spoken(label) for label in labels])
+
+
+def both(labels: Sequence[str]) -> str:
+    """List a few settings in a sentence, and how many more there are.
+
+    >>> both(["lambda 0, eta 0.1", "lambda 1, eta 0.2"])
+    'lambda 0 with eta 0.1, and lambda 1 with eta 0.2'
+    """
+    more = len(labels) - MOST_NAMED
+    named = [spoken(label) for label in labels[:MOST_NAMED]] + ([f"{more} more"] if more > 0 else [])
+    return _joined_by("and", named)
+
+
+def _joined_by(word: str, parts: Sequence[str]) -> str:
+    """Join parts of a sentence; those that hold commas themselves are kept apart by semicolons."""
+    *most, last = parts
+    between = "; " if any(", " in part for part in parts) else ", "
+    long = between == "; " or any(" with " in part for part in parts)
+    return f"{between.join(most)}{between if long else ' '}{word} {last}" if most else last

@@ -20,6 +20,15 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.2f} %"
 
 
+def significance(p: float) -> str:
+    """Write a p-value for people.
+
+    >>> significance(0.0421), significance(2.5e-168)
+    ('= 0.042', '< 0.001')
+    """
+    return f"= {p:.2g}" if p >= 0.001 else "< 0.001"
+
+
 class Interval(NamedTuple):
     """A mean over ``seeds`` values, and how far from it the true one may be; None for a single value."""
 

@@ -15,11 +15,15 @@ from cifar_linear.runs.record import Calibration, SplitCalibration
 
 
 class Column(NamedTuple):
-    """A column: its title, how a value is written, and where it comes from; None is a dash."""
+    """A column: its title, how a value is written, and where it comes from; None is a dash.
+
+    ``words`` write it where that takes more of the run than the value.
+    """
 
     title: str
     written: Callable[[float], str]
     value: Callable[[Run], float | None]
+    words: Callable[[Run], str] | None = None
 
 
 class Cell(NamedTuple):
@@ -43,7 +47,12 @@ _COST = Column("training cost", "{:.4f}".format, lambda run: run.judged["train_c
 _ABOVE = Column("above optimum", percent, lambda run: run.certificate.above if run.certificate else None)
 _DETAILS = (
     Column("gap in points", "{:.2f}".format, lambda run: 100 * run.gap),
-    Column("epoch of lowest validation loss", "{:.0f}".format, lambda run: run.lowest_loss["epoch"]),
+    Column(
+        "validation loss lowest",
+        str,
+        lambda run: run.lowest_loss["step"],
+        lambda run: run.when(run.lowest_loss).replace("before the first update", "at the start"),
+    ),
     Column("|W|", "{:.3f}".format, lambda run: run.weight_norm),
     Column("seconds", "{:.1f}".format, lambda run: run.record.seconds),
 )
@@ -115,7 +124,7 @@ def _weights(run: Run) -> Cell:
 
 def _cell(column: Column, run: Run) -> Cell:
     value = column.value(run)
-    return Cell("-", "") if value is None else Cell(column.written(value), value)
+    return Cell("-", "") if value is None else Cell(column.words(run) if column.words else column.written(value), value)
 
 
 class Settings(NamedTuple):

@@ -14,7 +14,7 @@ from cifar_linear.report.effects import effects
 from cifar_linear.report.notes import notes, synthetic
 from cifar_linear.report.pages import refuse_link, remove_old_figures, write_figure, write_pages
 from cifar_linear.report.sections import arranged
-from cifar_linear.report.settings import MOST_DRAWN, by_data, differences, in_order_of_settings, labelled
+from cifar_linear.report.settings import MOST_DRAWN, best_first, by_data, differences, in_order_of_settings, labelled
 from cifar_linear.report.summary import outcome_of_one, subject, summaries
 from cifar_linear.report.tables import (
     RESULTS,
@@ -51,9 +51,6 @@ def write_report(
     """
     refuse_link(out / FIGURES)
     runs = in_order_of_settings(labelled(found.runs))
-    if len(runs) > MOST_DRAWN:
-        # Too many to be laid side by side: the best come first; they and the worst are drawn.
-        runs = dict(sorted(runs.items(), key=lambda item: -(item[1].outcome("validation") or 0.0)))
     figures = [write_figure(drawing, drawing.file, out, form) for drawing in draw(runs, ylim)]
     remove_old_figures(out, {figure["name"] for figure in figures}, form)
     content = {"figures": figures, "notes": [*found.notes, *notes(runs)], **_tables(runs)}
@@ -89,13 +86,13 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "details": details(first),
         "layers": layers(first) if len(runs) == 1 else None,
         "classes": classes(first) if len(runs) == 1 else [],
-        "table": results(runs, RESULTS),
+        "table": results(best_first(runs), RESULTS),
         "honesty": honesty(runs),
         "folders": {label: run.name for label, run in runs.items()},
         "effects": effects(all_runs),
         "changes": changes(all_runs),
-        "repeated": repeated(all_runs),
-        "paired": [pairs for kind in by_data(runs).values() if (pairs := paired(kind))],
+        "repeated": repeated(runs),
+        "paired": [pairs for kind in by_data(runs).values() if not repeated(kind) and (pairs := paired(kind))],
         "subject": subject(runs),
         "summaries": summaries(runs) if len(runs) > 1 else [],
         "outcome": list(outcome_of_one(first)) if len(runs) == 1 else [],

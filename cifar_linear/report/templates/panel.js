@@ -61,9 +61,16 @@ class Panel {
     return `M${this.across.place(series.points[0][0])} ${floor}L${steps.join("L")}V${floor}`;
   }
 
+  // The area from the lowest to the highest value of each point.
+  band(series) {
+    const at = (i) => (point) => `${this.across.place(point[0]).toFixed(1)} ${this.up.place(point[i]).toFixed(1)}`;
+    return `M${[...series.points.map(at(2)), ...series.points.map(at(3)).reverse()].join("L")}Z`;
+  }
+
   line(series) {
     if (!series.points.length) return;
     const style = `stroke: ${colour(series)}; fill: ${series.form === "steps" ? colour(series) : "none"}`;
+    if (series.form === "line" && series.points[0].length > 2) this.plot.append(make("path", { d: this.band(series), style: `fill: ${colour(series)}`, class: "band" }));
     this.plot.append(make("path", { d: this.path(series), style, class: series.form, "stroke-dasharray": dashes(series) }));
     if (series.form !== "marks" && series.points.length > 1) return;
     series.points.forEach(([x, y, low, high]) => {
