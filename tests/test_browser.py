@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
@@ -123,12 +124,45 @@ def test_a_run_is_switched_off_in_all_charts_and_on_again(browser, page):
 
 def test_the_axis_can_be_made_logarithmic_and_says_so(browser, page):
     open_page(browser, page)
-    chart = figure(browser, "accuracy")
+    chart = figure(browser, "norms")
     titles = lambda: chart.find_element("css selector", ".panel text.title").text  # noqa: E731
-    before, drawn = titles(), paths(chart)
+    before, drawn = titles(), chart.find_element("css selector", "path.marks").get_attribute("d")
     button(chart, "logarithmic").click()
-    assert (before, titles()) == ("training: accuracy in %", "training: accuracy in %, logarithmic")
-    assert paths(chart) != drawn
+    assert (before, titles()) == ("|W|²", "|W|², logarithmic")
+    assert chart.find_element("css selector", "path.marks").get_attribute("d") != drawn
+    assert (
+        chart.find_elements("css selector", ".panel text")[-2].text == "lambda, logarithmic from 0.3"
+    )  # 0 has no place
+
+
+def test_percentages_have_no_logarithmic_axis(browser, page):
+    open_page(browser, page)
+    assert "logarithmic" not in figure(browser, "accuracy").find_element("css selector", ".tools").text
+    assert "logarithmic" in figure(browser, "cost").find_element("css selector", ".tools").text
+
+
+def test_settings_with_seeds_are_lines_with_bands(browser, page, tmp_path):
+    """A band lies behind the line of each setting; single runs have none."""
+    open_page(browser, page)
+    assert not figure(browser, "cost").find_elements("css selector", "path.band")
+    runs = collect([page.parent.parent / "runs"]).runs[:2]
+    again = [
+        replace(run, record=run.record.model_copy(update={"config": run.record.config.model_copy(update={"seed": 9})}))
+        for run in runs
+    ]
+    open_page(browser, write_report(Collection([*runs, *again]), tmp_path))
+    chart = figure(browser, "cost")
+    assert [len(paths(chart)), len(chart.find_elements("css selector", "path.band"))] == [4, 4]
+    (head,) = {row.text for row in chart.find_elements("css selector", ".numbers thead tr")}
+    assert head == "" or head.endswith("low high")
+
+
+def test_names_at_the_ends_of_lines_stay_above_the_numbers_of_the_axis(browser, page):
+    open_page(browser, page)
+    for name in ("cost", "accuracy"):
+        texts = figure(browser, name).find_elements("css selector", ".panel text.name")
+        assert texts
+        assert max(float(text.get_attribute("y")) for text in texts) <= 250 - 40
 
 
 def test_the_numbers_of_a_figure_are_saved_as_csv(browser, page):

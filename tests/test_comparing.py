@@ -44,7 +44,7 @@ def test_a_change_that_test_images_support_is_claimed_with_its_p_value():
     ]
     assert effects(runs) == [
         "lambda from 0 to 1: test accuracy fell by 5.00 points (40.00 % and 35.00 %), more than chance by McNemar's "
-        "test; the accuracy gap falls from 7.00 to 4.00 points, |W| falls from 2.00 to 0.50."
+        "test; in between 45.00 % at 0.1; the accuracy gap falls from 7.00 to 4.00 points, |W| falls from 2.00 to 0.50."
     ]
 
 
@@ -280,10 +280,21 @@ def test_the_figure_of_norms_names_its_lines_by_what_sets_them_apart(grid):
     """Not by what other runs of the report differ in; the title says which runs have a line."""
     other = replace(grid.runs[0], record=grid.runs[0].record.model_copy(update={"config": make_other(grid)}))
     (drawing,) = (found for found in draw_several(labelled([*grid.runs, other])) if found.name == "norms")
-    assert drawing.caption.endswith(" Of 12 runs.")
+    assert drawing.caption.endswith(" Of the runs with several lambdas in 2 settings.")
     assert [text.get_text() for text in drawing.draw().axes[0].texts] == ["loss softmax", "loss sigmoid_bce"]
     (drawing,) = (found for found in draw_several(labelled(grid.runs)) if found.name == "norms")
     assert " Of " not in drawing.caption
+
+
+def test_the_figure_of_norms_says_which_runs_have_a_line(four_runs):
+    (drawing,) = (found for found in draw_several(labelled(collect([four_runs]).runs)) if found.name == "norms")
+    assert drawing.caption.endswith(" Of the runs with eta 0.003.")
+
+
+def test_of_many_values_in_between_the_highest_is_named():
+    runs = [stub(0.1 * i, 0.4 + 0.01 * (i == 3), right=range(80)) for i in range(9)]
+    assert "; in between at most 41.00 %, at 0.3; " in effects(runs)[0]
+    assert "in between" not in effects([runs[0], runs[-1]])[0]
 
 
 def make_other(grid):

@@ -15,7 +15,7 @@ from cifar_linear.figures.images import image_figure, template_figure
 from cifar_linear.figures.layers import split_layers
 from cifar_linear.figures.networks import filter_figure, map_figure, patch_figure, saliency_figure
 from cifar_linear.figures.predictions import BINS, class_figure, confusion_figure, histogram_figure
-from cifar_linear.figures.style import COLOURS, rendered
+from cifar_linear.figures.style import COLOURS, painted, rendered
 from cifar_linear.nn.metrics import class_metrics
 
 NAMES = ("frog", "truck", "ship")
@@ -203,6 +203,29 @@ def test_confusion_figure_tells_counts_precision_and_recall():
     assert [said[i] for i in range(9)] == ["3", "1", "0", "0", "4", "0", "2", "0", "0"]
     assert said[9:15] == ["75 %", "60 %", "100 %", "80 %", "0 %", "-"]
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == list(NAMES)
+
+
+def test_the_words_beside_a_confusion_matrix_of_short_names_are_whole():
+    """Names of a digit leave less room than "precision" needs."""
+    figure = confusion_figure(np.eye(10, dtype=int), list("0123456789"))
+    painted(figure)
+    for text in figure.axes[0].texts[-2:]:
+        box = text.get_window_extent()
+        assert (box.x0 >= 0, box.y0 >= 0, box.x1 <= figure.bbox.x1, box.y1 <= figure.bbox.y1) == (True,) * 4
+
+
+def test_curves_of_several_seeds_have_a_band():
+    """From the lowest to the highest of each point; a run alone has none."""
+    seeds = [
+        row | {f"{key}_{end}": value + by for key, value in row.items() for end, by in (("low", -1), ("high", 2))}
+        for row in ROWS
+    ]
+    with_band, without = (overlaid_figure({"": {"a": rows}}, "cost") for rows in (seeds, ROWS))
+    (band,) = with_band.axes[0].collections
+    costs = [row["train_cost"] for row in ROWS]
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == pytest.approx((min(costs) - 1, max(costs) + 2))
+    assert not without.axes[0].collections
 
 
 def test_confusion_of_many_classes_has_colours_in_place_of_counts():

@@ -66,8 +66,38 @@ def test_a_network_is_shown_from_its_filters_to_the_pixels_that_it_looks_at(repo
     ]
     text = (reported / "report.md").read_text()
     assert "![The 3 outputs of conv1 for one test image of each class, a row for each image: " in text
-    assert re.search(r"Dead, at 0 for all of the first 60 test images: [0-3] of 3\.\]\(figures/maps-3", text)
     assert "and the rank correlation of the two, on average " in text
+
+
+@pytest.mark.parametrize(("dead", "said"), [(0, "No filter of conv1 is dead."), (1, "first 60 test images: 1 of 3.")])
+def test_dead_filters_are_counted_and_none_is_said_once(network, dead, said):
+    run = Run.read(network.path)
+    run.inside.dead["relu"][:] = np.arange(3) < dead
+    captions = {drawing.file: drawing.caption for drawing in inside(run)}
+    assert captions["filters"].endswith(said)
+    assert [name for name, caption in captions.items() if "ead" in caption.partition("Dead,")[1]] == (
+        ["filters", "patches", "maps-2", "maps-3"] if dead else []
+    )
+
+
+def test_one_sheet_of_feature_maps_is_open_and_the_others_are_folded(reported):
+    page = (reported / "report.html").read_text()
+    folded = re.findall(r'<details class="printed">\n<summary>(Feature maps after .+?)</summary>', page)
+    assert [title.split()[3].rstrip(",") for title in folded] == ["conv1", "relu"]
+    assert page.index("Feature maps after maxpool") < page.index(folded[0])
+
+
+def test_a_network_is_said_to_begin_by_its_layers_alone(reported, trained, tmp_path):
+    """The standard deviation of a linear model's first weights is none of a network's settings."""
+    assert "init_std" not in (reported / "report.md").read_text()
+    straight = write_report(collect([of_name(trained, "straight")]), tmp_path)
+    assert "| init_std | 0.01 |" in straight.with_suffix(".md").read_text()
+
+
+def test_wide_tables_of_a_network_scroll_in_themselves(reported):
+    page = (reported / "report.html").read_text()
+    tables = re.findall(r"(<div [^>]+>|<dl[^>]*>|)\s*<table", page)
+    assert all('class="wide"' in before for before in tables)
 
 
 def test_layers_have_a_table_on_both_pages(reported):
@@ -116,7 +146,7 @@ def test_a_mixed_report_has_templates_of_linear_runs_and_filters_of_networks(tra
     text = (tmp_path / "report.md").read_text()
     assert "![The weights of" in text
     assert ", a row for each run: straight.](figures/templates.png)" in text
-    assert "Filters of conv1 (network), each on one scale around zero, which is grey." in text
+    assert "Filters of conv1 (network), before and after training." in text
     assert "## Layers" not in text
 
 

@@ -4,8 +4,9 @@ from cifar_linear.report.notes import unsettled
 from cifar_linear.runs.record import Sensitivity
 
 
-def run_with(costs, sensitivity=None):
-    return SimpleNamespace(rows=[{"train_cost": cost} for cost in costs], sensitivity=sensitivity)
+def run_with(costs, sensitivity=None, seed="1"):
+    rows = [{"train_cost": cost} for cost in costs]
+    return SimpleNamespace(rows=rows, sensitivity=sensitivity, settings={"eta": str(costs), "seed": seed})
 
 
 def measured(apart):
@@ -33,3 +34,14 @@ def test_what_was_measured_takes_the_place_of_what_the_cost_suggests():
         assert "the last weights are 30 % of their length apart" in note
         assert "training cost is 4.7 in place of 4.4 and validation accuracy 26.20 in place of 27.70 %" in note
         assert "before the first update" not in note
+
+
+def test_seeds_of_a_setting_have_one_note():
+    """Where means over seeds are compared already, the advice to compare them is left out."""
+    restless = run_with([2.4, 5.1, 3.0, 2.0, 6.2, 4.3])
+    seeds = {f"seed {seed}": SimpleNamespace(**{**vars(restless), "settings": {"seed": seed}}) for seed in "12"}
+    (note,) = unsettled(seeds)
+    assert note.startswith("2 seeds: in the second half")
+    assert "Compare means" not in note
+    (note,) = unsettled({"a": restless})
+    assert note.endswith("Compare means over seeds, not single runs.")

@@ -33,7 +33,7 @@ def test_questions_are_answered_by_the_newest_runs_of_their_names(run, tmp_path)
     ]  # fmt: skip
     captions = [
         "Loss and cost",
-        "Class templates, each on its own scale",
+        "Class templates: their patterns",
         "What lambda leaves of the weights",
         "Accuracy",
     ]

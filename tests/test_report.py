@@ -224,7 +224,7 @@ def test_every_number_of_a_run_with_early_stopping_is_of_its_best_weights(run, s
     assert values["training cost"] == f"{best['train'].cost:.4f}"
     gap = 100 * (best["train"].accuracy - best["validation"].accuracy)
     assert values["gap in points"] == f"{gap:.2f}"
-    assert values["validation loss lowest"] == f"after epoch {record.best.epoch}"
+    assert values["lowest validation loss"] == f"epoch {record.best.epoch}"
     assert values["/W/"] == f"{np.linalg.norm(model.W.astype(float)):.3f}"
     assert not np.array_equal(model.W, stopped.read_model().W)
 

@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cifar_linear.config.datasets import Cifar10Data
 from cifar_linear.report.collecting import Collection, collect
 from cifar_linear.report.curves import curves_of_one
 from cifar_linear.report.settings import by_data, in_order_of_settings, labelled, ordered_looks, spoken
-from cifar_linear.report.summary import outcome_of_one, summaries
+from cifar_linear.report.summary import heading, outcome_of_one, subject, summaries
 from cifar_linear.report.tables import details, settings_table
 from cifar_linear.report.writing import write_report
+from cifar_linear.runs.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -263,14 +265,58 @@ def test_evaluations_within_an_epoch_are_named_by_their_steps(four):
         said += [answer for _, answer in outcome_of_one(case)]
         assert sum(f"lowest after {place} (1.000)" in text for text in said) == 2
         assert sum(f"over {2000 if case is within else 4} {unit}: " in text for text in said) == 2
-        assert details(case)["validation loss lowest"].text == f"after {place}"
+        assert details(case)["lowest validation loss"].text == place
         assert case.weights == ("last, step 2000" if case is within else "last, epoch 4")
         assert not any(("epoch" in text) == (case is within) for text in said if "after " in text)
 
 
 def test_a_loss_that_never_fell_below_its_start_is_said_to_be_lowest_there(four):
     run = changed(next(iter(four.values())), validation_loss=lambda i: 1.0 + i)
-    assert details(run)["validation loss lowest"].text == "at the start"
+    assert details(run)["lowest validation loss"].text == "the start"
     assert dict(outcome_of_one(run))["Training"].startswith(
         "The validation loss is lowest before the first update (1.000)"
     )
+
+
+def test_the_heading_says_what_is_compared_on_which_images(four):
+    assert heading(four) == "lambda and eta on synthetic: 4 runs"
+    first, *_ = four
+    assert heading({first: four[first]}) == four[first].given_name
+    config = four[first].record.config.model_copy(update={"n_batch": 5, "loss": "sigmoid_bce"})
+    other = replace(four[first], record=four[first].record.model_copy(update={"config": config}))
+    assert heading({**four, "other": other}) == "5 runs"  # too many settings for a heading
+
+
+def test_published_data_sets_have_their_names(four):
+    first, *_ = four
+    config = four[first].record.config.model_copy(update={"data": Cifar10Data(dataset="cifar10")})
+    data = four[first].record.data.model_copy(update={"images": {"train": 50_000, "validation": 100, "test": 100}})
+    run = replace(four[first], record=four[first].record.model_copy(update={"config": config, "data": data}))
+    assert subject({first: run}) == "A linear classifier with softmax loss on CIFAR-10 (50\u00a0000 training images)."
+
+
+def test_a_few_notes_are_on_the_first_screen_and_many_are_counted_there(own_runs, four_runs, tmp_path):
+    for path in own_runs.iterdir():
+        folder = RunFolder(path)
+        folder.write_record(folder.read_record().model_copy(update={"status": "interrupted"}))
+    page = write_report(collect([own_runs]), tmp_path / "many").read_text()
+    assert "4 notes on what limits these numbers: see" in page
+    (own_runs / "run-4").mkdir()
+    few = collect([sorted(own_runs.iterdir())[0], *sorted(four_runs.iterdir())[1:]])
+    page = write_report(few, tmp_path / "few").read_text()
+    screen = page.partition("</header>")[0]
+    assert all(note in screen for note in few.notes)
+    assert "see <a" not in screen
+
+
+def test_results_are_sorted_and_the_leaders_are_bold(four_runs, tmp_path):
+    """The same rows in both forms; those that are known to be worse are not."""
+    runs = in_order_of_settings(labelled(collect([four_runs]).runs))
+    (summary,) = summaries(runs)
+    page = write_report(collect([four_runs]), tmp_path).read_text()
+    rows = re.findall(r'<tr( class="leads")?><th scope="row" data-key="([^"]+)">', page)
+    leaders = [bar.label for bar in summary.bars if bar.leads]
+    assert [label for leads, label in rows if leads] == leaders
+    assert [label for _, label in rows] == [bar.label for bar in summary.bars]
+    text = (tmp_path / "report.md").read_text()
+    assert re.findall(r"^\| \*\*(.+?)\*\* \|", text, re.MULTILINE) == leaders

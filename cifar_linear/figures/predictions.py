@@ -133,7 +133,7 @@ def confusion_figure(confusion: Integers, class_names: Sequence[str]) -> Figure:
     many = classes > _MANY_CLASSES
     side, size = (0.12, 5) if many else (0.36, 8)
     names = [shortened(name, LONGEST_NAME) for name in class_names]
-    beside, above = text_width(*names) + 0.3, 0.75 * text_width(*names) + 0.3
+    beside, above = text_width(*names, "precision") + 0.3, 0.75 * text_width(*names) + 0.3
     square = side * max(classes, 3)
     figure = new_figure(beside + square + 1.4, above + square + 0.3)
     axes = figure.subplots()

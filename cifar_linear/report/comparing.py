@@ -12,7 +12,7 @@ import numpy as np
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import Setting, by_setting, factors, in_order
-from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar
+from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar, significance
 
 
 class Change(NamedTuple):
@@ -117,6 +117,11 @@ class Pair(NamedTuple):
     only_reference: int
     points: float
     p: float
+
+    @property
+    def p_value(self) -> str:
+        """In digits that mean something."""
+        return significance(self.p).removeprefix("= ")
 
     @property
     def verdict(self) -> str:

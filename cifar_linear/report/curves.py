@@ -17,8 +17,10 @@ from cifar_linear.figures.style import FAR_APART, Look
 from cifar_linear.report.captions import Drawing, extremes
 from cifar_linear.report.charts import SPLITS, Chart, Limits, Series, of_one, over_time, thinned
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.settings import MOST_DRAWN, as_label, by_data, grouped, ordered_looks
+from cifar_linear.report.settings import MOST_DRAWN, Setting, as_label, by_data, grouped, ordered_looks
 from cifar_linear.report.statistics import percent
+
+_LONGEST_WHICH = 80
 
 
 def curves_of_one(run: Run, ylim: Limits) -> Iterator[Drawing]:
@@ -30,7 +32,7 @@ def curves_of_one(run: Run, ylim: Limits) -> Iterator[Drawing]:
     lowest = f" The lowest cost is {known.lower:.5g} to {known.upper:.5g}." if known else ""
     chart = of_one(run, "cost", _columns(run), ylim)
     yield Drawing("cost", "Loss and cost", _spans(run, "cost") + lowest, validation_loss_of(run), cost, chart=chart)
-    yield from distances({run.name: run})
+    yield from distances({run.given_name: run})
     accuracy = partial(accuracy_figure, run.rows, ylim.get("accuracy"))
     columns = {name: (f"{split}_accuracy", Look(i, 0, i)) for i, (split, name) in enumerate(SPLITS.items())}
     chart = of_one(run, "accuracy", columns, ylim)
@@ -112,7 +114,10 @@ def _ends(courses: Mapping[str, Rows], quantity: str, limited: bool) -> str:
     said = []
     if quantity == "cost":
         costs = {label: rows[-1]["train_cost"] for label, rows in courses.items()}
-        said.append("At the end, on training images, " + extremes(costs, "{:.3f}".format, "lowest", "highest"))
+        said.append(
+            "Cost in nats, the unit of natural logarithms; at the end, on training images, "
+            + extremes(costs, "{:.3f}".format, "lowest", "highest")
+        )
         if not limited and (times := _far_apart(courses)):
             said.append(f"The axis is logarithmic: the highest value is {times:.0f} times the lowest.")
     else:
@@ -181,8 +186,9 @@ def distances(runs: Mapping[str, Run]) -> Iterator[Drawing]:
 def norms(runs: Sequence[Run]) -> Iterator[Drawing]:
     """Yield |W|² over lambda, a line for each choice of the other settings with several lambdas; means over seeds."""
     finished = [run for run in runs if run.finished]
-    groups = grouped(finished, ("lambda", "seed")).values()
-    shown = [run for group in groups if len({run.record.config.lam for run in group}) > 1 for run in group]
+    groups = grouped(finished, ("lambda", "seed"))
+    several = {setting: group for setting, group in groups.items() if len({run.record.config.lam for run in group}) > 1}
+    shown = [run for group in several.values() for run in group]
     # Named by what sets the lines apart, not by what other runs differ in.
     lines = {as_label(setting): group for setting, group in grouped(shown, ("lambda", "seed")).items()}
     if not 0 < len(lines) <= MOST_DRAWN:
@@ -193,8 +199,7 @@ def norms(runs: Sequence[Run]) -> Iterator[Drawing]:
         for name, line in means.items()
     )
     alt = f"Sum of squared weights over lambda: {courses}."
-    names = ", ".join(run.given_name for run in shown) if len(shown) <= MOST_DRAWN else f"{len(shown)} runs"
-    of = "" if len(shown) == len(finished) else f" Of {names}."
+    of = "" if len(shown) == len(finished) else f" Of the runs with {_which_of(list(several))}."
     caption = " ".join(_course(name, line) for name, line in means.items()) + of
     series = [
         Series("", name or "|W|²", Look(i, 0, i), list(line.items()), form="marks")
@@ -203,6 +208,12 @@ def norms(runs: Sequence[Run]) -> Iterator[Drawing]:
     chart = Chart("lambda", "|W|²", series, x_logarithmic=True, from_zero=True)
     figure = partial(norm_figure, means)
     yield Drawing("norms", "What lambda leaves of the weights", alt, caption, figure, chart=chart)
+
+
+def _which_of(settings: Sequence[Setting]) -> str:
+    """Name the settings of some runs, or count them."""
+    names = "; or ".join(map(as_label, settings))
+    return names if len(names) <= _LONGEST_WHICH else f"several lambdas in {len(settings)} settings"
 
 
 def _course(name: str, line: Mapping[float, float]) -> str:

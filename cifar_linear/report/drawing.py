@@ -21,10 +21,10 @@ def draw(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[Drawing]
 def draw_one(run: Run, ylim: Limits = NO_LIMITS) -> Iterator[Drawing]:
     """Yield the figures of one run."""
     yield from curves_of_one(run, ylim)
-    yield from templates({run.name: run})
+    yield from templates({run.given_name: run})
     yield from inside(run)
-    yield from histograms({run.name: run})
-    yield from reliability({run.name: run})
+    yield from histograms({run.given_name: run})
+    yield from reliability({run.given_name: run})
     if run.predictions is not None:
         yield from by_class(run.predictions, run.model.class_names)
         yield from mistakes(run.predictions, run.model)

@@ -1,14 +1,14 @@
 """What lambda and eta did, in sentences. A change of the accuracy is claimed only where a test supports it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.comparing import discordant
-from cifar_linear.report.settings import Setting, as_label, grouped, in_order
+from cifar_linear.report.settings import MOST_NAMED, Setting, as_label, grouped, in_order
 from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar, percent
 
 _FOCUS = ("lambda", "eta")
@@ -24,12 +24,14 @@ class Contrast(NamedTuple):
         ends: its smallest and its largest value.
         where: which runs: the other settings, where they distinguish groups of runs, or two names.
         pairs: a pair for each seed that both values were trained with; at least one.
+        between: the runs with these seeds at the values in between, of those that all of them have.
     """
 
     key: str
     ends: tuple[str, str]
     where: str
     pairs: Sequence[tuple[Run, Run]]
+    between: Mapping[str, Sequence[Run]]
 
 
 def effects(runs: Sequence[Run]) -> list[str]:
@@ -55,9 +57,15 @@ def _contrasts(key: str, runs: Sequence[Run]) -> Iterator[Contrast]:
             by_value[run.settings[key]].setdefault(run.settings["seed"], run)
         values = in_order(by_value)
         first, last = by_value[values[0]], by_value[values[-1]]
-        pairs = [(first[seed], last[seed]) for seed in first if seed in last]
+        seeds = [seed for seed in first if seed in last]
+        pairs = [(first[seed], last[seed]) for seed in seeds]
         if len(values) > 1 and pairs:
-            yield Contrast(key, (values[0], values[-1]), _where(setting, pairs[0]), pairs)
+            between = {
+                value: [by_value[value][seed] for seed in seeds]
+                for value in values[1:-1]
+                if all(seed in by_value[value] for seed in seeds)
+            }
+            yield Contrast(key, (values[0], values[-1]), _where(setting, pairs[0]), pairs, between)
 
 
 def _where(setting: Setting, pair: tuple[Run, Run]) -> str:
@@ -67,20 +75,19 @@ def _where(setting: Setting, pair: tuple[Run, Run]) -> str:
 
 
 def _sentence(contrast: Contrast, p: float | None) -> str:
-    key, ends, where, pairs = contrast
+    key, ends, where, pairs, between = contrast
     context = f" ({where})" if where else ""
     seeds = f", means of {len(pairs)} seeds" if len(pairs) > 1 else ""
     gap, norm = (_means(pairs, quantity) for quantity in (lambda run: 100 * run.gap, lambda run: run.weight_norm))
     return (
-        f"{key} from {ends[0]} to {ends[1]}{context}{seeds}: {_accuracy(pairs, p)}; "
+        f"{key} from {ends[0]} to {ends[1]}{context}{seeds}: {_accuracy(pairs, p)}{_in_between(between, pairs)}; "
         f"the accuracy gap {_moved(*gap)} points, |W| {_moved(*norm)}."
     )
 
 
 def _accuracy(pairs: Sequence[tuple[Run, Run]], p: float | None) -> str:
     """Say how the accuracy changed, and whether the seeds or the test images support that it did."""
-    tested = all(run.outcome("test") is not None for pair in pairs for run in pair)
-    split: SplitName = "test" if tested else "validation"
+    split = _split(run for pair in pairs for run in pair)
     before, after = _means(pairs, lambda run: run.outcome(split) or 0.0)
     ends = f"{percent(before)} and {percent(after)}"
     if len(pairs) > 1:
@@ -93,6 +100,24 @@ def _accuracy(pairs: Sequence[tuple[Run, Run]], p: float | None) -> str:
     if p <= 1 - CONFIDENCE:
         return f"test accuracy {_changed(after - before)} points ({ends}), more than chance by McNemar's test"
     return f"test accuracy {ends}, a difference that may be chance on these test images"
+
+
+def _in_between(between: Mapping[str, Sequence[Run]], pairs: Sequence[tuple[Run, Run]]) -> str:
+    """Add the accuracies at the values in between, of many the highest, on the split that those at the ends are of."""
+    split = _split(run for pair in pairs for run in pair)
+    known = {value: runs for value, runs in between.items() if all(run.outcome(split) is not None for run in runs)}
+    means = {value: fmean(run.outcome(split) or 0.0 for run in runs) for value, runs in known.items()}
+    if not means:
+        return ""
+    highest = max(means, key=means.__getitem__)
+    if len(means) > MOST_NAMED:
+        return f"; in between at most {percent(means[highest])}, at {highest}"
+    return f"; in between {', '.join(f'{percent(mean)} at {value}' for value, mean in means.items())}"
+
+
+def _split(runs: Iterable[Run]) -> SplitName:
+    """Return the test split if all runs were evaluated on it."""
+    return "test" if all(run.outcome("test") is not None for run in runs) else "validation"
 
 
 def _means(pairs: Sequence[tuple[Run, Run]], quantity: Callable[[Run], float]) -> tuple[float, float]:

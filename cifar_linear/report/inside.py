@@ -16,6 +16,12 @@ from cifar_linear.report.collecting import Run
 from cifar_linear.runs.artifacts import Predictions
 from cifar_linear.runs.introspection import MOST_FILTERS, Introspection
 
+_GREY = "Zero is grey in each filter; the brightest and the darkest grey are as far from it as its largest weight."
+_SALIENCY = (
+    "Saliency: the brighter a pixel, the more a small change of it changes the score. "
+    "Occlusion: where a covered square makes the score fall (red) or rise (blue)."
+)
+
 
 def filters(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     """Yield for each network among the runs its first filters before and after training."""
@@ -50,8 +56,9 @@ def _filters(run: Run, of: str, number: int | None) -> Iterator[Drawing]:
     kept = dead[:MOST_FILTERS] if dead is not None else np.zeros(len(shown["after training"]), np.bool_)
     shares = _first(len(kept), len(after))
     alt = f"{shares} filters of {name}{of} before and after training. {_count_of_dead(dead, run.inside)}"
-    title = f"Filters of {name}{of}, each on one scale around zero, which is grey"
-    caption = f"{_change(shown)} {_count_of_dead(dead, run.inside)}".strip()
+    title = f"Filters of {name}{of}, before and after training"
+    none = f"No filter of {name} is dead." if dead is not None and not dead.any() else ""
+    caption = f"{_GREY} {_change(shown)} {_count_of_dead(dead, run.inside) or none}".strip()
     yield Drawing("filters", title, alt.strip(), caption, partial(filter_figure, shown, kept), number)
 
 
@@ -124,7 +131,7 @@ def _saliency(run: Run, inside: Introspection, predictions: Predictions) -> Draw
         inside.occlusion,
         found,
     )
-    caption = "Rank correlation of the two maps: "
+    caption = f"{_SALIENCY} Rank correlation of the two maps: "
     caption += f"{np.mean(known):.2f} on average, {min(known):.2f} to {max(known):.2f}." if known else "not defined."
     return Drawing("saliency", "Pixels that the score of the predicted class depends on", alt, caption, figure)
 
@@ -170,7 +177,7 @@ def _first(shown: int, of: int) -> str:
 
 
 def _count_of_dead(dead: Bools | None, inside: Introspection | None) -> str:
-    """Say how many channels are dead; nothing where that is not known."""
-    if dead is None or inside is None:
+    """Say how many channels are dead; nothing where none is, or that is not known."""
+    if dead is None or inside is None or not dead.any():
         return ""
     return f"Dead, at 0 for all of the first {inside.searched} test images: {int(dead.sum())} of {len(dead)}."

@@ -1,11 +1,12 @@
 """What a reader must know before reading the tables, in a line each."""
 
 from collections.abc import Iterator, Mapping
+from statistics import fmean
 
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import BEST_DRAWN, MOST_DRAWN, by_setting
 
-_MEANS = "Compare means over seeds, not single runs"
+_MEANS = "Compare means over seeds, not single runs."
 
 
 def notes(runs: Mapping[str, Run]) -> Iterator[str]:
@@ -37,16 +38,17 @@ def unsettled(runs: Mapping[str, Run]) -> Iterator[str]:
     That is measured, if `diagnose --sensitivity` was called for the run. If not, it is assumed of a run whose training
     cost still exceeds that of its first weights in the second half of training.
     """
-    for label, run in runs.items():
-        if run.sensitivity:
-            if run.sensitivity.hangs_on_rounding:
-                yield f"{label}: {run.sensitivity.in_words()}. {_MEANS}"
+    for label, group in by_setting(runs).items():
+        means = "" if len(group) > 1 else f" {_MEANS}"
+        if measured := [run.sensitivity for run in group if run.sensitivity and run.sensitivity.hangs_on_rounding]:
+            yield f"{label}: {measured[0].in_words()}.{means}"
             continue
-        if (highest := restless(run)) is not None:
+        jumps = [jump for run in group if not run.sensitivity and (jump := restless(run)) is not None]
+        if jumps:
             yield (
-                f"{label}: in the second half of training its cost is as high as {highest:.3f}, against "
-                f"{run.rows[0]['train_cost']:.3f} before the first update. At such a learning rate rounding alone "
-                f"changes the result (BLAS kernel, threads, runs in the pass). {_MEANS}"
+                f"{label}: in the second half of training its cost is as high as {max(jumps):.3f}, against "
+                f"{fmean(run.rows[0]['train_cost'] for run in group):.3f} before the first update. At such a learning "
+                f"rate rounding alone changes the result (BLAS kernel, threads, runs in the pass).{means}"
             )
 
 

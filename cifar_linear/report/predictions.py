@@ -15,16 +15,19 @@ from cifar_linear.figures.predictions import (
     histogram_figure,
     reliability_figure,
 )
-from cifar_linear.figures.style import LONGEST_NAME, Look, shortened
+from cifar_linear.figures.style import FAR_APART, LONGEST_NAME, Look, shortened
 from cifar_linear.nn.metrics import class_metrics, confusion, true_class_probability, wilson
 from cifar_linear.report.captions import Drawing, extremes
 from cifar_linear.report.charts import Chart, Numbers, Series
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import by_data
+from cifar_linear.report.statistics import percent
 from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.record import Honesty
 
 _MISTAKES_ACROSS = 5
+_LONGEST_SAID = LONGEST_NAME - 3
+"""Characters of a class beside "said" and a probability."""
 
 
 def histograms(runs: Mapping[str, Run]) -> Iterator[Drawing]:
@@ -52,7 +55,10 @@ def _counts(parts: Mapping[str, tuple[Floats, Bools]], kinds: Mapping[str, str])
             points = list(zip(BINS[:-1].tolist(), counts.tolist(), strict=True))
             panel = label if len(parts) > 1 else ""
             series.append(Series(panel, name, Look(i, 0, i), points, kinds[label], "steps"))
-    return Chart("probability of the true class", "test images", series, from_zero=True)
+    panels = {one.panel for one in series}
+    tops = [max(count for one in series if one.panel == panel for _, count in one.points) for panel in panels]
+    apart = max(tops) > FAR_APART * min(tops)  # a spike would flatten all other panels
+    return Chart("probability of the true class", "test images", series, logarithmic=apart, from_zero=True)
 
 
 def _medians(parts: Mapping[str, tuple[Floats, Bools]]) -> str:
@@ -62,7 +68,7 @@ def _medians(parts: Mapping[str, tuple[Floats, Bools]]) -> str:
     if right:
         said.append("Median of correctly classified images: " + extremes(right, "{:.2f}".format, "lowest", "highest"))
     if wrong:
-        said.append("Median of the others: " + extremes(wrong, "{:.2f}".format, "lowest", "highest"))
+        said.append("Median of wrongly classified images: " + extremes(wrong, "{:.2f}".format, "lowest", "highest"))
     return " ".join(said)
 
 
@@ -96,15 +102,15 @@ def _over_confidence(curves: Mapping[str, tuple[Curve, Curve | None]]) -> Chart:
 def _trust(known: Mapping[str, Honesty]) -> str:
     """Say whose probabilities are nearest to the truth, and in which direction the others err."""
     said = [
-        "Points below the diagonal claim too much, points above it too little. Expected calibration error: "
+        "Below the diagonal: over-confident; above it: under-confident. Expected calibration error: "
         + extremes({label: of.ece for label, of in known.items()}, "{:.3f}".format, "lowest", "highest")
     ]
     over, under = (
         [label for label, of in known.items() if of.ece > of.ece_limit and sign * of.over_confidence > 0]
         for sign in (1, -1)
     )
-    said += [f"Over-confident, more than chance explains: {'; '.join(over)}."] if over else []
-    said += [f"Under-confident, more than chance explains: {'; '.join(under)}."] if under else []
+    said += [f"Over-confident beyond chance: {'; '.join(over)}."] if over else []
+    said += [f"Under-confident beyond chance: {'; '.join(under)}."] if under else []
     return " ".join(said if over or under else [*said, "Chance alone explains the distances from the diagonal."])
 
 
@@ -127,10 +133,10 @@ def by_class(predictions: Predictions, class_names: Sequence[str]) -> Iterator[D
     yield Drawing("confusion", "Confusion matrix", alt, caption, figure, numbers=numbers)
     f1 = dict(zip(class_names, class_metrics(counts).f1.value.tolist(), strict=True))
     alt = "Precision, recall and F1 of each class with 95 % intervals; F1: " + (
-        "; ".join(f"{name} {value:.3f}" for name, value in f1.items()) + "."
+        "; ".join(f"{name} {percent(value)}" for name, value in f1.items()) + "."
     )
     known = {name: value for name, value in f1.items() if not np.isnan(value)}
-    caption = "F1: " + extremes(known, "{:.3f}".format, "lowest", "highest") if known else ""
+    caption = "F1: " + extremes(known, percent, "lowest", "highest") if known else ""
     figure = partial(class_figure, class_metrics(counts), class_names)
     yield Drawing("classes", "Precision, recall and F1 of each class", alt, caption, figure)
 
@@ -157,12 +163,15 @@ def mistakes(predictions: Predictions, model: StoredModel) -> Iterator[Drawing]:
     predicted = [names[k] for k in classes]
     true = [names[k] for k in predictions.labels[indices]]
     pairs = list(zip(true, predicted, probabilities, strict=True))
-    titles = [f"{shortened(t, LONGEST_NAME)}\nas {shortened(p, LONGEST_NAME)} {sure:.2f}" for t, p, sure in pairs]
+    titles = [
+        f"true {shortened(t, _LONGEST_SAID)}\nsaid {shortened(p, _LONGEST_SAID)} ({sure:.2f})" for t, p, sure in pairs
+    ]
     alt = f"The most confident mistakes, surest first: {'; '.join(f'{t} as {p} {sure:.2f}' for t, p, sure in pairs)}."
     total = int((~predictions.correct).sum())
+    ends = [f"{sure:.2f}" for sure in (probabilities.max(), probabilities.min())]
     caption = (
-        f"Above each image its true class, then the predicted one with its probability: the {len(pairs)} surest of "
-        f"{total} mistakes, from {probabilities.max():.2f} to {probabilities.min():.2f}."
+        f"The {len(pairs)} surest of {total} mistakes, each with its true class and with what it was said to be, "
+        f"with a probability of {' to '.join(dict.fromkeys(ends))}."
     )
     images = list(predictions.mistake_images[: len(pairs)])
     figure = partial(image_figure, images, titles, model.image_shape, columns, size=1.3)

@@ -21,6 +21,8 @@ _LONGEST_LABEL = 60
 _MOST_SORTED = 4
 _WHOLES = ("data", "decay", "early_stopping", "averaging")
 """Keys whose parts only mean something together."""
+TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
+"""How published data sets are written; others as in the config."""
 _KINDS = ("kind", "dataset")
 """Parts of such a key whose value needs no name before it: "step, every 10"."""
 
@@ -136,7 +138,8 @@ def by_data(runs: Mapping[str, Run]) -> dict[str, dict[str, Run]]:
     several = Counter(dataset for dataset, _ in kinds)
     named: dict[str, dict[str, Run]] = {}
     for (dataset, classes), of in kinds.items():
-        name = dataset if several[dataset] == 1 else f"{dataset}, {_which(classes)}"
+        title = TITLES.get(dataset, dataset)
+        name = title if several[dataset] == 1 else f"{title}, {_which(classes)}"
         named[name if name not in named else f"{name}, {shortened(', '.join(classes), 40)}"] = of
     return named
 

@@ -20,6 +20,15 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.2f} %"
 
 
+def thousands(count: int) -> str:
+    """Write a large number for people, its groups of digits kept together by spaces that do not break.
+
+    >>> thousands(58000).split()
+    ['58', '000']
+    """
+    return f"{count:,}".replace(",", "\u00a0") if count >= 10_000 else str(count)
+
+
 def significance(p: float) -> str:
     """Write a p-value for people.
 

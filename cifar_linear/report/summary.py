@@ -12,7 +12,7 @@ from cifar_linear.report.comparing import Repeated, paired, repeated, seed_by_se
 from cifar_linear.report.curves import validation_loss_of
 from cifar_linear.report.notes import restless
 from cifar_linear.report.settings import MOST_NAMED, both, by_data, by_setting, differences, either, some, spoken
-from cifar_linear.report.statistics import CONFIDENCE, Interval, percent, significance
+from cifar_linear.report.statistics import CONFIDENCE, Interval, percent, significance, thousands
 
 _MOST_BARS = 8
 _MOST_TIED = 3
@@ -32,9 +32,15 @@ class Bar(NamedTuple):
     places: tuple[float, float, float] = (0.0, 0.0, 0.0)
     leads: bool = False
 
-    def __str__(self) -> str:
-        """The value and its interval, as a percentage."""
-        return f"{percent(self.value)} ({100 * self.low:.2f} to {100 * self.high:.2f})"
+    @property
+    def shown(self) -> str:
+        """The value, as a percentage."""
+        return percent(self.value)
+
+    @property
+    def ends(self) -> str:
+        """Its interval, in percent."""
+        return f"{100 * self.low:.2f} to {100 * self.high:.2f}"
 
 
 class Summary(NamedTuple):
@@ -83,10 +89,20 @@ def subject(runs: Mapping[str, Run]) -> str:
     return f"{many} with {' or '.join(losses)} loss on {images}{apart}."
 
 
+def heading(runs: Mapping[str, Run]) -> str:
+    """Return the heading of a page: what is compared, on which images."""
+    first, keys = next(iter(runs.values())), [key for key in differences(list(runs.values())) if key != "seed"]
+    if len(runs) == 1:
+        return first.given_name
+    (images, *more), count = by_data(runs), f"{len(runs)} runs"
+    return count if more or not 0 < len(keys) < MOST_NAMED else f"{_listed(keys)} on {images}: {count}"
+
+
 def _counts(runs: Mapping[str, Run]) -> str:
     counts = {run.record.data.images.get("train", 0) for run in runs.values()}
     low, high = min(counts), max(counts)
-    return f"{low} training images" if low == high else f"{low} to {high} training images"
+    few, many = thousands(low), thousands(high)
+    return f"{few} training images" if low == high else f"{few} to {many} training images"
 
 
 def summaries(runs: Mapping[str, Run]) -> list[Summary]:

@@ -48,10 +48,10 @@ _ABOVE = Column("above optimum", percent, lambda run: run.certificate.above if r
 _DETAILS = (
     Column("gap in points", "{:.2f}".format, lambda run: 100 * run.gap),
     Column(
-        "validation loss lowest",
+        "lowest validation loss",
         str,
         lambda run: run.lowest_loss["step"],
-        lambda run: run.when(run.lowest_loss).replace("before the first update", "at the start"),
+        lambda run: run.place(run.lowest_loss) if run.lowest_loss["step"] else "the start",
     ),
     Column("|W|", "{:.3f}".format, lambda run: run.weight_norm),
     Column("seconds", "{:.1f}".format, lambda run: run.record.seconds),
@@ -62,10 +62,10 @@ _HONESTY: Sequence[tuple[str, str, Callable[[Calibration, SplitCalibration], flo
     ("NLL", ".4f", lambda _, test: test.plain.nll),
     ("Brier score", ".4f", lambda _, test: test.plain.brier),
     ("ECE", ".3f", lambda _, test: test.plain.ece),
-    ("ECE if calibrated", ".3f", lambda _, test: test.plain.ece_if_calibrated),
+    ("ECE by chance", ".3f", lambda _, test: test.plain.ece_if_calibrated),
     ("temperature", ".3g", lambda of, _: of.temperature),
-    ("NLL with it", ".4f", lambda _, test: test.tempered.nll if test.tempered else None),
-    ("ECE with it", ".3f", lambda _, test: test.tempered.ece if test.tempered else None),
+    ("NLL with the temperature", ".4f", lambda _, test: test.tempered.nll if test.tempered else None),
+    ("ECE with the temperature", ".3f", lambda _, test: test.tempered.ece if test.tempered else None),
     ("top-5 accuracy in %", ".2f", lambda _, test: None if test.top_5 is None else 100 * test.top_5),
 )
 ANSWERS = (
@@ -193,9 +193,13 @@ def environment(run: Run) -> dict[str, str]:
         **{f"SHA-256 of {split}": digest for split, digest in data.sha256.items()},
         "versions": ", ".join(f"{name} {version}" for name, version in environment.versions.items()),
         "BLAS": "; ".join(
-            f"{blas.internal_api} {blas.version} ({blas.architecture}), {blas.num_threads} threads"
+            f"{blas.internal_api} {blas.version} ({blas.architecture}), {_counted(blas.num_threads, 'thread')}"
             for blas in environment.blas
         ),
         "commit": environment.commit or "not a checkout",
         "platform": environment.platform,
     }
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'s' if count != 1 else ''}"

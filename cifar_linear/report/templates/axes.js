@@ -1,7 +1,7 @@
 // What charts are made of: elements, colours, ticks and axes.
 const DASHES = ["", "6 3", "2 2", "8 3 2 3", "11 4", "4 2 1.5 2 1.5 2"];
 const HUES = 7;
-const SIZE = { widest: 760, square: 400, height: 250, narrowest: 235, left: 44, shared: 8, right: 12, top: 24, bottom: 40, letter: 6.4, line: 14 };
+const SIZE = { widest: 760, square: 400, height: 250, narrowest: 235, left: 44, shared: 22, right: 12, top: 24, bottom: 40, letter: 6.4, line: 14 };
 
 function make(name, attributes = {}, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", name);

@@ -36,16 +36,18 @@ class Chart {
       log.setAttribute("aria-pressed", this.logarithmic);
       this.draw();
     });
-    bar.append(element("span", { className: "gap" }), log);
+    const actions = element("span", { className: "actions" });
+    if (!this.y.endsWith("%") || this.logarithmic) actions.append(log);
     if (smooth) {
       const range = element("input", { type: "range", min: 0, max: 0.98, step: 0.02, value: 0 });
       range.addEventListener("input", () => { this.weight = Number(range.value); this.draw(); });
-      bar.append(element("label", {}, "smoothing ", range));
+      actions.append(element("label", {}, "smoothing ", range));
     }
     const name = `${this.figure.dataset.name}.csv`;
     const link = element("a", { href: "#", download: name, textContent: "CSV", title: `save the numbers as ${name}` });
     link.addEventListener("click", () => { link.href = `data:text/csv;charset=utf-8,${encodeURIComponent(this.csv())}`; });
-    bar.append(link);
+    actions.append(link);
+    bar.append(element("span", { className: "gap" }), actions);
     return bar;
   }
 

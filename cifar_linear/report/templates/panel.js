@@ -46,10 +46,13 @@ class Panel {
       : ticks(this.across.low, this.across.high, Math.max(2, (right - left) / 60), false);
     across.forEach((tick) => this.text(this.across.place(tick), bottom + 15, written(tick)));
     this.svg.append(make("path", { d: `M${left} ${bottom}H${right}`, class: "axis" }));
-    const name = this.across.logarithmic ? `${this.chart.x}, logarithmic` : this.chart.x;
+    const from = across.includes(0) ? ` from ${written(this.across.smallest)}` : "";
+    const name = this.across.logarithmic ? `${this.chart.x}, logarithmic${from}` : this.chart.x;
     this.text((left + right) / 2, SIZE.height - 6, name);
     const unit = first ? `${this.chart.y}${this.up.logarithmic ? ", logarithmic" : ""}` : "";
-    this.text(first ? 0 : left, 12, [title, unit].filter(Boolean).join(": "), "start", { class: "title" });
+    const heading = [title, unit].filter(Boolean).join(": ");
+    const fits = heading.length * SIZE.letter < this.width;
+    this.text(first ? 0 : left, 12, fits ? heading : heading.replace(/, logarithmic$/, ""), "start", { class: "title" });
   }
 
   path(series) {
@@ -82,6 +85,11 @@ class Panel {
 
   label(lines, right) {
     const ends = spread(lines.map((series) => this.up.place(series.points.at(-1)[1])), SIZE.line);
+    let lowest = SIZE.height - SIZE.bottom - 4; // below are the numbers of the other axis
+    ends.map((_, i) => i).sort((a, b) => ends[b] - ends[a]).forEach((i) => {
+      ends[i] = Math.min(ends[i], lowest);
+      lowest = ends[i] - SIZE.line;
+    });
     lines.forEach((series, i) => this.text(right + 6, ends[i] + 4, series.name, "start", { style: `fill: color-mix(in srgb, ${colour(series)}, var(--text) 40%)`, class: "name" }));
   }
 

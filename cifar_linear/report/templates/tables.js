@@ -18,7 +18,7 @@ class Table {
   }
 
   tools() {
-    this.filter = element("input", { type: "search", placeholder: "words or > 38" });
+    this.filter = element("input", { type: "search", placeholder: this.example() });
     this.filter.addEventListener("input", () => { this.first = 0; this.show(); });
     this.count = element("span", { className: "dim" });
     this.count.setAttribute("role", "status");
@@ -34,6 +34,12 @@ class Table {
     const bar = element("div", { className: "tools" }, this.back, this.on, this.count, element("span", { className: "gap" }), copy);
     if (this.rows.length > 4) bar.prepend(label);
     return bar;
+  }
+
+  // What a reader may write into the filter: words, and where there are numbers a comparison with one of them.
+  example() {
+    const numbers = [...this.rows[0].cells].slice(1).map((cell) => parseFloat(cell.textContent)).filter(Number.isFinite);
+    return numbers.length ? `words or > ${Math.floor(numbers[0])}` : "words";
   }
 
   // A row stays if its words hold every word, and some column of numbers fulfils every comparison.
