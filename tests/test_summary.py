@@ -9,7 +9,8 @@ import pytest
 from cifar_linear.config.datasets import Cifar10Data
 from cifar_linear.report.collecting import Collection, collect
 from cifar_linear.report.curves import curves_of_one
-from cifar_linear.report.settings import by_data, in_order_of_settings, labelled, ordered_looks, spoken
+from cifar_linear.report.naming import spoken
+from cifar_linear.report.settings import by_data, in_order_of_settings, labelled, ordered_looks
 from cifar_linear.report.summary import heading, outcome_of_one, subject, summaries
 from cifar_linear.report.tables import details, settings_table
 from cifar_linear.report.writing import write_report

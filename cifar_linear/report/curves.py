@@ -1,26 +1,22 @@
 """The figures of what happened during training: cost, accuracy, distance to the optimum, size of the weights."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from statistics import fmean
 
 from cifar_linear.figures.curves import (
     Rows,
     accuracy_figure,
     cost_figure,
     distance_figure,
-    norm_figure,
     overlaid_figure,
 )
 from cifar_linear.figures.style import FAR_APART, Look
 from cifar_linear.report.captions import Drawing, extremes
 from cifar_linear.report.charts import SPLITS, Chart, Limits, Series, of_one, over_time, thinned
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.settings import MOST_DRAWN, Setting, as_label, by_data, grouped, ordered_looks
+from cifar_linear.report.courses import course_of
+from cifar_linear.report.settings import by_data, ordered_looks
 from cifar_linear.report.statistics import percent
-
-_LONGEST_WHICH = 80
 
 
 def curves_of_one(run: Run, ylim: Limits) -> Iterator[Drawing]:
@@ -53,7 +49,7 @@ def _columns(run: Run) -> dict[str, tuple[str, Look]]:
 def curves_of_several(settings: Mapping[str, Sequence[Run]], ylim: Limits) -> Iterator[Drawing]:
     """Yield the curves of several settings, means over their seeds; those on other images in panels of their own."""
     runs = {label: group[0] for label, group in settings.items()}
-    courses = {label: _mean_course(group) for label, group in settings.items()}
+    courses = {label: course_of(group) for label, group in settings.items()}
     seeds = any(len(group) > 1 for group in settings.values())
     means = " Means over seeds; bands reach from the lowest seed to the highest." if seeds else ""
     looks = {label: look for of in by_data(runs).values() for label, look in ordered_looks(of).items()}
@@ -70,31 +66,6 @@ def curves_of_several(settings: Mapping[str, Sequence[Run]], ylim: Limits) -> It
         logarithmic = quantity == "cost" and any(_far_apart(shown) for shown in lines.values())
         chart = over_time(lines, quantity, looks, logarithmic, ylim)
         yield Drawing(quantity, quantity.capitalize(), alt, caption + means, figure, chart=chart)
-
-
-def _mean_course(runs: Sequence[Run]) -> Rows:
-    """Return the evaluation points of a setting: means over its seeds at the steps that all of them have.
-
-    The lowest and the highest seed of a column are in columns of their own, with ``_low`` and ``_high`` after its name.
-    """
-    first, *others = runs
-    by_step = [{row["step"]: row for row in run.rows} for run in others]
-    shared = [
-        (row, [row, *(rows[row["step"]] for rows in by_step)])
-        for row in first.rows
-        if others and all(row["step"] in rows for rows in by_step)
-    ]
-    return [_over_seeds(row, seeds) for row, seeds in shared] or first.rows
-
-
-def _over_seeds(row: Mapping[str, float], seeds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return an evaluation point of several seeds: the mean of each column, its lowest and its highest value."""
-    values = {column: [of_seed[column] for of_seed in seeds] for column in row}
-    return {
-        **{column: fmean(found) for column, found in values.items()},
-        **{f"{column}_low": min(found) for column, found in values.items()},
-        **{f"{column}_high": max(found) for column, found in values.items()},
-    }
 
 
 def _panels(runs: Mapping[str, Run], quantity: str) -> dict[str, dict[str, Run]]:
@@ -181,56 +152,6 @@ def distances(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     ]
     chart = Chart("epoch", "cost minus optimum in nats", series, logarithmic=True)
     yield Drawing("optimum", "Training cost above its optimum", alt, caption, figure, chart=chart)
-
-
-def norms(runs: Sequence[Run]) -> Iterator[Drawing]:
-    """Yield |W|² over lambda, a line for each choice of the other settings with several lambdas; means over seeds."""
-    finished = [run for run in runs if run.finished]
-    groups = grouped(finished, ("lambda", "seed"))
-    several = {setting: group for setting, group in groups.items() if len({run.record.config.lam for run in group}) > 1}
-    shown = [run for group in several.values() for run in group]
-    # Named by what sets the lines apart, not by what other runs differ in.
-    lines = {as_label(setting): group for setting, group in grouped(shown, ("lambda", "seed")).items()}
-    if not 0 < len(lines) <= MOST_DRAWN:
-        return
-    means = {name: _mean_norms(group) for name, group in lines.items()}
-    courses = "; ".join(
-        f"{name} {', '.join(f'{norm:.3g} at {lam:g}' for lam, norm in line.items())}".strip()
-        for name, line in means.items()
-    )
-    alt = f"Sum of squared weights over lambda: {courses}."
-    of = "" if len(shown) == len(finished) else f" Of the runs with {_which_of(list(several))}."
-    caption = " ".join(_course(name, line) for name, line in means.items()) + of
-    series = [
-        Series("", name or "|W|²", Look(i, 0, i), list(line.items()), form="marks")
-        for i, (name, line) in enumerate(means.items())
-    ]
-    chart = Chart("lambda", "|W|²", series, x_logarithmic=True, from_zero=True)
-    figure = partial(norm_figure, means)
-    yield Drawing("norms", "What lambda leaves of the weights", alt, caption, figure, chart=chart)
-
-
-def _which_of(settings: Sequence[Setting]) -> str:
-    """Name the settings of some runs, or count them."""
-    names = "; or ".join(map(as_label, settings))
-    return names if len(names) <= _LONGEST_WHICH else f"several lambdas in {len(settings)} settings"
-
-
-def _course(name: str, line: Mapping[float, float]) -> str:
-    """Say how |W|² changes from the smallest to the largest lambda."""
-    (first, before), *_, (last, after) = line.items()
-    changed = "falls" if after < before else "rises" if after > before else "stays"
-    return (
-        f"{name + ': ' if name else ''}|W|² {changed} from {before:.3g} at lambda {first:g} to {after:.3g} at {last:g}."
-    )
-
-
-def _mean_norms(runs: Sequence[Run]) -> dict[float, float]:
-    """Return |W|² by lambda, from the smallest."""
-    by_lambda: dict[float, list[float]] = defaultdict(list)
-    for run in runs:
-        by_lambda[run.record.config.lam].append(run.weight_norm**2)
-    return {lam: fmean(by_lambda[lam]) for lam in sorted(by_lambda)}
 
 
 def _spans(run: Run, quantity: str) -> str:

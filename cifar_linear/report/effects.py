@@ -8,7 +8,8 @@ from typing import NamedTuple
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.comparing import discordant
-from cifar_linear.report.settings import MOST_NAMED, Setting, as_label, grouped, in_order
+from cifar_linear.report.naming import MOST_NAMED
+from cifar_linear.report.settings import Setting, as_label, grouped, in_order
 from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar, percent
 
 _FOCUS = ("lambda", "eta")

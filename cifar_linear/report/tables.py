@@ -9,7 +9,8 @@ import numpy as np
 from cifar_linear.config.formatting import LAYER_COLUMNS, layer_rows
 from cifar_linear.nn.metrics import Part, class_metrics, confusion
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.settings import settings_label, some
+from cifar_linear.report.naming import some
+from cifar_linear.report.settings import settings_label
 from cifar_linear.report.statistics import percent
 from cifar_linear.runs.record import Calibration, SplitCalibration
 

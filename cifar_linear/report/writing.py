@@ -113,7 +113,7 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "paired": [pairs for kind in by_data(runs).values() if not repeated(kind) and (pairs := paired(kind))],
         "subject": subject(runs),
         "summaries": found,
-        "leaders": {bar.label for summary in found for bar in summary.bars if bar.leads and bar.label in runs},
+        "leaders": {label for summary in found for label in summary.leaders if label in runs},
         "outcome": list(outcome_of_one(first)) if len(runs) == 1 else [],
         "environments": environments(runs),
     }
