@@ -269,6 +269,17 @@ def test_seeds_decide_where_there_are_some_and_no_single_seed_is_a_reference(gri
     assert "McNemar" not in text
 
 
+def test_figures_of_test_images_name_the_settings_that_have_some(four_runs):
+    """In a sweep only the selected setting is evaluated on them; a figure of one run has its name nowhere else."""
+    first, *others = collect([four_runs]).runs
+    runs = labelled([first, *(replace(run, predictions=None, calibration=None) for run in others)])
+    captions = {drawing.name: drawing.caption for drawing in draw_several(runs)}
+    said = f"Shown: {next(iter(runs))}; the others were not evaluated on the test set."
+    assert [name for name, caption in captions.items() if said in caption] == ["probabilities", "reliability"]
+    complete = draw_several(labelled(collect([four_runs]).runs))
+    assert not any("not evaluated" in drawing.caption for drawing in complete)
+
+
 def test_an_equal_run_is_no_seed(grid):
     """Two runs that differ in nothing stay apart, and no mean is taken."""
     runs = labelled([grid.runs[0], grid.runs[0], grid.runs[1]])

@@ -280,7 +280,7 @@ def test_a_loss_that_never_fell_below_its_start_is_said_to_be_lowest_there(four)
 
 
 def test_the_heading_says_what_is_compared_on_which_images(four):
-    assert heading(four) == "lambda and eta on synthetic: 4 runs"
+    assert heading(four) == "lambda and eta on synthetic images: 4 runs"
     first, *_ = four
     assert heading({first: four[first]}) == four[first].given_name
     config = four[first].record.config.model_copy(update={"n_batch": 5, "loss": "sigmoid_bce"})
@@ -321,3 +321,28 @@ def test_results_are_sorted_and_the_leaders_are_bold(four_runs, tmp_path):
     assert [label for _, label in rows] == [bar.label for bar in summary.bars]
     text = (tmp_path / "report.md").read_text()
     assert re.findall(r"^\| \*\*(.+?)\*\* \|", text, re.MULTILINE) == leaders
+
+
+def test_seeds_that_diverged_are_counted_in_a_line_for_their_setting(seeded):
+    """A setting keeps its name where only one is left."""
+
+    def lost(run):
+        return replace(run, record=run.record.model_copy(update={"status": "diverged", "diverged_at": 4}))
+
+    runs = {label: lost(run) if label.startswith(("lambda 0.3", "lambda 1")) else run for label, run in seeded.items()}
+    (summary,) = summaries(runs)
+    assert summary.which == "lambda 0"
+    assert summary.why == [
+        "lambda 0.3 (3 of 3 seeds): diverged at step 4.",
+        "lambda 1 (3 of 3 seeds): diverged at step 4.",
+    ]
+
+
+def test_as_good_on_training_images_is_no_over_fitting(four):
+    """Where two settings have all training images right, one of them does not have "0.00 points more"."""
+    first, second, *_ = four
+    same = {"train_accuracy": lambda _: 1.0, "train_cost": lambda i: 2 - 0.1 * i}
+    best = changed(with_accuracy(four[first], 0.5), validation_accuracy=lambda _: 0.5, **same)
+    other = changed(with_accuracy(four[second], 0.4), validation_accuracy=lambda _: 0.4, **same)
+    (summary,) = summaries({"best": best, "other": other})
+    assert summary.why == ["other: as good on training images as best, 10.00 points fewer on validation images."]

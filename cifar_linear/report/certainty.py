@@ -84,8 +84,8 @@ def tests_tell(runs: Mapping[str, Run], ranked: Sequence[str]) -> tuple[str, lis
 
 def _difference(tied: Sequence[str], others: Sequence[str]) -> str:
     """Name the difference of the best from others; those that the headline has named need no names again."""
-    if len(tied) == len(others) + 1 <= MOST_TIED:
-        return "the difference of the two" if len(tied) == 2 else f"the differences of the {len(tied)}"
+    if len(tied) == len(others) + 1:
+        return "the difference of the two" if len(tied) == 2 else f"the differences of these {len(tied)}"
     return f"the difference from {both(others)}"
 
 

@@ -8,6 +8,7 @@ from cifar_linear.report.collecting import Run
 from cifar_linear.report.curves import curves_of_one, curves_of_several, distances
 from cifar_linear.report.grids import heat_maps, parallel
 from cifar_linear.report.inside import filters, inside
+from cifar_linear.report.naming import some
 from cifar_linear.report.norms import norms
 from cifar_linear.report.predictions import by_class, histograms, mistakes, reliability
 from cifar_linear.report.settings import drawn
@@ -41,27 +42,31 @@ def draw_several(runs: Mapping[str, Run], ylim: Limits = NO_LIMITS) -> Iterator[
     yield from parallel(all_runs)
     settings = drawn(runs)
     yield from curves_of_several(settings, ylim)
-    yield from distances(_one_of_each(settings, lambda run: run.certificate))
+    yield from distances(
+        {label: next((run for run in group if run.certificate), group[0]) for label, group in settings.items()}
+    )
     yield from norms(all_runs)
     for figures, known in (
-        (templates, lambda _: True),
-        (filters, lambda _: True),
+        (templates, None),
+        (filters, None),
         (histograms, lambda run: run.predictions),
-        (reliability, lambda run: run.calibration),
+        (reliability, lambda run: run.calibration and run.calibration.test),
     ):
         shown = _one_of_each(settings, known)
         for drawing in figures(shown):
-            yield drawing._replace(caption=f"{drawing.caption} {_which_seed(settings, shown)}".strip())
+            yield drawing._replace(caption=" ".join([drawing.caption, *_which(settings, shown)]))
 
 
-def _one_of_each(settings: Mapping[str, Sequence[Run]], known: Callable[[Run], object]) -> dict[str, Run]:
-    """Return the first run of each setting of which something is known; just the first, if it is of none."""
-    return {label: next(filter(known, group), group[0]) for label, group in settings.items()}
+def _one_of_each(settings: Mapping[str, Sequence[Run]], known: Callable[[Run], object] | None = None) -> dict[str, Run]:
+    """Return the first run of each setting that has what a figure shows; settings without one are left out."""
+    firsts = {label: next(filter(known, group), None) for label, group in settings.items()}
+    return {label: run for label, run in firsts.items() if run}
 
 
-def _which_seed(settings: Mapping[str, Sequence[Run]], shown: Mapping[str, Run]) -> str:
-    """Say which of several seeds stands for its setting."""
-    if all(len(group) == 1 for group in settings.values()):
-        return ""
-    seeds = {run.settings["seed"] for run in shown.values()}
-    return f"Of each setting one run is shown, {f'with seed {seeds.pop()}' if len(seeds) == 1 else 'of one seed'}."
+def _which(settings: Mapping[str, Sequence[Run]], shown: Mapping[str, Run]) -> Iterator[str]:
+    """Say which of several seeds stands for its setting, and which settings are not there."""
+    if any(len(group) > 1 for group in settings.values()):
+        seeds = {run.settings["seed"] for run in shown.values()}
+        yield f"Of each setting one run is shown, {f'with seed {seeds.pop()}' if len(seeds) == 1 else 'of one seed'}."
+    if len(shown) < len(settings):
+        yield f"Shown: {some(list(shown))}; the others were not evaluated on the test set."

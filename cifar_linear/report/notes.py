@@ -18,7 +18,7 @@ def notes(runs: Mapping[str, Run]) -> Iterator[str]:
     tested = sum(run.outcome("test") is not None for run in finished)
     if tested < len(finished):
         yield (
-            f"{tested} of {len(finished)} runs were evaluated on the test set; "
+            f"{tested} of {len(finished)} runs {'was' if tested == 1 else 'were'} evaluated on the test set; "
             "in a sweep only the selected setting is, unless asked otherwise"
         )
     settings = by_setting(runs)

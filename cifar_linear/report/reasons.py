@@ -7,15 +7,23 @@ from cifar_linear.report.bars import bar_of
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.naming import MOST_NAMED, some, spoken
 from cifar_linear.report.notes import restless
+from cifar_linear.report.settings import by_setting
+
+_SAME = 0.005
+"""Points that two decimals do not show."""
 
 
 def lost(runs: Mapping[str, Run]) -> Iterator[str]:
-    """Say how the runs ended that did not finish."""
-    if len(runs) <= MOST_NAMED:
-        yield from (f"{spoken(label)}: {run.end}." for label, run in runs.items())
+    """Say how the runs ended that have not finished, in a line for each setting, or in one for many."""
+    ends = []
+    for label, group in by_setting(runs).items():
+        if ended := [run for run in group if not run.finished]:
+            seeds = f" ({len(ended)} of {len(group)} seeds)" if len(group) > 1 else ""
+            ends.append(f"{spoken(label)}{seeds}: {', '.join(dict.fromkeys(run.end for run in ended))}")
+    if len(ends) <= MOST_NAMED:
+        yield from (f"{end}." for end in ends)
     else:
-        ends = [f"{spoken(label)} ({run.end})" for label, run in runs.items()]
-        yield f"{len(runs)} runs have not finished: {some(ends)}."
+        yield f"{len(ends)} have not finished. {some(ends)}."
 
 
 def reason(label: str, runs: Sequence[Run], best: str, best_runs: Sequence[Run]) -> str | None:
@@ -40,7 +48,10 @@ def reason(label: str, runs: Sequence[Run], best: str, best_runs: Sequence[Run])
     )
     if validation > -_noticeable(runs):
         return None
-    if train >= 0:
+    if abs(train) < _SAME:
+        fewer = f"{-validation:.2f} points fewer on validation images"
+        return f"{name}: as good on training images as {spoken(best)}, {fewer}."
+    if train > 0:
         return (
             f"{name}: over-fitting. {train:.2f} points more on training images than {spoken(best)}, {-validation:.2f} "
             "fewer on validation images."

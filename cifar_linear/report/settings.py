@@ -20,8 +20,14 @@ _LONGEST_LABEL = 60
 _MOST_SORTED = 4
 _WHOLES = ("data", "decay", "early_stopping", "averaging")
 """Keys whose parts only mean something together."""
-TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
-"""How published data sets are written; others as in the config."""
+TITLES = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "synthetic": "synthetic images",
+}
+"""How data sets are written; others as in the config."""
 _KINDS = ("kind", "dataset")
 """Parts of such a key whose value needs no name before it: "step, every 10"."""
 
@@ -82,10 +88,17 @@ def by_setting(runs: Mapping[str, Run]) -> dict[str, list[Run]]:
     distinct = all(len({run.settings["seed"] for run in group}) == len(group) for group in groups.values())
     if not distinct or len(groups) == len(runs):
         return {label: [run] for label, run in runs.items()}
-    names = [as_label(setting) or f"{len(runs)} seeds" for setting in groups]
+    labels = {id(run): label for label, run in runs.items()}
+    names = [_without_seed(labels[id(group[0])], group[0]) or as_label(setting) for setting, group in groups.items()]
     if max(map(len, names)) > _LONGEST_LABEL:
         names = list(labelled([group[0] for group in groups.values()]))
-    return dict(zip(names, groups.values(), strict=True))
+    return dict(zip((name or f"{len(runs)} seeds" for name in names), groups.values(), strict=True))
+
+
+def _without_seed(label: str, run: Run) -> str:
+    """Return what a run's label says of its setting; nothing if the label is a name."""
+    parts, seed = label.split(", "), f"seed {run.settings['seed']}"
+    return ", ".join(part for part in parts if part != seed) if seed in parts else ""
 
 
 def labelled(runs: Sequence[Run]) -> dict[str, Run]:

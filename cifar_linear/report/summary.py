@@ -88,7 +88,7 @@ def summaries(runs: Mapping[str, Run]) -> list[Summary]:
 
 def _summary(kind: str, runs: Mapping[str, Run]) -> Summary:
     finished = {label: run for label, run in runs.items() if run.finished and run.outcome("validation") is not None}
-    ended = list(lost({label: run for label, run in runs.items() if not run.finished}))
+    ended = list(lost(runs))
     if not finished:
         return Summary(kind, "No run has finished", "", "There is nothing to compare.", ended)
     found = _over_seeds(kind, finished) or _single(kind, finished)
