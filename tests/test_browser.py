@@ -325,6 +325,10 @@ def test_a_report_is_printed_with_nothing_cut_off(browser, run, page, tmp_path):
     open_page(browser, page)
     tables = browser.execute_script("return [...document.querySelectorAll('table')].map((table) => table.scrollWidth)")
     assert max(tables) <= 688
+    buttons = browser.execute_script(
+        "return [...document.querySelectorAll('thead button')].map((button) => getComputedStyle(button).display)"
+    )
+    assert set(buttons) == {"contents"}  # else the header is not repeated on the next sheet
     assert browser.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not any(tools.is_displayed() for tools in browser.find_elements("css selector", ".tools button:not(.run)"))
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
