@@ -12,7 +12,7 @@ from cifar_linear.report.curves import curves_of_one
 from cifar_linear.report.naming import spoken
 from cifar_linear.report.settings import by_data, in_order_of_settings, labelled, ordered_looks
 from cifar_linear.report.summary import heading, outcome_of_one, subject, summaries
-from cifar_linear.report.tables import details, settings_table
+from cifar_linear.report.tables import ANSWERS, details, results, settings_table
 from cifar_linear.report.writing import write_report
 from cifar_linear.runs.folder import RunFolder
 
@@ -267,6 +267,7 @@ def test_evaluations_within_an_epoch_are_named_by_their_steps(four):
         assert sum(f"lowest after {place} (1.000)" in text for text in said) == 2
         assert sum(f"over {2000 if case is within else 4} {unit}: " in text for text in said) == 2
         assert details(case)["lowest validation loss"].text == place
+        assert results({"run": case}, ANSWERS).rows["run"][-2].text == ("2000 steps" if case is within else "4 epochs")
         assert case.weights == ("last, step 2000" if case is within else "last, epoch 4")
         assert not any(("epoch" in text) == (case is within) for text in said if "after " in text)
 
@@ -346,3 +347,12 @@ def test_as_good_on_training_images_is_no_over_fitting(four):
     other = changed(with_accuracy(four[second], 0.4), validation_accuracy=lambda _: 0.4, **same)
     (summary,) = summaries({"best": best, "other": other})
     assert summary.why == ["other: as good on training images as best, 10.00 points fewer on validation images."]
+
+
+def test_the_page_of_a_run_that_diverged_begins_with_that(four):
+    """Its accuracy is of the weights before, and reads as nothing else."""
+    run = next(iter(four.values()))
+    lost = replace(run, record=run.record.model_copy(update={"status": "diverged", "diverged_at": 4}))
+    said, complete = (dict(outcome_of_one(one))["Result"] for one in (lost, run))
+    assert said == f"Not finished: diverged at step 4. Before: {complete}"
+    assert not complete.startswith("Not finished")

@@ -144,6 +144,12 @@ class Run:
         return f"after {self.place(row)}" if row["step"] else "before the first update"
 
     @property
+    def length(self) -> str:
+        """How long it was trained, in the same units."""
+        unit, _, count = self.place(self.last).partition(" ")
+        return f"{count} {unit}{'' if count == '1' else 's'}"
+
+    @property
     def end(self) -> str:
         """How a run ended that did not finish, in words."""
         if self.record.diverged_at is not None:

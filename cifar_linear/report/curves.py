@@ -160,8 +160,7 @@ def _spans(run: Run, quantity: str) -> str:
         f"{name} from {_written(run.rows[0], split, quantity)} to {_written(run.last, split, quantity)}"
         for split, name in (("train", "training"), ("validation", "validation"))
     ]
-    unit, _, count = run.place(run.last).partition(" ")
-    return f"{quantity.capitalize()} over {count} {unit}s: {', '.join(spans)}."
+    return f"{quantity.capitalize()} over {run.length}: {', '.join(spans)}."
 
 
 def _written(row: Mapping[str, float], split: str, quantity: str) -> str:

@@ -196,7 +196,7 @@ def _listed(keys: Sequence[str]) -> str:
 
 def outcome_of_one(run: Run) -> Iterator[tuple[str, str]]:
     """Yield question and answer about a single run."""
-    yield "Result", _accuracies(run)
+    yield "Result", _accuracies(run) if run.finished else f"Not finished: {run.end}. Before: {_accuracies(run)}"
     yield "Training", validation_loss_of(run)
     if run.certificate:
         yield "Optimum", f"The cost is {percent(run.certificate.above)} above the lowest that is possible."

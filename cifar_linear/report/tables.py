@@ -74,7 +74,7 @@ ANSWERS = (
     _TRAINING,
     Column("validation loss", "{:.4f}".format, lambda run: run.judged["validation_loss"]),
     Column("training loss", "{:.4f}".format, lambda run: run.judged["train_loss"]),
-    Column("epochs trained", "{:.0f}".format, lambda run: run.last["epoch"]),
+    Column("trained for", str, lambda run: run.last["step"], lambda run: run.length),
     Column("|W|²", "{:.3f}".format, lambda run: run.weight_norm**2),
 )
 """Columns of the tables that answer questions."""
