@@ -64,11 +64,7 @@ def subject(runs: Mapping[str, Run]) -> str:
         if keys
         else ""
     )
-    many = (
-        f"{len(runs)} {' and '.join(models)}"
-        if len(runs) > 1
-        else f"A {models[0][:-1]}".replace("A linear", "A linear")
-    )
+    many = f"{len(runs)} {' and '.join(models)}" if len(runs) > 1 else f"A {models[0][:-1]}"
     return f"{many} with {' or '.join(losses)} loss on {images}{apart}."
 
 

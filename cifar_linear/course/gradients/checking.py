@@ -33,7 +33,7 @@ class Checked(NamedTuple):
         dialect: of its interface.
         functions: its functions by role.
         guards: what its code was run behind.
-        verdicts: four, or none if the process ended without an answer.
+        verdicts: four for a classifier, three for each layer; none if the process ended without an answer.
         notes: what else is worth knowing.
         ending: why there was no answer, else empty.
         output: what the code printed.
