@@ -129,7 +129,7 @@ def _train(job: Job, data_dir: Path | None, output: Output) -> None:
     """Train one run, print the result and draw it."""
     from cifar_linear.cli.progress import Progress
 
-    with Progress(job.config.length, output.quiet) as progress, SafeStop() as stop:
+    with Progress(job.config.length, output.quiet, job.config.unit) as progress, SafeStop() as stop:
         folder = job.open_folder()  # Not before a signal can be told to wait: a new folder is never left empty.
         again = command("train", resume=folder.path, data_dir=data_dir)
         try:
