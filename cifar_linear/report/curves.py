@@ -5,7 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from statistics import fmean
 
-from cifar_linear.figures.curves import accuracy_figure, cost_figure, distance_figure, norm_figure, overlaid_figure
+from cifar_linear.figures.curves import (
+    AXES,
+    accuracy_figure,
+    axis_of,
+    cost_figure,
+    distance_figure,
+    norm_figure,
+    overlaid_figure,
+)
 from cifar_linear.figures.style import FAR_APART, Look
 from cifar_linear.report.captions import Drawing, extremes
 from cifar_linear.report.charts import SPLITS, Chart, Limits, Series, of_one, over_time, thinned
@@ -132,13 +140,13 @@ def distances(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     caption = "Distance to the lowest possible cost at the end, in nats: " + extremes(
         ends, "{:.2g}".format, "nearest", "farthest"
     )
-    looks = ordered_looks(runs)
+    looks, axis = ordered_looks(runs), axis_of(list(rows.values()))
     figure = partial(distance_figure, rows, bounds, looks)
     series = [
-        Series("", label, looks[label], thinned([(row["epoch"], row["train_cost"] - lower) for row in rows[label]]))
+        Series("", label, looks[label], thinned([(row[axis], row["train_cost"] - lower) for row in rows[label]]))
         for label, (lower, _) in bounds.items()
     ]
-    chart = Chart("epoch", "cost minus optimum in nats", series, logarithmic=True)
+    chart = Chart(AXES[axis], "cost minus optimum in nats", series, logarithmic=True)
     yield Drawing("optimum", "Training cost above its optimum", alt, caption, figure, chart=chart)
 
 
@@ -190,7 +198,7 @@ def _spans(run: Run, quantity: str) -> str:
     """Say where the curves of a quantity begin and end."""
     spans = [
         f"{name} from {_written(run.rows[0], split, quantity)} to {_written(run.last, split, quantity)}"
-        for split, name in (("train", "training"), ("validation", "validation"))
+        for split, name in SPLITS.items()
     ]
     return f"{quantity.capitalize()} over {run.last['epoch']:g} epochs: {', '.join(spans)}."
 
