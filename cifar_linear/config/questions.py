@@ -14,9 +14,11 @@ from cifar_linear.errors import ConfigError
 
 FigureName = Literal[
     "grid",
+    "parallel",
     "norms",
     "cost",
     "accuracy",
+    "optimum",
     "templates",
     "templates-common-scale",
     "filters",
@@ -24,10 +26,12 @@ FigureName = Literal[
     "maps",
     "saliency",
     "probabilities",
+    "reliability",
     "confusion",
     "classes",
     "mistakes",
 ]
+"""The figures of a report, by the names of their files."""
 
 
 def problem_of_limits(quantity: str, ends: tuple[float, float]) -> str | None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from cifar_linear.config.questions import FigureName
+
 
 class Section(NamedTuple):
     """A part of a report with a heading.
@@ -16,11 +18,19 @@ class Section(NamedTuple):
 
     id: str
     title: str
-    figures: Sequence[str]
+    figures: Sequence[FigureName]
     tables: Sequence[str] = ()
 
 
-SHEETS = ("templates", "templates-common-scale", "filters", "patches", "maps", "saliency", "mistakes")
+SHEETS: Sequence[FigureName] = (
+    "templates",
+    "templates-common-scale",
+    "filters",
+    "patches",
+    "maps",
+    "saliency",
+    "mistakes",
+)
 """Figures that are images; a page in dark mode turns around the others as a whole."""
 SECTIONS = (
     Section("results", "Results", ("grid", "parallel"), ("table",)),
