@@ -10,7 +10,7 @@ import click
 
 from cifar_linear.cli.options import config_source, data_dir_option, debug_option, figure_option, set_option
 from cifar_linear.cli.printing import printable
-from cifar_linear.cli.terminal import counted
+from cifar_linear.wording import counted
 
 if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName

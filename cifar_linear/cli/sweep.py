@@ -24,7 +24,7 @@ from cifar_linear.cli.options import (
     set_option,
 )
 from cifar_linear.cli.sweep_output import ClusterOptions, run_and_print
-from cifar_linear.cli.terminal import counted, duration
+from cifar_linear.wording import counted, duration
 
 if TYPE_CHECKING:
     from cifar_linear.sweep.plan import Plan

@@ -13,9 +13,9 @@ import click
 
 from cifar_linear.cli.again import command
 from cifar_linear.cli.options import Output
-from cifar_linear.cli.terminal import counted
 from cifar_linear.errors import ConfigError, DivergedError, RunError
 from cifar_linear.signals import SafeStop
+from cifar_linear.wording import counted
 
 if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress

@@ -23,10 +23,10 @@ from cifar_linear.cli.options import (
     set_option,
 )
 from cifar_linear.cli.sweep_output import run_and_print
-from cifar_linear.cli.terminal import counted, duration
 from cifar_linear.cli.train_output import EpochLines, out_of_memory, summary
 from cifar_linear.errors import DivergedError, RunError
 from cifar_linear.signals import SafeStop
+from cifar_linear.wording import counted, duration
 
 if TYPE_CHECKING:
     from cifar_linear.experiments.jobs import Job

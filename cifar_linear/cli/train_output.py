@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cifar_linear.cli.terminal import counted, percent
 from cifar_linear.errors import CifarLinearError, not_enough_memory
+from cifar_linear.wording import counted, percent
 
 if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress

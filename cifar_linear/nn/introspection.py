@@ -3,11 +3,12 @@
 Parameters of one run have a run axis of length 1 where a network computes with them, and none where they are looked at.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from cifar_linear.arrays import Doubles, Floats, Images, Labels
+from cifar_linear.nn.metrics import ranks
 from cifar_linear.nn.network import Network
 from cifar_linear.nn.parameters import Parameters, dtype_of
 
@@ -149,14 +150,7 @@ def agreement(of_pixels: Floats, of_squares: Floats) -> float:
         Spearman's coefficient, -1 to 1; NaN where either is the same everywhere.
     """
     windows = np.lib.stride_tricks.sliding_window_view(of_pixels, (SQUARE, SQUARE))[::STEP, ::STEP]
-    ours, theirs = _ranks(windows.sum(axis=(2, 3))), _ranks(np.abs(of_squares))
+    ours, theirs = ranks(windows.sum(axis=(2, 3))), ranks(np.abs(of_squares))
     if not (ours.std() and theirs.std()):
         return float("nan")
     return float(np.corrcoef(ours, theirs)[0, 1])
-
-
-def _ranks(values: Any) -> Doubles:
-    """Ranks from the smallest, equal values sharing the mean of theirs."""
-    _, place, counts = np.unique(values.ravel(), return_inverse=True, return_counts=True)
-    ranks: Doubles = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    return ranks

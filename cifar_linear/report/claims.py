@@ -11,7 +11,7 @@ import numpy as np
 from cifar_linear.config.questions import TERM, Claim, compared, terms_of
 from cifar_linear.errors import RunError
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.statistics import percent
+from cifar_linear.wording import percent
 
 _NUMBER = re.compile(r"\{(" + TERM.pattern + r")\}")
 

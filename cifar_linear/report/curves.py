@@ -19,7 +19,7 @@ from cifar_linear.report.captions import Drawing, extremes
 from cifar_linear.report.charts import SPLITS, Chart, Limits, Series, of_one, over_time, thinned
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import MOST_DRAWN, as_label, by_data, grouped, ordered_looks
-from cifar_linear.report.statistics import percent
+from cifar_linear.wording import percent
 
 
 def curves_of_one(run: Run, ylim: Limits) -> Iterator[Drawing]:

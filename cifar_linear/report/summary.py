@@ -11,7 +11,8 @@ from cifar_linear.report.comparing import Repeated, paired, repeated
 from cifar_linear.report.curves import validation_loss_of
 from cifar_linear.report.notes import restless
 from cifar_linear.report.settings import MOST_NAMED, by_data, differences, grouped, some
-from cifar_linear.report.statistics import CONFIDENCE, Interval, percent
+from cifar_linear.report.statistics import CONFIDENCE, Interval
+from cifar_linear.wording import percent
 
 _MOST_BARS = 8
 

@@ -10,8 +10,8 @@ from cifar_linear.config.formatting import LAYER_COLUMNS, layer_rows
 from cifar_linear.nn.metrics import Part, class_metrics, confusion
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import settings_label, some
-from cifar_linear.report.statistics import percent
 from cifar_linear.runs.record import Calibration, SplitCalibration
+from cifar_linear.wording import percent
 
 
 class Column(NamedTuple):
