@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Bools, Floats, Images, Labels
-from cifar_linear.nn.introspection import SQUARE, STEP, first_filters, receptive_field
+from cifar_linear.nn.introspection import SQUARE, STEP, first_filters, patch_field
 from cifar_linear.nn.layers.layer import Shape
 from cifar_linear.nn.network import Network
 
@@ -110,7 +110,7 @@ def _shapes(network: Network, images: int, searched: int) -> dict[str, tuple[Sha
     channels, height, width = network.shape
     unseen = {name: np.broadcast_to(0.0, shape) for name, shape in network.parameter_shapes.items()}
     filters = first_filters(network, unseen)
-    shown, size = 0 if filters is None else min(len(filters), MOST_FILTERS), _patch_size(network)
+    shown, size = 0 if filters is None else min(len(filters), MOST_FILTERS), patch_field(network).size
     squares = tuple((side - SQUARE) // STEP + 1 for side in (height, width))
     floats, integers = ("float32", "float64"), ("int64", "int32")
     return {
@@ -122,7 +122,3 @@ def _shapes(network: Network, images: int, searched: int) -> dict[str, tuple[Sha
         **{f"maps.{name}": ((images, *shape), ("int8",)) for name, shape in layers_with_maps(network).items()},
         **{f"dead.{name}": ((channels,), ("bool",)) for name, channels in relu_channels(network).items()},
     }
-
-
-def _patch_size(network: Network) -> int:
-    return receptive_field(network, network.first_with_weights).size
