@@ -180,11 +180,8 @@ def _reason(label: str, run: Run, best: Run) -> str | None:
     train, validation = (
         100 * (run.judged[f"{split}_accuracy"] - best.judged[f"{split}_accuracy"]) for split in ("train", "validation")
     )
-    if (jump := restless(run)) is not None:
-        return (
-            f"{label}: the steps are too long. In the second half of training its cost is as high as {jump:.2f}, "
-            f"against {run.rows[0]['train_cost']:.2f} before the first update."
-        )
+    if jump := restless(run):
+        return f"{label}: the steps are too long: {jump}."
     if validation > -_noticeable(run):
         return None
     if train >= 0:
@@ -218,11 +215,5 @@ def outcome_of_one(run: Run) -> Iterator[tuple[str, str]]:
     yield "Training", validation_loss_of(run)
     if run.certificate:
         yield "Optimum", f"The cost is {percent(run.certificate.above)} above the lowest that is possible."
-    if (jump := restless(run)) is not None:
-        yield (
-            "Caution",
-            (
-                f"The steps are too long: in the second half of training the cost is as high as {jump:.2f}, "
-                f"against {run.rows[0]['train_cost']:.2f} before the first update."
-            ),
-        )
+    if jump := restless(run):
+        yield "Caution", f"The steps are too long: {jump}."

@@ -11,7 +11,7 @@ from cifar_linear.nn.layers.initialization import Scheme
 Shape = tuple[int, ...]
 """The shape of one image: (C, H, W), or (d,) if it is flat."""
 Trace = Any
-"""What a layer's forward pass keeps for its backward pass; opaque to callers."""
+"""What a forward pass keeps for its backward pass; opaque to callers."""
 
 
 class Window(NamedTuple):
