@@ -70,6 +70,6 @@ def duplicates(
         click.echo(json.dumps({"split": split, "images": len(dataset.splits[split]), "pairs": found}, indent=2))
         return
     differing = sum(row["label"] != row["train_label"] for row in found)
-    of = counted(len(dataset.splits[split]), f"{split} image")
-    click.echo(f"{len(found)} of {of} are nearly the same as a training image, {differing} with another label")
+    images = counted(len(dataset.splits[split]), f"{split} image")
+    click.echo(f"{len(found)} of {images} are nearly the same as a training image, {differing} with another label")
     click.echo(printable(f"table: {table}" + (f", pairs: {output}" if found else "")))

@@ -75,9 +75,9 @@ def evaluate(
         before = recorded.model_dump() if recorded else None
         classes = by_class(scored.predicted().predicted, scored.split.labels, classifier.class_names)
         document = {"split": split, "metrics": found.model_dump(), "recorded": before, "classes": classes}
-        honesty = {"temperature": temperature, "calibration": calibration.model_dump()}
+        trust = {"temperature": temperature, "calibration": calibration.model_dump()}
         subsets = {name: {"images": len(part.split), **part.metrics.model_dump()} for name, part in parts.items()}
-        click.echo(json.dumps({**document, **honesty, **subsets}, indent=2))
+        click.echo(json.dumps({**document, **trust, **subsets}, indent=2))
     else:
         click.echo(f"{split}: {_in_words(found.model_dump())}")
         for name, part in parts.items():

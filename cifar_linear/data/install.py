@@ -92,29 +92,30 @@ def recognize_archives(
     """
     found: dict[str, dict[str, Path]] = {}
     for path in paths:
-        of, archive = _recognized(path, dataset, unpublished)
-        found.setdefault(of, {})[archive.name] = path
+        publication, archive = _recognized(path, dataset, unpublished)
+        found.setdefault(publication, {})[archive.name] = path
     if len(found) > 1:
         raise ConfigError(f"files of {' and '.join(found)}: import one data set after another")
-    ((of, files),) = found.items()
-    missing = [archive.name for archive in PUBLICATIONS[of].archives if archive.name not in files]
+    ((publication, files),) = found.items()
+    missing = [archive.name for archive in PUBLICATIONS[publication].archives if archive.name not in files]
     if missing:
-        raise ConfigError(f"{of} is not complete without {', '.join(missing)}: name all its files at once")
-    return of, files
+        raise ConfigError(f"{publication} is not complete without {', '.join(missing)}: name all its files at once")
+    return publication, files
 
 
 def _recognized(path: Path, dataset: str | None, unpublished: bool) -> tuple[str, Archive]:
     """The data set and the archive that a file is: by its sum, or with ``unpublished`` by its name."""
-    published = [(of, archive) for of in PUBLICATIONS for archive in PUBLICATIONS[of].archives if dataset in (None, of)]
+    wanted = [name for name in PUBLICATIONS if dataset in (None, name)]
+    published = [(name, archive) for name in wanted for archive in PUBLICATIONS[name].archives]
     digest = _sha256(path)
-    for of, archive in published:
+    for name, archive in published:
         if archive.sha256 == digest:
-            return of, archive
-    named = [(of, archive) for of, archive in published if archive.name == path.name]
+            return name, archive
+    named = [(name, archive) for name, archive in published if archive.name == path.name]
     if not named:
         names = dict.fromkeys(archive.name for _, archive in published)
         raise DataError(f"{path}: neither the content nor the name of one of {', '.join(names)}")
-    sets = [of for of, _ in named]
+    sets = [name for name, _ in named]
     if not unpublished:
         raise DataError(
             f"{path}: its SHA-256 sum is not that of the published {path.name}, so it is not unpacked: get the archive "

@@ -16,7 +16,7 @@ from cifar_linear.nn.calibration import brier_score, fitted_temperature, reliabi
 from cifar_linear.nn.losses import Loss
 from cifar_linear.nn.metrics import top_accuracy, true_class_probability
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.record import Calibration, Honesty, Reliability, SplitCalibration
+from cifar_linear.runs.record import Calibration, CalibrationMetrics, Reliability, SplitCalibration
 from cifar_linear.wording import percent
 
 TOP = 5
@@ -82,17 +82,17 @@ def calibration_on(scored: Scored, temperature: float | None) -> SplitCalibratio
     scores, loss, labels = scored.scores, scored.classifier.objective.loss, scored.split.labels
     class_scores = loss.class_scores(scores)
     return SplitCalibration(
-        plain=_honesty(scores, labels, loss),
-        tempered=_honesty(scores / temperature, labels, loss) if temperature else None,
+        plain=_metrics(scores, labels, loss),
+        tempered=_metrics(scores / temperature, labels, loss) if temperature else None,
         top_5=top_accuracy(class_scores, labels, TOP) if class_scores.shape[1] > TOP else None,
     )
 
 
-def _honesty(scores: Doubles, labels: Labels, loss: Loss) -> Honesty:
+def _metrics(scores: Doubles, labels: Labels, loss: Loss) -> CalibrationMetrics:
     probabilities, predicted = loss.probabilities(scores), loss.predicted(scores)
     bins = reliability(true_class_probability(probabilities, predicted), predicted == labels)
     expected, limit = bins.error_if_calibrated
-    return Honesty(
+    return CalibrationMetrics(
         nll=float(np.mean(loss.values(scores, labels))),
         brier=brier_score(probabilities, labels),
         ece=bins.error,
@@ -111,15 +111,15 @@ def sentences(calibration: SplitCalibration, temperature: float | None) -> Itera
     plain = calibration.plain
     if calibration.top_5 is not None:
         yield f"top-5 accuracy {percent(calibration.top_5)}"
-    yield f"probabilities: {_honest(plain)}; calibrated perfectly, ECE would be about {plain.ece_if_calibrated:.3f}"
+    yield f"probabilities: {_in_words(plain)}; calibrated perfectly, ECE would be about {plain.ece_if_calibrated:.3f}"
     if plain.ece > plain.ece_limit and abs(plain.over_confidence) > plain.ece_limit:
         way = "over" if plain.over_confidence > 0 else "under"
         yield f"{way}-confident: mean confidence is {abs(plain.over_confidence):.3f} {way} the accuracy"
     if plain.ece <= plain.ece_limit:
         yield f"this ECE is what chance allows, up to {plain.ece_limit:.3f}: nothing speaks against these probabilities"
     if calibration.tempered is not None:
-        yield f"with temperature {temperature:.3g}: {_honest(calibration.tempered)}"
+        yield f"with temperature {temperature:.3g}: {_in_words(calibration.tempered)}"
 
 
-def _honest(of: Honesty) -> str:
-    return f"NLL {of.nll:.4f}, Brier score {of.brier:.4f}, expected calibration error (ECE) {of.ece:.3f}"
+def _in_words(metrics: CalibrationMetrics) -> str:
+    return f"NLL {metrics.nll:.4f}, Brier score {metrics.brier:.4f}, expected calibration error (ECE) {metrics.ece:.3f}"

@@ -125,11 +125,18 @@ def _compared(
     ours = {name: array.astype(np.float64) for name, array in of_run(classifier.parameters, 0).items()}
     cost = problem.cost(ours["W"], ours["b"])
     point = problem.point(ours["W"], ours["b"])
-    seen = problem.model.standardization
+    standardization = problem.model.standardization
     best = {"W": bracket.best.W, "b": bracket.best.b}
     if cost < bracket.upper:
         best, bracket = ours, bracket._replace(upper=cost)
-    optimum = StoredModel(best, seen.mean, seen.std, classifier.class_names, classifier.image_shape, seen.unit)
+    optimum = StoredModel(
+        best,
+        standardization.mean,
+        standardization.std,
+        classifier.class_names,
+        classifier.image_shape,
+        standardization.unit,
+    )
     splits = {name: split for name, split in dataset.splits.items() if with_test or name != "test"}
     at_optimum = Classifier.made(folder, optimum)
     certificate = Certificate(

@@ -19,7 +19,7 @@ from cifar_linear.data.dataset import Split, SplitName
 from cifar_linear.data.rows import Rows, rows_of
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
-from cifar_linear.nn.metrics import Part, class_metrics, confusion
+from cifar_linear.nn.metrics import Proportion, class_metrics, confusion
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import Parameters, stacked
 from cifar_linear.runs.artifacts import PIXELS, StoredModel
@@ -165,7 +165,7 @@ def by_class(predicted: Labels, labels: Labels, class_names: Sequence[str]) -> l
     ]
 
 
-def _at(part: Part, k: int) -> dict[str, float] | None:
+def _at(part: Proportion, k: int) -> dict[str, float] | None:
     numbers = {name: float(values[k]) for name, values in part._asdict().items()}
     return None if math.isnan(numbers["value"]) else numbers
 

@@ -65,8 +65,8 @@ def _activations(network: Network, parameters: Parameters, images: Split) -> Ite
 
 def _mean(network: Network) -> Doubles:
     """The raw pixels that the network sees as 0, (d,)."""
-    seen = network.standardization
-    return np.zeros(int(np.prod(network.shape))) if seen is None else seen.shift
+    standardization = network.standardization
+    return np.zeros(int(np.prod(network.shape))) if standardization is None else standardization.shift
 
 
 def _maps(network: Network, pixels: Floats, parameters: Parameters) -> dict[str, Maps]:

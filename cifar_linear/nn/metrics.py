@@ -92,8 +92,8 @@ def confusion(predicted: Labels, labels: Labels, classes: int) -> Integers:
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
-class Part(NamedTuple):
-    """A fraction of each class with its 95 % interval, each (K,); NaN where there is nothing to count."""
+class Proportion(NamedTuple):
+    """A proportion of each class with its 95 % interval, each (K,); NaN where there is nothing to count."""
 
     value: Doubles
     low: Doubles
@@ -109,9 +109,9 @@ class ClassMetrics(NamedTuple):
         f1: the harmonic mean of the two, 2 TP / (2 TP + FP + FN).
     """
 
-    precision: Part
-    recall: Part
-    f1: Part
+    precision: Proportion
+    recall: Proportion
+    f1: Proportion
 
 
 def class_metrics(confusion: Integers) -> ClassMetrics:
@@ -122,11 +122,11 @@ def class_metrics(confusion: Integers) -> ClassMetrics:
     """
     right, predicted, present = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
     overlap = wilson(right, predicted + present - right)
-    f1 = Part(*(2 * j / (1 + j) for j in overlap))
+    f1 = Proportion(*(2 * j / (1 + j) for j in overlap))
     return ClassMetrics(wilson(right, predicted), wilson(right, present), f1)
 
 
-def wilson(successes: Integers, trials: Integers) -> Part:
+def wilson(successes: Integers, trials: Integers) -> Proportion:
     """The fraction of successes with its 95 % interval (E. Wilson, J. Am. Stat. Assoc. 22, 1927); NaN without trials.
 
     >>> [round(float(part[0]), 3) for part in wilson(np.array([8]), np.array([10]))]
@@ -138,7 +138,7 @@ def wilson(successes: Integers, trials: Integers) -> Part:
     reach = Z_95 * np.sqrt(fraction * (1 - fraction) / n + (Z_95 / (2 * n)) ** 2)
     scale = 1 + Z_95**2 / n
     # Where all or none succeed, one end is the fraction itself, but for rounding.
-    return Part(
+    return Proportion(
         fraction, np.clip((middle - reach) / scale, 0, fraction), np.clip((middle + reach) / scale, fraction, 1)
     )
 

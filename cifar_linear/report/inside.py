@@ -21,8 +21,8 @@ def filters(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     """Yield for each network among the runs its first filters before and after training."""
     networks = {label: run for label, run in runs.items() if run.network is not None}
     for number, (label, run) in enumerate(networks.items(), start=1):
-        of = f" ({label})" if len(runs) > 1 else ""
-        yield from _filters(run, of, number if of else None)
+        suffix = f" ({label})" if len(runs) > 1 else ""
+        yield from _filters(run, suffix, number if suffix else None)
 
 
 def inside(run: Run) -> Iterator[Drawing]:
@@ -36,7 +36,7 @@ def inside(run: Run) -> Iterator[Drawing]:
         yield _saliency(run, run.inside, run.predictions)
 
 
-def _filters(run: Run, of: str, number: int | None) -> Iterator[Drawing]:
+def _filters(run: Run, suffix: str, number: int | None) -> Iterator[Drawing]:
     network = run.network
     after = first_filters(network, run.model.parameters) if network else None
     if network is None or after is None:
@@ -49,8 +49,8 @@ def _filters(run: Run, of: str, number: int | None) -> Iterator[Drawing]:
     name, dead = network.names[network.first_with_weights], _dead_filters(network, run.inside)
     dead_ones = _dead_among(dead, len(shown["after training"]))
     shares = _first(len(dead_ones), len(after))
-    alt = f"{shares} filters of {name}{of} before and after training. {_count_of_dead(dead, run.inside)}"
-    title = f"Filters of {name}{of}, each on one scale around zero, which is grey"
+    alt = f"{shares} filters of {name}{suffix} before and after training. {_count_of_dead(dead, run.inside)}"
+    title = f"Filters of {name}{suffix}, each on one scale around zero, which is grey"
     caption = f"{_change(shown)} {_count_of_dead(dead, run.inside)}".strip()
     yield Drawing("filters", title, alt.strip(), caption, partial(filter_figure, shown, dead_ones), number)
 
@@ -102,7 +102,9 @@ def _maps(run: Run, network: Network, inside: Introspection) -> Iterator[Drawing
 
 def _saliency(run: Run, inside: Introspection, predictions: Predictions) -> Drawing:
     names = run.model.class_names
-    true, predicted = ([names[k] for k in of[inside.indices]] for of in (predictions.labels, predictions.predicted))
+    true, predicted = (
+        [names[k] for k in classes[inside.indices]] for classes in (predictions.labels, predictions.predicted)
+    )
     titles = [
         shortened(t, LONGEST_NAME) + (f"\nas {shortened(p, LONGEST_NAME)}" if t != p else "")
         for t, p in zip(true, predicted, strict=True)
@@ -133,8 +135,8 @@ def _titles(run: Run, inside: Introspection) -> list[str]:
     """The class of each image, and the predicted one where it is another."""
     if run.predictions is None:
         return []
-    names, of = run.model.class_names, run.predictions
-    pairs = zip(of.labels[inside.indices], of.predicted[inside.indices], strict=True)
+    names, found = run.model.class_names, run.predictions
+    pairs = zip(found.labels[inside.indices], found.predicted[inside.indices], strict=True)
     return [names[t] if t == p else f"{names[t]} as {names[p]}" for t, p in pairs]
 
 
@@ -170,8 +172,8 @@ def _dead_among(dead: Bools | None, shown: int) -> Bools:
     return np.zeros(shown, np.bool_) if dead is None else dead[:shown]
 
 
-def _first(shown: int, of: int) -> str:
-    return f"The {of}" if shown == of else f"The first {shown} of {of}"
+def _first(shown: int, total: int) -> str:
+    return f"The {total}" if shown == total else f"The first {shown} of {total}"
 
 
 def _count_of_dead(dead: Bools | None, inside: Introspection | None) -> str:

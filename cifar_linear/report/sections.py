@@ -42,7 +42,7 @@ SECTIONS = (
         ("layers",),
     ),
     Section("probabilities", "Probabilities", ("probabilities",)),
-    Section("calibration", "Calibration", ("reliability",), ("honesty",)),
+    Section("calibration", "Calibration", ("reliability",), ("calibration",)),
     Section("confusion", "Classes", ("confusion", "classes"), ("classes",)),
     Section("mistakes", "Mistakes", ("mistakes",)),
     Section("settings", "Settings", (), ("shared", "settings")),
@@ -55,7 +55,7 @@ def arranged(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the sections that have a figure or a table in ``content``, with their figures, numbered throughout."""
     numbers = iter(range(1, len(content["figures"]) + 1))
     return [
-        {"id": section.id, "title": section.title, "figures": [{**of, "number": next(numbers)} for of in figures]}
+        {"id": section.id, "title": section.title, "figures": [each | {"number": next(numbers)} for each in figures]}
         for section, figures in _filled(content)
     ]
 

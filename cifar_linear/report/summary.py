@@ -56,7 +56,7 @@ def subject(runs: Mapping[str, Run]) -> str:
     all_runs = list(runs.values())
     models = sorted({"networks" if run.network else "linear classifiers" for run in all_runs})
     losses = sorted({run.record.config.loss for run in all_runs})
-    images = ", ".join(f"{kind} ({_counts(of)})" for kind, of in by_data(runs).items())
+    images = ", ".join(f"{kind} ({_counts(group)})" for kind, group in by_data(runs).items())
     keys = differences(all_runs)
     apart = (
         f", which differ in {_listed(keys)}"
@@ -78,7 +78,7 @@ def _counts(runs: Mapping[str, Run]) -> str:
 def summaries(runs: Mapping[str, Run]) -> list[Summary]:
     """Return a summary for each kind of images with finished runs."""
     kinds = by_data({label: run for label, run in runs.items() if run.finished})
-    return [_over_seeds(kind, of) or _single(kind, of) for kind, of in kinds.items()]
+    return [_over_seeds(kind, group) or _single(kind, group) for kind, group in kinds.items()]
 
 
 def _over_seeds(kind: str, runs: Mapping[str, Run]) -> Summary | None:
@@ -94,9 +94,9 @@ def _over_seeds(kind: str, runs: Mapping[str, Run]) -> Summary | None:
     return Summary(kind, which, _seeds_tell(rows), [], _placed(bars), "mean over seeds, 95 % interval")
 
 
-def _ends(of: Interval) -> tuple[float, float, float]:
-    reach = of.half_width or 0.0
-    return of.mean, of.mean - reach, of.mean + reach
+def _ends(interval: Interval) -> tuple[float, float, float]:
+    mean, reach = interval.mean, interval.half_width or 0.0
+    return mean, mean - reach, mean + reach
 
 
 def _seeds_tell(rows: Sequence[Repeated]) -> str:

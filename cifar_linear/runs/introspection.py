@@ -77,7 +77,8 @@ class Introspection(NamedTuple):
             return "there must be an image of each class, or of some"
         expected = _shapes(network, np.size(self.indices), int(count))
         arrays = {name: np.asarray(array) for name, array in self.arrays().items() if name != "searched"}
-        if {name: part.shape for name, part in arrays.items()} != {name: of for name, (of, _) in expected.items()}:
+        shapes = {name: shape for name, (shape, _) in expected.items()}
+        if {name: array.shape for name, array in arrays.items()} != shapes:
             return "arrays do not fit the network"
         for name, (_, kinds) in expected.items():
             if arrays[name].dtype.name not in kinds:
