@@ -26,7 +26,7 @@ _STAGING = ".staging"
 """The folder, in the data folder, for what is not complete yet."""
 
 
-class Batch(NamedTuple):
+class VerifiedBatch(NamedTuple):
     """The state of a published batch in a data folder, and a remark on it if it is not as published."""
 
     name: str
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     remark: str
 
 
-def verify(dataset: str, data_dir: Path) -> list[Batch]:
+def verify(dataset: str, data_dir: Path) -> list[VerifiedBatch]:
     """Read every batch of a data set and compare its files, byte for byte, with the published ones.
 
     Files with other bytes are good data if they can be read. Raises `DataError` if the folder holds none of the data.
@@ -136,16 +136,16 @@ def _sha256(path: Path) -> str:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _verified(dataset: str, source: Source, name: str) -> Batch:
+def _verified(dataset: str, source: Source, name: str) -> VerifiedBatch:
     try:
         source.read(name)
     except DataError as error:
-        return Batch(name, "damaged", str(error))
+        return VerifiedBatch(name, "damaged", str(error))
     if all(published_as(path) == dataset for path in source.files(name)):
-        return Batch(name, "as published", "")
+        return VerifiedBatch(name, "as published", "")
     known = all(path.name.removesuffix(".gz") in members(dataset) for path in source.files(name))
     remark = "its bytes differ from the published file" if known else "no checksum of this layout is known"
-    return Batch(name, "readable", remark)
+    return VerifiedBatch(name, "readable", remark)
 
 
 def _is_complete(dataset: str, data_dir: Path) -> bool:
@@ -155,7 +155,7 @@ def _is_complete(dataset: str, data_dir: Path) -> bool:
         return False
 
 
-def _check_readable(batches: Sequence[Batch], staging: Path) -> None:
+def _check_readable(batches: Sequence[VerifiedBatch], staging: Path) -> None:
     """Raise `DataError` for a batch from an archive that cannot be read."""
     for batch in batches:
         if batch.state == "damaged":

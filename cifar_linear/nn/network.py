@@ -33,7 +33,7 @@ class Field(NamedTuple):
     size: int
 
 
-class Row(NamedTuple):
+class LayerRow(NamedTuple):
     """A line of a network's table.
 
     Attributes:
@@ -233,14 +233,14 @@ class Network:
             step *= window.stride
         return Field(first, step, size)
 
-    def table(self) -> list[Row]:
+    def table(self) -> list[LayerRow]:
         """Return a row for each layer."""
         rows = []
         for index, ((name, layer, shape), output) in enumerate(zip(self._named(), self.shapes[1:], strict=True)):
             reach = self.receptive_field(index).size
             sizes = layer.parameter_shapes(shape).values()
             rows.append(
-                Row(
+                LayerRow(
                     name,
                     output,
                     sum(int(np.prod(size)) for size in sizes),
