@@ -48,7 +48,7 @@ TARGETS: Mapping[str, Mapping[str, Mapping[str, float]]] = {
 
 # Multiplications and additions: 4 d K for each image of a training epoch, 2 d K for each image evaluated.
 _PER_IMAGE = 2 * 3072 * 10
-WORK = {
+OPERATIONS = {
     name: runs * _PER_IMAGE * (40 * 2 * images + 41 * evaluated)
     for name, runs, images, evaluated in (
         ("a", 1, 10_000, 20_000),
@@ -256,7 +256,7 @@ def _missed(known: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "| work | seconds of cifar-linear | multiplications alone, at the peak rate of two threads |"
     yield "| --- | ---: | ---: |"
-    for work, count in WORK.items():
+    for work, count in OPERATIONS.items():
         if work in known:
             seconds = median(cost["wall"] for cost in known[work][0]["costs"])
             yield f"| ({work}) | {seconds:.2f} | {count / peak:.2f} |"

@@ -28,7 +28,7 @@ from cifar_linear.nn.network import Network
 from cifar_linear.nn.parameters import stacked
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.inside import filters
+from cifar_linear.report.networks import filters
 from cifar_linear.runs.folder import RunFolder
 
 SHAPE = (2, 8, 8)

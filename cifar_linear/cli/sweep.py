@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.again import written
+from cifar_linear.cli.command_lines import written
 from cifar_linear.cli.options import (
     Output,
     config_source,

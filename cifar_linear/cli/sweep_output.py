@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from cifar_linear.cli.again import command
+from cifar_linear.cli.command_lines import command
 from cifar_linear.cli.options import Output
 from cifar_linear.errors import ConfigError, DivergedError, RunError
 from cifar_linear.signals import SafeStop

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.again import command
+from cifar_linear.cli.command_lines import command
 from cifar_linear.cli.options import (
     Output,
     config_source,
