@@ -3,19 +3,22 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from folders import finished_run
 from PIL import Image
 
-from cifar_linear.cli.certify import sentences
 from cifar_linear.config.models import Config
 from cifar_linear.errors import RunError
 from cifar_linear.experiments import certificate as certificate_module
+from cifar_linear.experiments.certificate import sentences
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.figures.curves import cost_figure, distance_figure
+from cifar_linear.report.collecting import Run
+from cifar_linear.report.curves import distances
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Certificate, SplitMetrics
 
@@ -294,3 +297,13 @@ def test_a_network_is_refused_with_the_reason(run, own_run, monkeypatch):
     result = run("certify", own_run.path, "--quiet")
     assert result.exit_code == 2
     assert "no certificate of a network: its cost is not convex in its weights" in result.stderr
+
+
+def test_the_distance_to_the_optimum_of_a_page_is_over_the_axis_of_its_figure(certified):
+    """Update steps where there are several evaluations in an epoch."""
+    of_epochs = Run.read(certified.path)
+    of_steps = replace(of_epochs, rows=[{**row, "epoch": 0.0} for row in of_epochs.rows])
+    for run, axis, column in ((of_epochs, "epoch", "epoch"), (of_steps, "update step", "step")):
+        (drawing,) = distances({run.name: run})
+        assert drawing.draw().axes[0].get_xlabel() == drawing.chart.x == axis
+        assert [x for x, _ in drawing.chart.series[0].points] == [row[column] for row in run.rows]

@@ -20,7 +20,7 @@ from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.data import inspection, rows
 from cifar_linear.data.array_files import Stored, open_array
-from cifar_linear.data.features import Files, open_examples
+from cifar_linear.data.features import Files, open_split
 from cifar_linear.data.label_files import read_labels
 from cifar_linear.errors import ConfigError, DataError
 from cifar_linear.experiments.loading import load_dataset, make_standardization
@@ -789,7 +789,7 @@ _CONTENTS = st.one_of(
 def test_any_content_is_read_or_refused_in_words(tmp_path, content, ending):
     path = tmp_path / f"a{ending}"
     path.write_bytes(content)
-    for read in (read_labels, lambda path: open_examples(Files(path, path), None)):
+    for read in (read_labels, lambda path: open_split(Files(path, path), None)):
         said = None
         try:
             read(path)

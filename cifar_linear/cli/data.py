@@ -179,11 +179,10 @@ def show(
     from cifar_linear.config.reading import config_or_default
     from cifar_linear.experiments.loading import load_dataset
     from cifar_linear.experiments.samples import draw_images
-    from cifar_linear.figures.style import figure_file, rendered
+    from cifar_linear.figures.style import format_of, rendered
     from cifar_linear.storage.atomic import write_whole
 
-    form = figure_file(output)
     config = config_or_default(config_path, overrides)
     figure = draw_images(config, load_dataset(config, data_dir), split, count, at_random, augment)
-    write_whole(output, rendered(figure, form))
+    write_whole(output, rendered(figure, format_of(output)))
     click.echo(f"images: {output}")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from cifar_linear.runs.record import Sensitivity
     from cifar_linear.training.evaluation import Evaluation
 
+_NOISES = ("noise_at_start", "noise_at_end")
+
 
 @click.command(short_help="Say what is wrong with a run, or will be.")
 @click.argument("run", metavar="[RUN]", required=False)
@@ -102,9 +104,6 @@ def plain(facts: Facts) -> dict[str, object]:
     noises = {name: noise and noise._asdict() for name in _NOISES if (noise := getattr(facts, name)) is not None}
     measured = facts.sensitivity.model_dump() if facts.sensitivity else None
     return {**asdict(facts), **noises, "sensitivity": measured}
-
-
-_NOISES = ("noise_at_start", "noise_at_end")
 
 
 def _measured(config: Config, dataset: Dataset, quiet: bool) -> Sensitivity:

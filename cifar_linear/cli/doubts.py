@@ -63,11 +63,11 @@ def doubts(
     from cifar_linear.config.reading import read_config
     from cifar_linear.experiments.doubts import COLUMNS, draw_doubts, find_doubts, sentences
     from cifar_linear.experiments.loading import load_dataset
-    from cifar_linear.figures.style import figure_file, rendered
+    from cifar_linear.figures.style import format_of, rendered
     from cifar_linear.storage.atomic import write_whole
     from cifar_linear.storage.csv_tables import rows_as_csv
 
-    form, config = figure_file(output), read_config(config_path, overrides)
+    config = read_config(config_path, overrides)
     dataset, unit = load_dataset(config, data_dir), config.unit
     with Progress(config.length, quiet, unit=unit) as progress, SafeStop() as stop:
 
@@ -78,7 +78,7 @@ def doubts(
     rows, table = found.rows(), output.with_suffix(".csv")
     write_whole(table, rows_as_csv(rows, (*COLUMNS, *["flipped"] * bool(flip))).encode())
     if rows:
-        write_whole(output, rendered(draw_doubts(found, count, dataset.image_shape), form))
+        write_whole(output, rendered(draw_doubts(found, count, dataset.image_shape), format_of(output)))
     if as_json:
         numbers = {"images": len(found.labels), "folds": folds, "accuracy": found.accuracy, "found": found.found}
         click.echo(json.dumps({**numbers, "doubts": rows}, indent=2))

@@ -128,7 +128,7 @@ class Output(NamedTuple):
     quiet: bool
 
 
-def output_options(json_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def output_options(json_text: str) -> _Decorator:
     """--no-figures, --format, --json and --quiet; the command gets them as one `Output`."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -176,6 +176,17 @@ def runs_dir_option(function: _Function) -> _Function:
     )(function)
 
 
+def _figure_file(_ctx: click.Context, _parameter: click.Parameter, path: Path) -> Path:
+    """Raise `ConfigError` unless a figure can be written into this file."""
+    from cifar_linear.errors import ConfigError
+    from cifar_linear.figures.style import format_of
+
+    format_of(path)
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: there is no folder {path.parent}; make it first, or choose another with -o")
+    return path
+
+
 def figure_option(default: str, what: str, more: str = "") -> _Decorator:
     """-o of a command that draws one figure: the file, as ``output``.
 
@@ -185,7 +196,16 @@ def figure_option(default: str, what: str, more: str = "") -> _Decorator:
         more: what else the help says.
     """
     text = f"{what} to write: .png, .pdf or .svg, in a folder that exists{more}."
-    return click.option("-o", "--output", type=PATH, default=default, show_default=True, metavar="FILE", help=text)
+    return click.option(
+        "-o",
+        "--output",
+        type=PATH,
+        default=default,
+        show_default=True,
+        metavar="FILE",
+        callback=_figure_file,
+        help=text,
+    )
 
 
 def format_option(function: _Function) -> _Function:
@@ -226,7 +246,7 @@ def refuse_both(best: bool, optimum: bool) -> None:
         raise click.UsageError("--best and --optimum are different weights; leave out one of them")
 
 
-def split_option(default: str) -> Callable[[_Function], _Function]:
+def split_option(default: str) -> _Decorator:
     """--split, one of the three."""
     splits = click.Choice(["train", "validation", "test"])
     return click.option("--split", type=splits, default=default, show_default=True, help="Which images.")

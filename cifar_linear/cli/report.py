@@ -96,7 +96,7 @@ def report(
 
 def _announce(page: Path, pdf: bool) -> None:
     """Say where a report is, and print it if that is wanted."""
-    from cifar_linear.report.printing import print_page
+    from cifar_linear.report.pdf import print_page
 
     click.echo(f"report: {page}")
     if pdf:

@@ -14,7 +14,7 @@ import click
 
 from cifar_linear.cli.options import debug_option, runs_dir_option
 from cifar_linear.cli.printing import printable
-from cifar_linear.cli.terminal import percent
+from cifar_linear.wording import percent
 
 if TYPE_CHECKING:
     from cifar_linear.runs.listing import Summary

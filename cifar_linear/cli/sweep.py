@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.again import written
+from cifar_linear.cli.command_lines import written
 from cifar_linear.cli.options import (
     Output,
     config_source,
@@ -24,7 +24,7 @@ from cifar_linear.cli.options import (
     set_option,
 )
 from cifar_linear.cli.sweep_output import ClusterOptions, run_and_print
-from cifar_linear.cli.terminal import counted, duration
+from cifar_linear.wording import counted, duration
 
 if TYPE_CHECKING:
     from cifar_linear.sweep.plan import Plan

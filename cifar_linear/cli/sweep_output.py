@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from cifar_linear.cli.again import command
+from cifar_linear.cli.command_lines import command
 from cifar_linear.cli.options import Output
-from cifar_linear.cli.terminal import counted
 from cifar_linear.errors import ConfigError, DivergedError, RunError
 from cifar_linear.signals import SafeStop
+from cifar_linear.wording import counted
 
 if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress
@@ -82,7 +82,7 @@ def run_and_print(
     how = {"workers": workers, "shard": shard, "with_test": with_test, **(cluster._asdict() if cluster else {})}
     again = command("sweep", **where, **how)
     total = sum(cell.config.length for cell in sweep.cells)
-    with Progress(total, output.quiet) as progress, SafeStop() as stop:
+    with Progress(total, output.quiet, sweep.cells[0].config.unit) as progress, SafeStop() as stop:
         lines = _GroupLines(progress, output.quiet, len(sweep.cells))
         listener = SweepListener(lines.planned, lines.watch, lines.ended, stop.check)
         try:

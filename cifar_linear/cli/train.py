@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.again import command
+from cifar_linear.cli.command_lines import command
 from cifar_linear.cli.options import (
     Output,
     config_source,
@@ -23,10 +23,10 @@ from cifar_linear.cli.options import (
     set_option,
 )
 from cifar_linear.cli.sweep_output import run_and_print
-from cifar_linear.cli.terminal import counted, duration
 from cifar_linear.cli.train_output import EpochLines, out_of_memory, summary
 from cifar_linear.errors import DivergedError, RunError
 from cifar_linear.signals import SafeStop
+from cifar_linear.wording import counted, duration
 
 if TYPE_CHECKING:
     from cifar_linear.experiments.jobs import Job
@@ -129,7 +129,7 @@ def _train(job: Job, data_dir: Path | None, output: Output) -> None:
     """Train one run, print the result and draw it."""
     from cifar_linear.cli.progress import Progress
 
-    with Progress(job.config.length, output.quiet) as progress, SafeStop() as stop:
+    with Progress(job.config.length, output.quiet, job.config.unit) as progress, SafeStop() as stop:
         folder = job.open_folder()  # Not before a signal can be told to wait: a new folder is never left empty.
         again = command("train", resume=folder.path, data_dir=data_dir)
         try:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cifar_linear.cli.terminal import counted, percent
 from cifar_linear.errors import CifarLinearError, not_enough_memory
+from cifar_linear.wording import counted, percent
 
 if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress
@@ -64,8 +64,8 @@ def summary(record: Record) -> str:
 
 
 def _lines(record: Record, metrics: Mapping[SplitName, SplitMetrics]) -> Iterator[str]:
-    for split, of in metrics.items():
-        row = f"{_nats(of.loss):>9} {_nats(of.cost):>9} {percent(of.accuracy):>10}"
+    for split, values in metrics.items():
+        row = f"{_nats(values.loss):>9} {_nats(values.cost):>9} {percent(values.accuracy):>10}"
         yield f"{split:10} {_images(record, split):9d} {row}"
 
 

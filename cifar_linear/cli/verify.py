@@ -39,7 +39,7 @@ def verify(run: Path, data_dir: Path | None, as_json: bool, quiet: bool) -> None
             "the run was killed: only its checkpoint is compared; train --resume completes the other files", err=True
         )
     dataset = load_dataset(recorded.config, data_dir)
-    with Progress(recorded.config.length, quiet) as progress, SafeStop() as stop:
+    with Progress(recorded.config.length, quiet, recorded.config.unit) as progress, SafeStop() as stop:
 
         def watch(evaluation: Evaluation) -> None:
             progress.show(evaluation.reached(recorded.config.unit), "")

@@ -37,9 +37,6 @@ SENTENCES = {
 }
 """What is wrong with a value, by the type of Pydantic's error; its context fills the gaps."""
 
-SPECIAL = {"missing", "extra_forbidden", "union_tag_not_found", "union_tag_invalid", "conflict", "beside"}
-"""Types of errors about keys rather than values."""
-
 
 def problems_of(errors: Iterable[Any], tree: Tree, schema: dict[str, Any]) -> list[Problem]:
     """Pydantic's errors as problems of the file; ``schema`` is the JSON Schema of what was validated."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from cifar_linear.runs.artifacts import StoredModel
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.provenance import other_images
 from cifar_linear.runs.record import Certificate
+from cifar_linear.wording import percent
 
 MOST_EVALUATIONS = 1000
 _WHY_NOT = {
@@ -122,11 +125,18 @@ def _compared(
     ours = {name: array.astype(np.float64) for name, array in of_run(classifier.parameters, 0).items()}
     cost = problem.cost(ours["W"], ours["b"])
     point = problem.point(ours["W"], ours["b"])
-    seen = problem.model.standardization
+    standardization = problem.model.standardization
     best = {"W": bracket.best.W, "b": bracket.best.b}
     if cost < bracket.upper:
         best, bracket = ours, bracket._replace(upper=cost)
-    optimum = StoredModel(best, seen.mean, seen.std, classifier.class_names, classifier.image_shape, seen.unit)
+    optimum = StoredModel(
+        best,
+        standardization.mean,
+        standardization.std,
+        classifier.class_names,
+        classifier.image_shape,
+        standardization.unit,
+    )
     splits = {name: split for name, split in dataset.splits.items() if with_test or name != "test"}
     at_optimum = Classifier.made(folder, optimum)
     certificate = Certificate(
@@ -141,3 +151,39 @@ def _compared(
         optimum={name: at_optimum.evaluate(split) for name, split in splits.items()},
     )
     return certificate, optimum
+
+
+def part_done(gap: float, tolerance: float) -> int:
+    """How much of the way from bounds that say nothing has been gone, in percent."""
+    return int(100 * min(1.0, max(0.0, math.log(min(gap, 1.0)) / math.log(tolerance)))) if gap > 0 else 100
+
+
+def sentences(certificate: Certificate) -> Iterator[str]:
+    """Yield what a certificate says. Bounds are rounded outwards, so that the digits are true."""
+    digits = 2 - math.floor(math.log10(certificate.tolerance))
+    lower, upper = (
+        Context(prec=digits, rounding=rounding).create_decimal(Decimal(bound))
+        for bound, rounding in ((certificate.lower, ROUND_FLOOR), (certificate.upper, ROUND_CEILING))
+    )
+    yield f"The optimum lies between {lower} and {upper}: proved."
+    cost = f"{certificate.cost:.{digits}g}"
+    if certificate.cost - certificate.lower <= certificate.tolerance * certificate.cost:
+        yield f"This run's cost is {cost}: the optimum, to within the tolerance."
+    else:
+        distance = certificate.cost - certificate.upper
+        yield f"This run's cost is {cost}: {distance:.3g} above, or {_percent(certificate.above)}."
+        if certificate.bias_alone > certificate.tolerance * certificate.cost:
+            yield f"Of that, {certificate.bias_alone:.2g} is the bias alone."
+    for split in ("validation", "test"):
+        if split in certificate.optimum:
+            there, here = certificate.optimum[split].accuracy, certificate.run[split].accuracy
+            yield f"{split.capitalize()} accuracy at the optimum: {percent(there)} (run: {percent(here)})."
+
+
+def _percent(part: float) -> str:
+    """A part of the optimum with two digits.
+
+    >>> _percent(0.0430), _percent(0.00317)
+    ('4.3 %', '0.32 %')
+    """
+    return f"{100 * part:.2g} %" if part < 0.995 else f"{100 * part:.0f} %"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +15,11 @@ from cifar_linear.config.formatting import differing
 from cifar_linear.config.models import Config
 from cifar_linear.data.array_files import Stored
 from cifar_linear.data.batches import parts
-from cifar_linear.data.dataset import Split
+from cifar_linear.data.dataset import Split, SplitName
 from cifar_linear.data.rows import Rows, rows_of
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
-from cifar_linear.nn.metrics import Part, class_metrics, confusion
+from cifar_linear.nn.metrics import Proportion, class_metrics, confusion
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import Parameters, stacked
 from cifar_linear.runs.artifacts import PIXELS, StoredModel
@@ -137,17 +137,6 @@ def refuse_edited(folder: RunFolder, record: Record) -> None:
         raise ConfigError(f"{folder.path}: config.yaml has {key} {now}, the run was trained with {was}")
 
 
-def stored_temperature(folder: RunFolder, best: bool = False, optimum: bool = False) -> float:
-    """The temperature of a run's weights. Raises `RunError` if it has none for these."""
-    calibration = folder.read_calibration()
-    if calibration is None:
-        raise RunError(f"{folder.path}: no calibration.json: a run that finishes has one; leave out --calibrated")
-    if optimum or (calibration.weights == "best") != best:
-        hint = "add --best" if calibration.weights == "best" else "leave out --best and --optimum"
-        raise RunError(f"{folder.path}: its temperature is that of the {calibration.weights} weights; {hint}")
-    return calibration.temperature
-
-
 def by_class(predicted: Labels, labels: Labels, class_names: Sequence[str]) -> list[dict[str, Any]]:
     """Counts, precision, recall and F1 of each class as plain values for JSON.
 
@@ -176,9 +165,18 @@ def by_class(predicted: Labels, labels: Labels, class_names: Sequence[str]) -> l
     ]
 
 
-def _at(part: Part, k: int) -> dict[str, float] | None:
+def _at(part: Proportion, k: int) -> dict[str, float] | None:
     numbers = {name: float(values[k]) for name, values in part._asdict().items()}
     return None if math.isnan(numbers["value"]) else numbers
+
+
+def recorded_metrics(folder: RunFolder, best: bool = False, optimum: bool = False) -> Mapping[SplitName, SplitMetrics]:
+    """The metrics of a run's weights that its folder has: of the last, the best, or those of its certificate."""
+    if optimum:
+        certificate = folder.read_certificate()
+        return certificate.optimum if certificate else {}
+    record = folder.read_record()
+    return record.outcome if best else record.metrics
 
 
 def disagreements(found: SplitMetrics, recorded: SplitMetrics) -> dict[str, float]:

@@ -78,8 +78,8 @@ class Facts:
 
 def facts_before(config: Config, dataset: Dataset, sensitivity: Sensitivity | None = None) -> Facts:
     """What is known of a config before it is trained; ``sensitivity``, if it was measured, is one of the facts."""
-    seen = make_standardization(config, dataset.train)
-    model = make_model(config, len(dataset.class_names), dataset.image_shape, seen)
+    standardization = make_standardization(config, dataset.train)
+    model = make_model(config, len(dataset.class_names), dataset.image_shape, standardization)
     first = stacked([model.initial(rng_for(config.seed, Purpose.WEIGHTS))])
     at = _Point(make_objective([config], model), dataset.train, first, config)
     return Facts(

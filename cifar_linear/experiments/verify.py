@@ -182,7 +182,7 @@ def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Describe which arrays of two collections differ, and by how much; None if none does."""
     differences = []
     for name in {**then, **now}:
-        ours, theirs = (np.asarray(of.get(name, ())) for of in (then, now))
+        ours, theirs = (np.asarray(arrays.get(name, ())) for arrays in (then, now))
         if ours.shape != theirs.shape:
             differences.append(f"{name} has {ours.size} values then, {theirs.size} now")
         elif ours.dtype != theirs.dtype:

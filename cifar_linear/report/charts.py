@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from cifar_linear.figures.curves import axis_of
+from cifar_linear.figures.curves import AXES, axis_of
 from cifar_linear.figures.style import Look
 from cifar_linear.report.collecting import Run
 
@@ -104,7 +104,7 @@ def over_time(
         for label, run in runs.items()
     ]
     limits = ends_of(ylim, quantity, factor)
-    return Chart("update step" if axis == "step" else axis, unit, series, logarithmic and not limits, limits=limits)
+    return Chart(AXES[axis], unit, series, logarithmic and not limits, limits=limits)
 
 
 def ends_of(ylim: Limits, quantity: str, factor: float) -> tuple[float, float] | None:
@@ -133,7 +133,7 @@ def of_one(run: Run, quantity: str, columns: Mapping[str, tuple[str, Look]], yli
         name, points = batches(steps)
         series.insert(0, Series("", name, Look(3), points))
     limits = ends_of(ylim, quantity, factor)
-    return Chart("update step" if axis == "step" else axis, unit, series, smooth=bool(steps), limits=limits)
+    return Chart(AXES[axis], unit, series, smooth=bool(steps), limits=limits)
 
 
 def batches(steps: Sequence[float]) -> tuple[str, list[tuple[float, ...]]]:

@@ -5,13 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from statistics import fmean
 
-from cifar_linear.figures.curves import accuracy_figure, cost_figure, distance_figure, norm_figure, overlaid_figure
+from cifar_linear.figures.curves import (
+    AXES,
+    accuracy_figure,
+    axis_of,
+    cost_figure,
+    distance_figure,
+    norm_figure,
+    overlaid_figure,
+)
 from cifar_linear.figures.style import FAR_APART, Look
 from cifar_linear.report.captions import Drawing, extremes
 from cifar_linear.report.charts import SPLITS, Chart, Limits, Series, of_one, over_time, thinned
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import MOST_DRAWN, as_label, by_data, grouped, ordered_looks
-from cifar_linear.report.statistics import percent
+from cifar_linear.wording import percent
 
 
 def curves_of_one(run: Run, ylim: Limits) -> Iterator[Drawing]:
@@ -43,17 +51,18 @@ def _columns(run: Run) -> dict[str, tuple[str, Look]]:
 
 def curves_of_several(runs: Mapping[str, Run], ylim: Limits) -> Iterator[Drawing]:
     """Yield the curves of several runs, those on other images in panels of their own."""
-    looks = {label: look for of in by_data(runs).values() for label, look in ordered_looks(of).items()}
+    looks = {label: look for group in by_data(runs).values() for label, look in ordered_looks(group).items()}
     for quantity in ("cost", "accuracy"):
         panels = _panels(runs, quantity)
         ends = "; ".join(f"{label}: {_written(run.last, 'validation', quantity)}" for label, run in runs.items())
         alt = f"{quantity.capitalize()} of each run during training; on validation images it ends at {ends}."
-        rows = {panel: {label: run.rows for label, run in of.items()} for panel, of in panels.items()}
+        rows = {panel: {label: run.rows for label, run in group.items()} for panel, group in panels.items()}
         figure = partial(overlaid_figure, rows, quantity, ylim.get(quantity), looks)
         caption = " ".join(
-            (f"{panel}: " if panel else "") + _ends(of, quantity, quantity in ylim) for panel, of in panels.items()
+            (f"{panel}: " if panel else "") + _ends(group, quantity, quantity in ylim)
+            for panel, group in panels.items()
         )
-        logarithmic = quantity == "cost" and any(_far_apart(of) for of in panels.values())
+        logarithmic = quantity == "cost" and any(map(_far_apart, panels.values()))
         chart = over_time(panels, quantity, looks, logarithmic, ylim)
         yield Drawing(quantity, quantity.capitalize(), alt, caption, figure, chart=chart)
     yield from distances(runs)
@@ -63,10 +72,10 @@ def _panels(runs: Mapping[str, Run], quantity: str) -> dict[str, dict[str, Run]]
     """Return the runs that share axes; costs do so only if they are of one loss."""
     panels: dict[str, dict[str, Run]] = {}
     kinds = by_data(runs)
-    for kind, of in kinds.items():
-        losses = {run.record.config.loss for run in of.values()} if quantity == "cost" else set[str]()
+    for kind, group in kinds.items():
+        losses = {run.record.config.loss for run in group.values()} if quantity == "cost" else set[str]()
         for loss in sorted(losses) if len(losses) > 1 else [None]:
-            chosen = {label: run for label, run in of.items() if loss is None or run.record.config.loss == loss}
+            chosen = {label: run for label, run in group.items() if loss is None or run.record.config.loss == loss}
             panels[", ".join(word for word in (kind if len(kinds) > 1 else "", loss) if word)] = chosen
     return panels
 
@@ -132,13 +141,13 @@ def distances(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     caption = "Distance to the lowest possible cost at the end, in nats: " + extremes(
         ends, "{:.2g}".format, "nearest", "farthest"
     )
-    looks = ordered_looks(runs)
+    looks, axis = ordered_looks(runs), axis_of(list(rows.values()))
     figure = partial(distance_figure, rows, bounds, looks)
     series = [
-        Series("", label, looks[label], thinned([(row["epoch"], row["train_cost"] - lower) for row in rows[label]]))
+        Series("", label, looks[label], thinned([(row[axis], row["train_cost"] - lower) for row in rows[label]]))
         for label, (lower, _) in bounds.items()
     ]
-    chart = Chart("epoch", "cost minus optimum in nats", series, logarithmic=True)
+    chart = Chart(AXES[axis], "cost minus optimum in nats", series, logarithmic=True)
     yield Drawing("optimum", "Training cost above its optimum", alt, caption, figure, chart=chart)
 
 
@@ -158,8 +167,8 @@ def norms(runs: Sequence[Run]) -> Iterator[Drawing]:
     )
     alt = f"Sum of squared weights over lambda: {courses}."
     names = ", ".join(run.given_name for run in shown) if len(shown) <= MOST_DRAWN else f"{len(shown)} runs"
-    of = "" if len(shown) == len(finished) else f" Of {names}."
-    caption = " ".join(_course(name, line) for name, line in means.items()) + of
+    which = "" if len(shown) == len(finished) else f" Of {names}."
+    caption = " ".join(_course(name, line) for name, line in means.items()) + which
     series = [
         Series("", name or "|W|²", Look(i, 0, i), list(line.items()), form="marks")
         for i, (name, line) in enumerate(means.items())
@@ -190,7 +199,7 @@ def _spans(run: Run, quantity: str) -> str:
     """Say where the curves of a quantity begin and end."""
     spans = [
         f"{name} from {_written(run.rows[0], split, quantity)} to {_written(run.last, split, quantity)}"
-        for split, name in (("train", "training"), ("validation", "validation"))
+        for split, name in SPLITS.items()
     ]
     return f"{quantity.capitalize()} over {run.last['epoch']:g} epochs: {', '.join(spans)}."
 

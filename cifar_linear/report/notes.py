@@ -40,19 +40,19 @@ def unsettled(runs: Mapping[str, Run]) -> Iterator[str]:
             if run.sensitivity.hangs_on_rounding:
                 yield f"{label}: {run.sensitivity.in_words()}. {_MEANS}"
             continue
-        if (highest := restless(run)) is not None:
+        if jump := restless(run):
             yield (
-                f"{label}: in the second half of training its cost is as high as {highest:.3f}, against "
-                f"{run.rows[0]['train_cost']:.3f} before the first update. At such a learning rate rounding alone "
-                f"changes the result (BLAS kernel, threads, runs in the pass). {_MEANS}"
+                f"{label}: {jump}. At such a learning rate rounding alone changes the result (BLAS kernel, threads, "
+                f"runs in the pass). {_MEANS}"
             )
 
 
-def restless(run: Run) -> float | None:
-    """Return the highest training cost of the second half of training, if the first weights have a lower one."""
-    costs = [row["train_cost"] for row in run.rows]
-    late = max(costs[len(costs) // 2 :])
-    return late if len(costs) > 1 and late > costs[0] else None
+def restless(run: Run) -> str | None:
+    """Say how high the training cost is in the second half of training, if the first weights have a lower one."""
+    first, *others = (row["train_cost"] for row in run.rows)
+    late = max(others[(len(others) - 1) // 2 :], default=first)
+    jump = f"its cost is as high as {late:.3f}, against {first:.3f} before the first update"
+    return f"in the second half of training {jump}" if late > first else None
 
 
 def early_stops(runs: Mapping[str, Run]) -> Iterator[str]:

@@ -11,7 +11,8 @@ from cifar_linear.report.comparing import Repeated, paired, repeated
 from cifar_linear.report.curves import validation_loss_of
 from cifar_linear.report.notes import restless
 from cifar_linear.report.settings import MOST_NAMED, by_data, differences, grouped, some
-from cifar_linear.report.statistics import CONFIDENCE, Interval, percent
+from cifar_linear.report.statistics import CONFIDENCE, Interval
+from cifar_linear.wording import percent
 
 _MOST_BARS = 8
 
@@ -55,7 +56,7 @@ def subject(runs: Mapping[str, Run]) -> str:
     all_runs = list(runs.values())
     models = sorted({"networks" if run.network else "linear classifiers" for run in all_runs})
     losses = sorted({run.record.config.loss for run in all_runs})
-    images = ", ".join(f"{kind} ({_counts(of)})" for kind, of in by_data(runs).items())
+    images = ", ".join(f"{kind} ({_counts(group)})" for kind, group in by_data(runs).items())
     keys = differences(all_runs)
     apart = (
         f", which differ in {_listed(keys)}"
@@ -64,11 +65,7 @@ def subject(runs: Mapping[str, Run]) -> str:
         if keys
         else ""
     )
-    many = (
-        f"{len(runs)} {' and '.join(models)}"
-        if len(runs) > 1
-        else f"A {models[0][:-1]}".replace("A linear", "A linear")
-    )
+    many = f"{len(runs)} {' and '.join(models)}" if len(runs) > 1 else f"A {models[0][:-1]}"
     return f"{many} with {' or '.join(losses)} loss on {images}{apart}."
 
 
@@ -81,7 +78,7 @@ def _counts(runs: Mapping[str, Run]) -> str:
 def summaries(runs: Mapping[str, Run]) -> list[Summary]:
     """Return a summary for each kind of images with finished runs."""
     kinds = by_data({label: run for label, run in runs.items() if run.finished})
-    return [_over_seeds(kind, of) or _single(kind, of) for kind, of in kinds.items()]
+    return [_over_seeds(kind, group) or _single(kind, group) for kind, group in kinds.items()]
 
 
 def _over_seeds(kind: str, runs: Mapping[str, Run]) -> Summary | None:
@@ -97,9 +94,9 @@ def _over_seeds(kind: str, runs: Mapping[str, Run]) -> Summary | None:
     return Summary(kind, which, _seeds_tell(rows), [], _placed(bars), "mean over seeds, 95 % interval")
 
 
-def _ends(of: Interval) -> tuple[float, float, float]:
-    reach = of.half_width or 0.0
-    return of.mean, of.mean - reach, of.mean + reach
+def _ends(interval: Interval) -> tuple[float, float, float]:
+    mean, reach = interval.mean, interval.half_width or 0.0
+    return mean, mean - reach, mean + reach
 
 
 def _seeds_tell(rows: Sequence[Repeated]) -> str:
@@ -183,11 +180,8 @@ def _reason(label: str, run: Run, best: Run) -> str | None:
     train, validation = (
         100 * (run.judged[f"{split}_accuracy"] - best.judged[f"{split}_accuracy"]) for split in ("train", "validation")
     )
-    if (jump := restless(run)) is not None:
-        return (
-            f"{label}: the steps are too long. In the second half of training its cost is as high as {jump:.2f}, "
-            f"against {run.rows[0]['train_cost']:.2f} before the first update."
-        )
+    if jump := restless(run):
+        return f"{label}: the steps are too long: {jump}."
     if validation > -_noticeable(run):
         return None
     if train >= 0:
@@ -221,11 +215,5 @@ def outcome_of_one(run: Run) -> Iterator[tuple[str, str]]:
     yield "Training", validation_loss_of(run)
     if run.certificate:
         yield "Optimum", f"The cost is {percent(run.certificate.above)} above the lowest that is possible."
-    if (jump := restless(run)) is not None:
-        yield (
-            "Caution",
-            (
-                f"The steps are too long: in the second half of training the cost is as high as {jump:.2f}, "
-                f"against {run.rows[0]['train_cost']:.2f} before the first update."
-            ),
-        )
+    if jump := restless(run):
+        yield "Caution", f"The steps are too long: {jump}."

@@ -18,10 +18,10 @@ from cifar_linear.report.settings import MOST_DRAWN, by_data, differences, in_or
 from cifar_linear.report.summary import outcome_of_one, subject, summaries
 from cifar_linear.report.tables import (
     RESULTS,
+    calibration,
     classes,
     details,
     environments,
-    honesty,
     layers,
     results,
     settings_table,
@@ -90,7 +90,7 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "layers": layers(first) if len(runs) == 1 else None,
         "classes": classes(first) if len(runs) == 1 else [],
         "table": results(runs, RESULTS),
-        "honesty": honesty(runs),
+        "calibration": calibration(runs),
         "folders": {label: run.name for label, run in runs.items()},
         "effects": effects(all_runs),
         "changes": changes(all_runs),

@@ -130,7 +130,7 @@ class Checkpoint(NamedTuple):
             arrays: state of such a run before its first update, for names, shapes and dtypes.
             columns: the columns that every row must have.
         """
-        found, expected = ({name: np.shape(array) for name, array in of.items()} for of in (self.arrays, arrays))
+        found, expected = ({name: np.shape(array) for name, array in those.items()} for those in (self.arrays, arrays))
         if found != expected:
             return misfit(found, expected)
         for name, array in self.arrays.items():

@@ -124,7 +124,7 @@ class Reliability(_Entry):
     accuracy: float = Field(ge=0, le=1)
 
 
-class Honesty(_Entry):
+class CalibrationMetrics(_Entry):
     """How far probabilities can be relied on.
 
     Attributes:
@@ -153,8 +153,8 @@ class SplitCalibration(_Entry):
         top_5: the fraction of images whose class is among the five most probable; None for up to five classes.
     """
 
-    plain: Honesty
-    tempered: Honesty | None
+    plain: CalibrationMetrics
+    tempered: CalibrationMetrics | None
     top_5: float | None
 
 

@@ -92,7 +92,7 @@ def _data_in(folder: Path) -> dict[str, Any]:
     if found["validation"] is None:
         stored = open_array(folder / found["train"]["features"], preferred="features")
         found["validation"] = {"size": min(_HELD_OUT, len(stored.array) // 10)}
-    return {"dataset": "features", "folder": str(folder), **{name: of for name, of in found.items() if of}}
+    return {"dataset": "features", "folder": str(folder), **{name: files for name, files in found.items() if files}}
 
 
 def _files(folder: Path, name: str) -> dict[str, Any] | None:

@@ -150,8 +150,8 @@ class _Checker:
         by_run = {row.run: row for row in rows}
         if self.plan.asked:
             alone = RunFolder(folder).is_run()
-            for of, flag in asked_flags(list(runs.values()), self.plan.asked, alone):
-                (by_run[of.name] if of else whole).flags.append(flag)
+            for handed, flag in asked_flags(list(runs.values()), self.plan.asked, alone):
+                (by_run[handed.name] if handed else whole).flags.append(flag)
         whole.flags += selection_flags(folder)
 
     def _of_run(self, run: HandedRun, row: Checked, again: bool) -> None:
