@@ -198,6 +198,25 @@ def test_workers_without_the_folder_send_their_runs_back(grid, undisturbed, tmp_
     assert not list((tmp_path / "dask").glob("cifar-linear-*"))
 
 
+def test_a_full_disk_of_one_worker_is_told_with_path_and_cause(tmp_path, cluster, blind):
+    """The other worker's groups end, and the rest is trained by the same command elsewhere."""
+    path = tmp_path / "grid.yaml"
+    path.write_text(yaml.safe_dump({"base": BASE, "grid": {"seed": [1, 2, 3, 4]}}, sort_keys=False))
+    (tmp_path / "full").mkdir()
+    full = f"mount -t tmpfs -o size=200k none {tmp_path}/full && export TMPDIR={tmp_path}/full && exec"
+    cluster.add_worker(command=blind)
+    cluster.add_worker(command=[word.replace("exec", full) for word in blind])
+    words = (path, tmp_path / "runs")
+    _, stderr = ended(start(*words, "--scheduler", cluster.address), code=1)
+    failed = [line for line in stderr.splitlines() if "1 run failed" in line]
+    assert failed
+    told = rf"failed on \S+, .*: {tmp_path}/full/\S+: cannot be written: No space left on device"
+    assert all(re.search(told, line) for line in failed)
+    assert len(re.findall("1 run done on", stderr)) == 4 - len(failed) > 0
+    ended(start(*words))
+    assert len(folders(tmp_path / "runs")) == 4
+
+
 @pytest.fixture
 def digits(blind, tmp_path):
     """Digits in a folder that the blind worker does not see."""

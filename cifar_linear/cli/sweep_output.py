@@ -193,14 +193,13 @@ class _GroupLines:
         self._length += len(cells) * cells[0].config.length
         group = f"group {self._done}/{len(self._groups)}"
         self._progress.show(self._length, group)
+        runs, where = counted(len(cells), "run"), f" on {outcome.where}" if outcome.where else ""
         if outcome.kind == "failed":
             self.failures += 1
-            self._progress.say(f"{group}: {counted(len(cells), 'run')} failed: {outcome.text}")
+            self._progress.say(f"{group}: {runs} failed{where}: {outcome.text}")
         elif not self._quiet:
             seconds = perf_counter() - self._started
             done = "done elsewhere" if outcome.kind == "there" else "done"
-            where = f" on {outcome.where}" if outcome.where else ""
-            runs = counted(len(cells), "run")
             self._progress.say(f"{group}: {runs} {done}{where}, {seconds:.1f} s since the start")
 
 

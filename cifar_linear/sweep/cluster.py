@@ -237,5 +237,6 @@ class AwayCluster(Cluster):
         except LeaseLostError:
             return Outcome("busy")
         except CifarLinearError as error:
-            return Outcome("failed", f"{outcome.where}: {error}")
+            # A run that failed there may be incomplete: why it failed says more than what is missing.
+            return outcome if outcome.kind == "failed" else Outcome("failed", str(error), outcome.where)
         return outcome
