@@ -150,6 +150,8 @@ class SplitCalibration(_Entry):
     """Of one split: the probabilities as they are, and those of scores divided by the temperature.
 
     Attributes:
+        plain: of the probabilities as they are.
+        tempered: of those of scores divided by the temperature; None without a temperature.
         top_5: the fraction of images whose class is among the five most probable; None for up to five classes.
     """
 

@@ -27,8 +27,13 @@ class HandedRun:
 
     Attributes:
         name: of the hand-in and, where it has several, the run.
+        folder: of the run.
         config: of config.yaml, which the other files are held against.
+        record: of run.json.
+        rows: of metrics.csv, one for each evaluation point, at least one.
+        checkpoint: None if there is none.
         models: the last weights and, with early stopping, the best.
+        predictions: on the test set; None if there are none.
     """
 
     name: str
