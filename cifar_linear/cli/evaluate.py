@@ -95,7 +95,7 @@ def evaluate(
 
 def _parts(scored: Scored, without: Path | None, split: SplitName) -> dict[str, Scored]:
     """The images that a file does not list, and those that it lists; empty without a file."""
-    from cifar_linear.experiments.listed import listed_images
+    from cifar_linear.experiments.image_lists import listed_images
 
     if without is None:
         return {}

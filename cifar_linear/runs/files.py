@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,11 +50,11 @@ class RunFiles:
     def _write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
         self._write(name, packed(arrays))
 
-    def _read_arrays(self, name: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
-        """Return the arrays of a file that are named ``keys``, or all."""
+    def _read_arrays(self, name: str) -> dict[str, Any]:
+        """Return the arrays of a file."""
         content = self._read(name)
         try:
-            return unpacked(content, keys)
+            return unpacked(content)
         except ValueError as error:
             raise RunError(f"{self.path / name}: damaged, or not a file of this program: {error}") from error
 

@@ -16,8 +16,8 @@ from cifar_linear.errors import RunError
 from cifar_linear.nn.network import Network
 from cifar_linear.runs.artifacts import MODEL_FACTS, PIXELS, Checkpoint, Predictions, StoredModel
 from cifar_linear.runs.files import LARGEST_TEXT
-from cifar_linear.runs.holding import HeldFolder
 from cifar_linear.runs.introspection import Introspection
+from cifar_linear.runs.locking import HeldFolder
 from cifar_linear.runs.names import checked_name
 from cifar_linear.runs.places import RECORD_FILE
 from cifar_linear.runs.record import Calibration, Certificate, Sensitivity

@@ -49,7 +49,9 @@ def train(
     past: Sequence[EvaluatedPoint] = (),
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Evaluation]:
-    """Train R runs at once and yield each evaluation point, one before the first update and one after each epoch.
+    """Train R runs at once and yield each evaluation point.
+
+    There is one before the first update, then one after each epoch or as ``evaluate_after`` says.
 
     Args:
         state: state of the runs, which is updated in place.
