@@ -18,12 +18,19 @@ from cifar_linear.experiments.assembly import read_checkpoint
 from cifar_linear.experiments.final_evaluation import calibrate, evaluate_on_test
 from cifar_linear.experiments.run import Watch, run_group
 from cifar_linear.runs.artifacts import Checkpoint
+from cifar_linear.runs.file_names import (
+    CALIBRATION_FILE,
+    INTROSPECTION_FILE,
+    METRICS_FILE,
+    MODEL_FILES,
+    PREDICTIONS_FILE,
+)
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.provenance import changes_since, other_images
 from cifar_linear.runs.record import Record
 from cifar_linear.training.evaluation import Evaluation
 
-_NOT_IN_EARLIER_VERSIONS = ("calibration.json", "introspection.npz")
+_NOT_IN_EARLIER_VERSIONS = (CALIBRATION_FILE, INTROSPECTION_FILE)
 
 
 class Comparison(NamedTuple):
@@ -148,17 +155,17 @@ def _parts(folder: RunFolder, checkpoint: Checkpoint | None, whole: bool) -> dic
         record = folder.read_record()
         for best in (False, True) if record.best else (False,):
             model = folder.read_model(best)
-            parts["best_model.npz" if best else "model.npz"] = model.arrays()
-        parts["metrics.csv"] = _columns(folder.read_metrics())
+            parts[MODEL_FILES[best]] = model.arrays()
+        parts[METRICS_FILE] = _columns(folder.read_metrics())
         parts["where it ended"] = {"epoch": record.epoch, "step": record.step}
         parts |= {f"final metrics, {split}": metrics.model_dump() for split, metrics in record.metrics.items()}
         if predictions := folder.read_predictions(model):
-            parts["predictions.npz"] = predictions._asdict()
+            parts[PREDICTIONS_FILE] = predictions._asdict()
         if calibration := folder.read_calibration():
-            parts["calibration.json"] = dict(_numbers(calibration.model_dump()))
+            parts[CALIBRATION_FILE] = dict(_numbers(calibration.model_dump()))
         if (network := record.config.network()) and predictions:
             inside = folder.read_introspection(network, len(predictions.labels))
-            parts |= {"introspection.npz": inside.arrays()} if inside else {}
+            parts |= {INTROSPECTION_FILE: inside.arrays()} if inside else {}
     return parts
 
 

@@ -15,6 +15,8 @@ from cifar_linear.storage.atomic import write_whole
 from cifar_linear.storage.leases import Lease
 from cifar_linear.storage.npz import packed, unpacked
 
+LARGEST_FILE = 256 * 2**20
+"""Bytes of the largest file that is read; no run writes larger ones."""
 LARGEST_TEXT = 2**20
 """Bytes of the largest text file that is read."""
 
@@ -58,8 +60,8 @@ class RunFiles:
         except ValueError as error:
             raise RunError(f"{self.path / name}: damaged, or not a file of this program: {error}") from error
 
-    def _read(self, name: str, limit: int = 256 * 2**20) -> bytes:
-        """Return the content of a file of at most ``limit`` bytes; no run writes larger ones."""
+    def _read(self, name: str, limit: int = LARGEST_FILE) -> bytes:
+        """Return the content of a file of at most ``limit`` bytes."""
         path = self.path / name
         try:
             with path.open("rb") as file:

@@ -16,6 +16,8 @@ FORMATS = (1, 2)
 """The versions that can be read. Checkpoints of format 1 contain linear models only."""
 
 Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
+ENDED = frozenset[str]({"finished", "diverged", "failed"})
+"""The statuses of runs that are not trained further by themselves."""
 
 
 class _Entry(BaseModel):
@@ -228,6 +230,16 @@ class Record(_Entry):
         if self.early_stop is None:
             return self.status == "finished" and self.epoch != self.config.epochs
         return self.early_stop
+
+    @property
+    def done(self) -> int:
+        """The epochs or updates so far, in the unit that the config counts in; 0 before the first save."""
+        return (self.step if self.config.unit == "step" else self.epoch) or 0
+
+    @property
+    def weights(self) -> Literal["last", "best"]:
+        """Which weights the run is judged by: the best if it kept them, otherwise the last."""
+        return "best" if self.best else "last"
 
     @property
     def outcome(self) -> dict[SplitName, SplitMetrics]:

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from cifar_linear import __version__
 from cifar_linear.config.models import Config
-from cifar_linear.config.sweeps import Cell, key_of
+from cifar_linear.config.sweeps import Cell
 from cifar_linear.errors import LeaseLostError, RunError
 from cifar_linear.experiments.run import Watch
 from cifar_linear.runs.folder import RunFolder
@@ -70,8 +70,7 @@ class Task:
         if not claim.acquire():
             return Outcome("busy", claim.holder() or "")
         try:
-            known = {key_of(record.config): (run, record) for run, record in self._known()}
-            runs = sweep.runs_of(self.group, known)
+            runs = sweep.runs_of(self.group, sweep.read(map(RunFolder, self.folders)))
             if not (cells := left_to_train(self.group, runs, self.retry_failed)):
                 return Outcome("there")
             sweep.remove_not_begun(cells)
@@ -82,10 +81,6 @@ class Task:
             return Outcome("busy", claim.holder() or "")
         finally:
             claim.release()
-
-    def _known(self) -> list[tuple[RunFolder, Any]]:
-        folders = [run for path in self.folders if (run := RunFolder(path)).is_run()]
-        return [(folder, folder.read_record()) for folder in folders]
 
     def to_json(self) -> str:
         """Return the task as one line of JSON."""

@@ -14,7 +14,8 @@ from cifar_linear.course.handins.unpacking import unpack
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.runs.artifacts import Checkpoint, Predictions, StoredModel
-from cifar_linear.runs.folder import FILES, RunFolder
+from cifar_linear.runs.file_names import FILES
+from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Record
 
 _MOST_LEVELS = 4
