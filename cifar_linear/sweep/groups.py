@@ -88,9 +88,13 @@ def left_to_train(group: Cells, runs: Runs, retry_failed: bool) -> Cells:
     """
     cells = missing(group, runs, retry_failed)
     records = [run[1] if (run := runs.get(cell.key)) else None for cell in group]
-    places = [(record.place_in_pass, record.runs_in_pass) for record in records if record]
-    one_pass = places == [(place, len(group)) for place in range(len(group))]
-    return group if cells and one_pass else cells
+    return group if cells and is_one_pass(records) else cells
+
+
+def is_one_pass(records: Sequence[Record | None]) -> bool:
+    """Return whether these are all runs of one pass over the data in their order; None stands for a missing one."""
+    places = [record and (record.place_in_pass, record.runs_in_pass) for record in records]
+    return places == [(place, len(records)) for place in range(len(records))]
 
 
 class DatasetCache:
@@ -153,11 +157,10 @@ def _checkpoints(folders: Sequence[RunFolder], configs: Sequence[Config], datase
     try:
         found = [read_checkpoint(folder, config, dataset) for folder, config in zip(folders, configs, strict=True)]
         checkpoints = list(filter(None, found))
-        places = [(record.place_in_pass, record.runs_in_pass) for record in map(RunFolder.read_record, folders)]
+        same_group = is_one_pass([folder.read_record() for folder in folders])
     except RunError:
         return []
     moments = {int(checkpoint.arrays["step"]) for checkpoint in checkpoints}
-    same_group = places == [(place, len(folders)) for place in range(len(folders))]
     return checkpoints if same_group and len(checkpoints) == len(folders) and len(moments) == 1 else []
 
 
