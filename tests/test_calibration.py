@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss, top_k_accuracy_score
 
-from cifar_linear.cli.evaluate import calibration_sentences
+from cifar_linear.experiments.calibration import sentences as calibration_sentences
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.nn.calibration import brier_score, fitted_temperature, reliability, top_accuracy

@@ -9,10 +9,10 @@ import pytest
 from folders import finished_run
 from PIL import Image
 
-from cifar_linear.cli.certify import sentences
 from cifar_linear.config.models import Config
 from cifar_linear.errors import RunError
 from cifar_linear.experiments import certificate as certificate_module
+from cifar_linear.experiments.certificate import sentences
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.figures.curves import cost_figure, distance_figure

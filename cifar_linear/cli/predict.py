@@ -28,7 +28,8 @@ def predict(
     """
     from cifar_linear.data.image_files import read_picture
     from cifar_linear.errors import ConfigError, DataError
-    from cifar_linear.experiments.classifier import Classifier, stored_temperature
+    from cifar_linear.experiments.calibration import stored_temperature
+    from cifar_linear.experiments.classifier import Classifier
     from cifar_linear.runs.folder import RunFolder
 
     refuse_both(best, optimum)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cifar_linear.cli.certify import part_done, sentences
 from cifar_linear.cli.options import (
     PATH,
     Output,
@@ -76,6 +75,7 @@ def probe(
 def _certificate(winner: Row, images: DatasetCache, quiet: bool) -> Certificate | None:
     """The certificate; None, with a line on stderr, if the bounds stay wide: the sweep is none the worse for it."""
     from cifar_linear.cli.progress import Progress
+    from cifar_linear.experiments.certificate import part_done
     from cifar_linear.sweep.probe import TOLERANCE, certificate_of
 
     with Progress(100, quiet, unit="%") as progress, SafeStop() as stop:
@@ -100,6 +100,8 @@ def _conclusion(winner: Row, images: DatasetCache, certificate: Certificate | No
 
 
 def _lines(winner: Row, certificate: Certificate | None, C: float) -> Iterator[str]:  # as scikit-learn calls it
+    from cifar_linear.experiments.certificate import sentences
+
     yield f"selected: {winner.folders[0].path}"
     if certificate:
         yield from sentences(certificate)

@@ -7,6 +7,7 @@ import numpy as np
 from cifar_linear.arrays import Bools
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import DataError
+from cifar_linear.experiments.classifier import Scored
 from cifar_linear.storage.csv_tables import numbers_of_csv
 
 _LARGEST = 2**24
@@ -43,3 +44,15 @@ def listed_images(path: Path, split: SplitName, count: int) -> Bools:
     if listed.all():
         raise DataError(f"{path}: lists all {count} {split} images; nothing would be left")
     return listed
+
+
+def parted(scored: Scored, path: Path, split: SplitName) -> dict[str, Scored]:
+    """The scores of the images that a file does not list, and of those that it lists. Raises what `listed_images` does.
+
+    Args:
+        scored: of all images of the split.
+        path: the file.
+        split: whose images it lists.
+    """
+    listed = listed_images(path, split, len(scored.split))
+    return {"not_listed": scored.part(~listed), "listed": scored.part(listed)}

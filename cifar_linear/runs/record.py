@@ -175,6 +175,10 @@ class Calibration(_Entry):
     temperature: float = Field(gt=0)
     test: SplitCalibration | None
 
+    def is_of(self, best: bool, optimum: bool) -> bool:
+        """Whether it is of the run's best weights or of its last ones; it never is of those of the optimum."""
+        return not optimum and (self.weights == "best") == best
+
 
 class Sensitivity(_Entry):
     """How far two trainings part whose first weights differ in one bit of one weight.
