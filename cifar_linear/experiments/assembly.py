@@ -28,7 +28,7 @@ from cifar_linear.runs.artifacts import Checkpoint, StoredModel
 from cifar_linear.runs.file_names import CHECKPOINT_FILE
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.format_1 import with_what_had_not_begun
-from cifar_linear.storage.csv_tables import COLUMNS
+from cifar_linear.runs.tables import COLUMNS
 from cifar_linear.training.evaluation import Evaluation
 from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.loop import train

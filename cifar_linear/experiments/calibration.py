@@ -107,7 +107,12 @@ def stored_or_fitted_temperature(
 
 
 def sentences(calibration: SplitCalibration, temperature: float | None) -> Iterator[str]:
-    """Yield what the numbers say of probabilities."""
+    """Yield what the numbers say of probabilities.
+
+    Args:
+        calibration: of some images.
+        temperature: by which scores are divided; None without one.
+    """
     plain = calibration.plain
     if calibration.top_5 is not None:
         yield f"top-5 accuracy {100 * calibration.top_5:.2f} %"

@@ -149,7 +149,12 @@ def _compared(
 
 
 def part_done(gap: float, tolerance: float) -> int:
-    """How much of the way from bounds that say nothing has been gone, in percent."""
+    """How much of the way from bounds that say nothing has been gone, in percent.
+
+    Args:
+        gap: how far apart the bounds are, as a part of the cost.
+        tolerance: how far apart they may be in the end.
+    """
     return int(100 * min(1.0, max(0.0, math.log(min(gap, 1.0)) / math.log(tolerance)))) if gap > 0 else 100
 
 

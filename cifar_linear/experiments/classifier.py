@@ -168,7 +168,13 @@ def _at(part: Part, k: int) -> dict[str, float] | None:
 
 
 def recorded_metrics(folder: RunFolder, best: bool, optimum: bool) -> Mapping[SplitName, SplitMetrics]:
-    """The metrics that a folder has of its run's last weights, its best, or those of the optimum; perhaps none."""
+    """The metrics that a folder has of its run's last weights, its best, or those of the optimum; perhaps none.
+
+    Args:
+        folder: of the run.
+        best: whether the best weights are meant.
+        optimum: whether those of its certificate are.
+    """
     if optimum:
         certificate = folder.read_certificate()
         return certificate.optimum if certificate else {}

@@ -1,5 +1,7 @@
 """The images of a split that a file lists, by their numbers."""
 
+import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,6 @@ from cifar_linear.arrays import Bools
 from cifar_linear.data.dataset import SplitName
 from cifar_linear.errors import DataError
 from cifar_linear.experiments.classifier import Scored
-from cifar_linear.storage.csv_tables import numbers_of_csv
 
 _LARGEST = 2**24
 
@@ -44,6 +45,35 @@ def listed_images(path: Path, split: SplitName, count: int) -> Bools:
     if listed.all():
         raise DataError(f"{path}: lists all {count} {split} images; nothing would be left")
     return listed
+
+
+def numbers_of_csv(text: str, column: str) -> list[int]:
+    """Return the whole numbers of a column of a table, or of a list without a header, a number in each line.
+
+    Args:
+        text: the table or list.
+        column: its name in the table's header.
+
+    Raises:
+        ValueError: if the table has no such column, or a cell is no whole number from 0; the message says where.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise ValueError(f"no table: {error}") from error
+    head = lines[0] if lines else []
+    has_header = not all(cell.strip().isdecimal() for cell in head)
+    if has_header and column not in head:
+        raise ValueError(f"there is no column {column} in it, only {', '.join(head)}")
+    place = head.index(column) if has_header else 0
+    numbers = []
+    for count, line in enumerate(lines, start=1):
+        if line and not (has_header and count == 1):
+            cell = line[place].strip() if len(line) > place else ""
+            if not (cell.isascii() and cell.isdecimal() and len(cell) < 10):
+                raise ValueError(f"line {count}: {cell!r} is no number of an image")
+            numbers.append(int(cell))
+    return numbers
 
 
 def parted(scored: Scored, path: Path, split: SplitName) -> dict[str, Scored]:

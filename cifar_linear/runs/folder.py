@@ -37,8 +37,9 @@ from cifar_linear.runs.names import checked_name
 from cifar_linear.runs.places import made_name
 from cifar_linear.runs.record import Calibration, Certificate, Sensitivity
 from cifar_linear.runs.report_files import FIGURES, PAGES, drawn_in
+from cifar_linear.runs.tables import evaluations_of_csv, losses_as_csv, losses_of_csv
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished
-from cifar_linear.storage.csv_tables import evaluations_of_csv, losses_as_csv, losses_of_csv, rows_as_csv
+from cifar_linear.storage.csv_tables import rows_as_csv
 from cifar_linear.storage.leases import LEASE, Lease
 from cifar_linear.storage.locks import LOCK
 
