@@ -142,7 +142,7 @@ class Cluster:
         if future.status == "finished":
             return self._read(task, future.result())
         if future.status == "error" and not isinstance(error := future.exception(), KilledWorker):
-            return Outcome("failed", f"{type(error).__name__}: {error}")
+            return Outcome.of_error(error)
         return Outcome("lost", "its workers died")
 
     def abandon(self, task: Task) -> None:
