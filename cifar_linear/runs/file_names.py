@@ -1,7 +1,7 @@
 """The names of the files in a run folder."""
 
-from cifar_linear.runs.places import RECORD_FILE
-
+RECORD_FILE = "run.json"
+"""The file that identifies a folder as that of a run."""
 CONFIG_FILE = "config.yaml"
 CHECKPOINT_FILE = "checkpoint.npz"
 METRICS_FILE = "metrics.csv"

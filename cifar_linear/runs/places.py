@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cifar_linear.errors import RunError
+from cifar_linear.runs.file_names import RECORD_FILE
 
 SWEEP_FILE = "sweep.yaml"
 """The file that identifies a folder as that of a sweep."""
 CLAIM = ".claim"
 """How the names of the leases end that a sweep has in its folder, one for each group that is trained."""
-RECORD_FILE = "run.json"
-"""The file that identifies a folder as that of a run."""
 LAST = "last"
 """Name of the run that started last."""
 _MADE = re.compile(r"(?P<when>\d{8}T\d{6}Z)_(?P<rest>(?P<name>.+?)(?:_(?P<count>\d+))?)")

@@ -13,8 +13,9 @@ from cifar_linear.config.formatting import as_text
 from cifar_linear.config.sweeps import SelectBy, Sweep, key_of, read_sweep
 from cifar_linear.errors import RunError
 from cifar_linear.runs.discovery import run_folders
+from cifar_linear.runs.file_names import RECORD_FILE
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.places import RECORD_FILE, SWEEP_FILE, is_run, is_sweep
+from cifar_linear.runs.places import SWEEP_FILE, is_run, is_sweep
 from cifar_linear.runs.record import ENDED, Record
 
 _FRESH = 5.0
