@@ -24,7 +24,7 @@ from cifar_linear.errors import CifarLinearError
 from cifar_linear.nn.layers import Conv, Flatten, Linear, ReLU
 from cifar_linear.nn.network import Network
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.storage.csv_tables import COLUMNS
+from cifar_linear.runs.tables import COLUMNS
 
 MiB = 2**20
 NETWORK = Network((Conv(4, 3), ReLU(), Flatten(), Linear(10)), (3, 32, 32))

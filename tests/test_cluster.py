@@ -18,11 +18,13 @@ from clusters import SHORT_LEASES, Processes, pids_of_workers
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from distributed.comm import CommClosedError
 from folders import BASE, assert_same_cells, by_cell, folders, table_rows
 from mnist_files import write_mnist
 
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.sweep import comparing, connecting
+from cifar_linear.sweep.cluster import Cluster
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Those of another program's processes and threads.
 
@@ -349,3 +351,15 @@ def test_without_dask_the_extra_is_named(sweep, sweep_file, monkeypatch):
     result = sweep(sweep_file({"eta": [0.1]}), "--scheduler", "local")
     assert result.exit_code == 2
     assert "pip install 'cifar-linear[cluster]'" in result.stderr
+
+
+def test_a_scheduler_that_has_just_gone_is_no_error_of_its_own():
+    """A call may find the connection closed before the client knows: then there is no worker to send anything to."""
+
+    class Gone:
+        status = "running"
+
+        def nthreads(self):
+            raise CommClosedError("in <TCP (closed)>")
+
+    assert not Cluster(Gone(), {}, {}).free()

@@ -11,8 +11,8 @@ from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.duplicates import mirrored, near_duplicates
 from cifar_linear.data.synthetic import source
 from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.image_lists import numbers_of_csv
 from cifar_linear.experiments.loading import load_dataset
-from cifar_linear.storage.csv_tables import numbers_of_csv
 from cifar_linear.training.evaluation import evaluate
 
 SHAPE = (3, 32, 32)

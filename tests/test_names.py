@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import UTC, datetime
 
 import pytest
 from folders import folders
@@ -9,7 +10,7 @@ from folders import folders
 from cifar_linear.errors import RunError
 from cifar_linear.runs.discovery import find, find_run, named, newest_runs
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.places import names
+from cifar_linear.runs.places import made_name, names, parsed_name
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,20 @@ def runs(trained, tmp_path):
 
 def of_name(runs, name):
     return max(path for path in runs.iterdir() if path.name.endswith(name))
+
+
+@pytest.mark.parametrize("name", ["lambda-0", "a_1_b", "twice_2"])
+@pytest.mark.parametrize("count", [1, 2, 10])
+def test_the_name_of_a_folder_can_be_read_again(name, count):
+    """A number at its end may be the run's own."""
+    made = parsed_name(made_name(datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC), name, count))
+    assert made.when == "20260304T050607Z"
+    assert made.numbers[name] == count
+    assert made.numbers[made.name] == 1
+
+
+def test_other_names_are_of_no_made_folder():
+    assert [parsed_name(name) for name in ("grid", "20260304T050607Z", "20260304_a", "20260304T050607Z_")] == [None] * 4
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.provenance import data_record, environment_record
 from cifar_linear.runs.record import Record, SplitMetrics
-from cifar_linear.storage.csv_tables import COLUMNS
+from cifar_linear.runs.tables import COLUMNS
 
 HEAD = ",".join(COLUMNS).encode() + b"\n"
 

@@ -7,9 +7,11 @@ import pytest
 from folders import BASE, folders
 
 from cifar_linear.config.sweeps import read_sweep
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.sweep.folder import SweepFolder
-from cifar_linear.sweep.groups import DatasetCache, estimate, groups_of
+from cifar_linear.sweep.groups import groups_of
+from cifar_linear.sweep.plan import estimate
 from cifar_linear.sweep.table import table_of
 
 

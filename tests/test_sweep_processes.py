@@ -15,8 +15,9 @@ import yaml
 from folders import BASE, folders, stopped_after
 
 from cifar_linear.config.sweeps import read_sweep
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.sweep.folder import SweepFolder, existing_folders
-from cifar_linear.sweep.groups import DatasetCache, run_cells
+from cifar_linear.sweep.tasks import run_cells
 
 
 def start(path, runs_dir, *arguments):

@@ -223,7 +223,7 @@ def test_what_cannot_be_verified_is_told(trained, verify, tmp_path):
     with folder.locked():
         code, _, stderr = verify(folder)
         assert code == 1
-        assert "still running" in stderr
+        assert "still under way; verify it when it has ended" in stderr
     for name in ("checkpoint.npz", "metrics.csv"):
         (folder.path / name).unlink()
     code, _, stderr = verify(folder)

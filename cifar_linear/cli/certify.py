@@ -53,7 +53,7 @@ def certify(
     from cifar_linear.runs.folder import RunFolder
 
     folder = RunFolder(run)
-    config = certifiable(folder).config
+    config = certifiable(folder, folder.read_record()).config
     dataset = load_dataset(config, data_dir)
     with Progress(100, quiet, unit="%") as progress, SafeStop() as stop:
 

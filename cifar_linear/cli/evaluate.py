@@ -23,8 +23,6 @@ from cifar_linear.wording import counted, percent
 
 if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
-    from cifar_linear.experiments.classifier import Classifier, Scored
-    from cifar_linear.runs.folder import RunFolder
 
 
 @click.command(short_help="Recompute and check a run's metrics.")
@@ -57,9 +55,10 @@ def evaluate(
 
     RUN is the path of a run folder, the name of a run in --runs-dir, sweep/cell, or last.
     """
-    from cifar_linear.errors import CheckError
-    from cifar_linear.experiments.calibration import calibration_on, sentences
+    from cifar_linear.errors import CheckError, DataError
+    from cifar_linear.experiments.calibration import calibration_on, sentences, stored_or_fitted_temperature
     from cifar_linear.experiments.classifier import Classifier, by_class, disagreements, recorded_metrics
+    from cifar_linear.experiments.image_lists import parted
     from cifar_linear.experiments.loading import load_split
     from cifar_linear.runs.folder import RunFolder
 
@@ -68,8 +67,12 @@ def evaluate(
     recorded = recorded_metrics(folder, best, optimum).get(split)
     classifier = Classifier.of(folder, best, optimum)
     scored = classifier.scored(load_split(classifier.config, split, data_dir))
-    found, parts = scored.metrics, _parts(scored, without, split)
-    temperature = _temperature(folder, classifier, best, optimum, data_dir)
+    found, parts = scored.metrics, parted(scored, without, split) if without else {}
+    try:
+        temperature = stored_or_fitted_temperature(folder, classifier, best, optimum, data_dir)
+    except DataError as error:
+        click.echo(f"no temperature without the validation images: {error}", err=True)
+        temperature = None
     calibration = calibration_on(scored, temperature)
     if as_json:
         before = recorded.model_dump() if recorded else None
@@ -90,30 +93,6 @@ def evaluate(
         raise CheckError(f"{run}: recorded {_in_words(differing)}; are these the images it was trained with?")
     else:
         click.echo(f"agrees with {'certificate.json' if optimum else 'run.json'}", err=True)
-
-
-def _parts(scored: Scored, without: Path | None, split: SplitName) -> dict[str, Scored]:
-    """The images that a file does not list, and those that it lists; empty without a file."""
-    from cifar_linear.experiments.listed import listed_images
-
-    if without is None:
-        return {}
-    listed = listed_images(without, split, len(scored.split))
-    return {"not_listed": scored.part(~listed), "listed": scored.part(listed)}
-
-
-def _temperature(
-    folder: RunFolder, classifier: Classifier, best: bool, optimum: bool, data_dir: Path | None
-) -> float | None:
-    """The temperature of the weights; None, with a line on stderr, without the validation images."""
-    from cifar_linear.errors import DataError
-    from cifar_linear.experiments.calibration import temperature_for
-
-    try:
-        return temperature_for(folder, classifier, best, optimum, data_dir)
-    except DataError as error:
-        click.echo(f"no temperature without the validation images: {error}", err=True)
-        return None
 
 
 def _in_words(metrics: Mapping[str, float]) -> str:

@@ -23,9 +23,9 @@ from cifar_linear.errors import CheckError
 from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:
+    from cifar_linear.experiments.dataset_cache import DatasetCache
     from cifar_linear.nn.certificate import Bracket
     from cifar_linear.runs.record import Certificate
-    from cifar_linear.sweep.groups import DatasetCache
     from cifar_linear.sweep.table import Row
 
 
@@ -57,8 +57,8 @@ def probe(
     or a config in YAML. One setting is selected on the validation images, it alone is evaluated on the test set, and
     a certificate proves how far it is from the optimum of its lambda.
     """
+    from cifar_linear.experiments.dataset_cache import DatasetCache
     from cifar_linear.experiments.jobs import chosen_name
-    from cifar_linear.sweep.groups import DatasetCache
     from cifar_linear.sweep.probe import probe_of
 
     images = DatasetCache(data_dir)

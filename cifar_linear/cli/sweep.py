@@ -72,9 +72,9 @@ def sweep(
     A second call trains only what is missing.
     """
     from cifar_linear.config.sweeps import read_sweep
+    from cifar_linear.experiments.dataset_cache import DatasetCache
     from cifar_linear.experiments.jobs import chosen_name
     from cifar_linear.sweep.folder import SweepFolder
-    from cifar_linear.sweep.groups import DatasetCache
     from cifar_linear.sweep.plan import plan_sweep
     from cifar_linear.sweep.shards import read_shard
     from cifar_linear.sweep.slurm import array_script

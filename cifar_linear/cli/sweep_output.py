@@ -20,8 +20,9 @@ from cifar_linear.wording import counted
 if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress
     from cifar_linear.config.sweeps import Sweep
+    from cifar_linear.experiments.dataset_cache import DatasetCache
     from cifar_linear.sweep.executors import Executor
-    from cifar_linear.sweep.groups import Cells, DatasetCache
+    from cifar_linear.sweep.groups import Cells
     from cifar_linear.sweep.shards import Shard
     from cifar_linear.sweep.table import Row
     from cifar_linear.sweep.tasks import Outcome

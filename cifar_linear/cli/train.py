@@ -91,7 +91,7 @@ def _print_plan(config_path: Path, overrides: Sequence[str], data_dir: Path | No
     from cifar_linear.experiments.assembly import updates_of
     from cifar_linear.experiments.facts import facts_before
     from cifar_linear.experiments.loading import load_dataset
-    from cifar_linear.sweep.groups import estimate
+    from cifar_linear.sweep.plan import estimate
 
     config = read_config(config_path, overrides)
     dataset = load_dataset(config, data_dir)
@@ -115,9 +115,9 @@ def _repeat(
 ) -> None:
     """The same with several seeds: a sweep over nothing else."""
     from cifar_linear.config.sweeps import sweep_over_seeds
+    from cifar_linear.experiments.dataset_cache import DatasetCache
     from cifar_linear.experiments.jobs import chosen_name
     from cifar_linear.runs.folder import RunFolder
-    from cifar_linear.sweep.groups import DatasetCache
 
     sweep, images = sweep_over_seeds(config_path, overrides, seeds), DatasetCache(data_dir)
     images.of(sweep.cells[0].config)  # Without images no folder is made.

@@ -57,9 +57,8 @@ def summary(record: Record) -> str:
         lines.append("data: synthetic, generated images; these metrics say nothing about CIFAR-10")
     if record.stopped_early and record.config.early_stopping:
         lines.append(f"stopped early: {record.config.early_stopping.patience} evaluations without a new minimum")
-    done = record.epoch if record.config.unit == "epoch" else record.step
     return "\n".join(
-        [*lines, f"{record.status} after {counted(done or 0, record.config.unit)} in {record.seconds:.1f} s"]
+        [*lines, f"{record.status} after {counted(record.done, record.config.unit)} in {record.seconds:.1f} s"]
     )
 
 

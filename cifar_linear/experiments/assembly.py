@@ -25,9 +25,10 @@ from cifar_linear.nn.schedules import Schedule, constant, cosine, plateau, step
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.runs.artifacts import Checkpoint, StoredModel
+from cifar_linear.runs.file_names import CHECKPOINT_FILE
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.format_1 import with_what_had_not_begun
-from cifar_linear.storage.csv_tables import COLUMNS
+from cifar_linear.runs.tables import COLUMNS
 from cifar_linear.training.evaluation import Evaluation
 from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.loop import train
@@ -114,7 +115,7 @@ def read_checkpoint(folder: RunFolder, config: Config, dataset: Dataset) -> Chec
     checkpoint = checkpoint._replace(arrays=with_what_had_not_begun(checkpoint.arrays, expected))
     columns = [*COLUMNS, *["averaged"] * bool(config.averaging), *["waited"] * bool(config.early_stopping)]
     if problem := checkpoint.problem(expected, columns):
-        raise RunError(f"{folder.path / 'checkpoint.npz'}: does not belong to this run: {problem}; train a new run")
+        raise RunError(f"{folder.path / CHECKPOINT_FILE}: does not belong to this run: {problem}; train a new run")
     return checkpoint
 
 

@@ -41,42 +41,6 @@ def temperature_of(validation: Scored) -> float:
     return fitted_temperature(validation.scores, validation.split.labels, validation.classifier.objective.loss)
 
 
-def stored_temperature(folder: RunFolder, best: bool = False, optimum: bool = False) -> float:
-    """The temperature of a run's weights. Raises `RunError` if it has none for these."""
-    calibration = folder.read_calibration()
-    if calibration is None:
-        raise RunError(f"{folder.path}: no calibration.json: a run that finishes has one; leave out --calibrated")
-    if not _is_of(calibration, best, optimum):
-        hint = "add --best" if calibration.weights == "best" else "leave out --best and --optimum"
-        raise RunError(f"{folder.path}: its temperature is that of the {calibration.weights} weights; {hint}")
-    return calibration.temperature
-
-
-def temperature_for(
-    folder: RunFolder, classifier: Classifier, best: bool, optimum: bool, data_dir: Path | None
-) -> float:
-    """The temperature of a run's weights: the stored one, or one that is fitted now.
-
-    Args:
-        folder: of the run.
-        classifier: these weights of it.
-        best: whether they are its best.
-        optimum: whether they are those of its certificate.
-        data_dir: the folder of the data, which fitting reads; None for the config's.
-
-    Raises `DataError` if the validation images are needed and not there.
-    """
-    calibration = folder.read_calibration()
-    if calibration and _is_of(calibration, best, optimum):
-        return calibration.temperature
-    return temperature_of(classifier.scored(load_split(classifier.config, "validation", data_dir)))
-
-
-def _is_of(calibration: Calibration, best: bool, optimum: bool) -> bool:
-    """Whether these weights are those that a run was calibrated with."""
-    return not optimum and (calibration.weights == "best") == best
-
-
 def calibration_on(scored: Scored, temperature: float | None) -> SplitCalibration:
     """How honest the probabilities of a split's images are, as they are and, if there is one, with a temperature."""
     scores, loss, labels = scored.scores, scored.classifier.objective.loss, scored.split.labels
@@ -106,8 +70,50 @@ def _metrics(scores: Doubles, labels: Labels, loss: Loss) -> CalibrationMetrics:
     )
 
 
+def stored_temperature(folder: RunFolder, best: bool = False, optimum: bool = False) -> float:
+    """The temperature of a run's weights. Raises `RunError` if it has none for these.
+
+    Args:
+        folder: of the run.
+        best: whether these are its best weights.
+        optimum: whether they are those of its certificate.
+    """
+    calibration = folder.read_calibration()
+    if calibration is None:
+        raise RunError(f"{folder.path}: no calibration.json: a run that finishes has one; leave out --calibrated")
+    if not calibration.is_of(best, optimum):
+        hint = "add --best" if calibration.weights == "best" else "leave out --best and --optimum"
+        raise RunError(f"{folder.path}: its temperature is that of the {calibration.weights} weights; {hint}")
+    return calibration.temperature
+
+
+def stored_or_fitted_temperature(
+    folder: RunFolder, classifier: Classifier, best: bool, optimum: bool, data_dir: Path | None
+) -> float:
+    """The temperature of a run's weights: the stored one, or one that is fitted now.
+
+    Args:
+        folder: of the run.
+        classifier: its weights.
+        best: whether these are its best weights.
+        optimum: whether they are those of its certificate.
+        data_dir: folder of the images; None for that of the config.
+
+    Raises `DataError` if it has to be fitted, and the validation images are missing or damaged.
+    """
+    stored = folder.read_calibration()
+    if stored and stored.is_of(best, optimum):
+        return stored.temperature
+    return temperature_of(classifier.scored(load_split(classifier.config, "validation", data_dir)))
+
+
 def sentences(calibration: SplitCalibration, temperature: float | None) -> Iterator[str]:
-    """Yield what the numbers say of probabilities."""
+    """Yield what the numbers say of probabilities.
+
+    Args:
+        calibration: of some images.
+        temperature: by which scores are divided; None without one.
+    """
     plain = calibration.plain
     if calibration.top_5 is not None:
         yield f"top-5 accuracy {percent(calibration.top_5)}"

@@ -12,14 +12,14 @@ import numpy as np
 from cifar_linear.data.batches import pixel_chunks
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import CheckError, ConfigError, RunError
-from cifar_linear.experiments.classifier import Classifier, refuse_edited
+from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.preconditions import refuse_edited, refuse_other_images, refuse_running
 from cifar_linear.nn.certificate import Bracket, Problem
 from cifar_linear.nn.linear import Linear
 from cifar_linear.nn.parameters import of_run
 from cifar_linear.runs.artifacts import StoredModel
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.provenance import other_images
-from cifar_linear.runs.record import Certificate
+from cifar_linear.runs.record import Certificate, Record
 from cifar_linear.wording import percent
 
 MOST_EVALUATIONS = 1000
@@ -30,19 +30,21 @@ _WHY_NOT = {
 }
 
 
-def certifiable(folder: RunFolder) -> Classifier:
+def certifiable(folder: RunFolder, record: Record) -> Classifier:
     """The weights that a run is judged by, if there can be a certificate of them.
+
+    Args:
+        folder: of the run.
+        record: what it has recorded.
 
     Raises `RunError` for a run that has not ended or has no result, `ConfigError` for one whose config was edited, or
     whose cost has no optimum that can be bounded, with the reason.
     """
-    record = folder.read_record()
-    if folder.is_at_work():
-        raise RunError(f"{folder.path}: still under way; certify it when it has ended")
+    refuse_running(folder, "certify")
     if record.status in _WHY_NOT:
         raise RunError(f"{folder.path}: {folder.status(record)}: {_WHY_NOT[record.status]}")
     refuse_edited(folder, record)
-    classifier = Classifier.of(folder, best=record.best is not None)
+    classifier = Classifier.judged(folder, record)
     if not isinstance(classifier.objective.model, Linear):
         raise ConfigError(
             f"{folder.path}: no certificate of a network: its cost is not convex in its weights, so that no point "
@@ -78,13 +80,13 @@ def certify(
     Raises what `certifiable` raises, and `CheckError` for other images or a bracket that stays wide; the folder is
     then as it was.
     """
-    classifier, record = certifiable(folder), folder.read_record()
-    if other := other_images(record.data, dataset):
-        raise CheckError(f"{folder.path}: was trained with other {' and '.join(other)} images than these")
+    record = folder.read_record()
+    classifier = certifiable(folder, record)
+    refuse_other_images(folder, record, dataset)
     with folder.locked():
         problem = problem_of(classifier, dataset)
         bracket = _narrow(folder.path, problem, tolerance, most, watch)
-        certificate, optimum = _compared(folder, classifier, problem, bracket, dataset, tolerance, with_test)
+        certificate, optimum = _compared(folder, record, classifier, problem, bracket, dataset, tolerance, with_test)
         folder.write_certificate(certificate, optimum)
     return certificate
 
@@ -114,6 +116,7 @@ def _narrow(path: Path, problem: Problem, tolerance: float, most: int, watch: Ca
 
 def _compared(
     folder: RunFolder,
+    record: Record,
     classifier: Classifier,
     problem: Problem,
     bracket: Bracket,
@@ -144,7 +147,7 @@ def _compared(
         upper=bracket.upper,
         cost=cost,
         cost_with_best_bias=min(cost, point.value),
-        weights="best" if folder.read_record().best else "last",
+        weights=record.weights,
         tolerance=tolerance,
         evaluations=bracket.evaluations + 1,
         run={name: classifier.evaluate(split) for name, split in splits.items()},
@@ -154,7 +157,12 @@ def _compared(
 
 
 def part_done(gap: float, tolerance: float) -> int:
-    """How much of the way from bounds that say nothing has been gone, in percent."""
+    """How much of the way from bounds that say nothing has been gone, in percent.
+
+    Args:
+        gap: how far apart the bounds are, as a part of the cost.
+        tolerance: how far apart they may be in the end.
+    """
     return int(100 * min(1.0, max(0.0, math.log(min(gap, 1.0)) / math.log(tolerance)))) if gap > 0 else 100
 
 

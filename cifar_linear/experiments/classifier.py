@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Bools, Doubles, Examples, Floats, Labels
-from cifar_linear.config.formatting import differing
 from cifar_linear.config.models import Config
 from cifar_linear.data.array_files import Stored
 from cifar_linear.data.batches import parts
 from cifar_linear.data.dataset import Split, SplitName
 from cifar_linear.data.rows import Rows, rows_of
-from cifar_linear.errors import ConfigError, RunError
+from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
 from cifar_linear.nn.metrics import Proportion, class_metrics, confusion
 from cifar_linear.nn.objective import Objective
@@ -101,6 +100,11 @@ class Classifier:
         return cls.made(folder, folder.read_optimum() if optimum else folder.read_model(best))
 
     @classmethod
+    def judged(cls, folder: RunFolder, record: Record) -> Classifier:
+        """The weights that a run is judged by. Raises what `of` raises."""
+        return cls.of(folder, best=record.weights == "best")
+
+    @classmethod
     def made(cls, folder: RunFolder, stored: StoredModel) -> Classifier:
         """These weights, for the config of a run. Raises `RunError` if they do not fit, `ConfigError`."""
         config = folder.config()
@@ -128,13 +132,6 @@ class Classifier:
         if self.config.data.normalize == "l2" and not isinstance(images, Rows):
             images = rows_of(Stored(Path(), None, images), "", unit_length=True)
         return Split(images, np.zeros(len(images), np.intp))
-
-
-def refuse_edited(folder: RunFolder, record: Record) -> None:
-    """Raise `ConfigError` if the config of a folder is not that of its run."""
-    if edited := differing(record.config, folder.config()):
-        key, was, now = edited[0]
-        raise ConfigError(f"{folder.path}: config.yaml has {key} {now}, the run was trained with {was}")
 
 
 def by_class(predicted: Labels, labels: Labels, class_names: Sequence[str]) -> list[dict[str, Any]]:
@@ -170,8 +167,14 @@ def _at(part: Proportion, k: int) -> dict[str, float] | None:
     return None if math.isnan(numbers["value"]) else numbers
 
 
-def recorded_metrics(folder: RunFolder, best: bool = False, optimum: bool = False) -> Mapping[SplitName, SplitMetrics]:
-    """The metrics of a run's weights that its folder has: of the last, the best, or those of its certificate."""
+def recorded_metrics(folder: RunFolder, best: bool, optimum: bool) -> Mapping[SplitName, SplitMetrics]:
+    """The metrics that a folder has of its run's last weights, its best, or those of the optimum; perhaps none.
+
+    Args:
+        folder: of the run.
+        best: whether the best weights are meant.
+        optimum: whether those of its certificate are.
+    """
     if optimum:
         certificate = folder.read_certificate()
         return certificate.optimum if certificate else {}

@@ -67,7 +67,7 @@ class Run:
         record, rows = folder.read_record(), folder.read_metrics()
         if not rows:
             raise RunError(f"{path}: broken off before its first evaluation")
-        model = folder.read_model(best=record.best is not None)
+        model = folder.read_model(best=record.weights == "best")
         network = record.config.network()
         if misfit := _misfit(model, network):
             raise RunError(f"{path}: its model is not the config's: {misfit}")
@@ -128,7 +128,7 @@ class Run:
     @property
     def weights(self) -> str:
         """Which weights these are, in words."""
-        return f"{'best' if self.record.best else 'last'}, epoch {self.judged['epoch']:.0f}"
+        return f"{self.record.weights}, epoch {self.judged['epoch']:.0f}"
 
     def outcome(self, split: SplitName) -> float | None:
         """Return the accuracy of these weights, a fraction; None on a split that the run was not evaluated on."""

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from cifar_linear.errors import RunError
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.places import LAST, MADE, SWEEP_FILE, children, is_run, is_run_or_sweep, is_sweep, names
+from cifar_linear.runs.places import (
+    LAST,
+    SWEEP_FILE,
+    children,
+    is_run,
+    is_run_or_sweep,
+    is_sweep,
+    names,
+    no_runs_in,
+    parsed_name,
+)
 
-_FILES = ("config.yaml", "metrics.csv", "checkpoint.npz", "model.npz")
 _MOST_NAMES = 6
 
 
@@ -91,11 +99,10 @@ def newest_runs(runs_dir: Path, name: str) -> list[Path]:
 
 def _newest(folder: Path, name: str) -> Path:
     """Return the folder with exactly this name, such as a sweep, or the newest one that `RunFolder.create` made."""
-    made = re.compile(rf"(\d{{8}}T\d{{6}}Z)_{re.escape(name)}(?:_(\d+))?")
     found = [
-        (match[1], int(match[2] or 1), path)
+        (made.when, made.numbers[name], path)
         for path in children(folder)
-        if (match := made.fullmatch(path.name)) and is_run_or_sweep(path)
+        if (made := parsed_name(path.name)) and name in made.numbers and is_run_or_sweep(path)
     ]
     exact = folder / name
     if is_run_or_sweep(exact):
@@ -120,7 +127,7 @@ def _last(runs_dir: Path) -> Path:
         except RunError:
             continue  # A sweep, or a damaged run, whose start is unknown.
     if not found:
-        raise RunError(f"{runs_dir}: no runs in this folder; train one first, or choose another --runs-dir")
+        raise no_runs_in(runs_dir)
     return max(found)[1]
 
 
@@ -139,8 +146,8 @@ def _looks_like_a_run(path: Path) -> bool:
     """Return whether a folder is a run or the remains of one, but not a sweep."""
     if is_run(path):
         return True
-    has_traces = MADE.fullmatch(path.name) is not None or any((path / name).is_file() for name in _FILES)
-    return has_traces and not is_sweep(path)
+    has_traces = parsed_name(path.name) is not None or RunFolder(path).trained_files()
+    return bool(has_traces) and not is_sweep(path)
 
 
 def _listed(known: list[str]) -> str:

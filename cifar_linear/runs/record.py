@@ -16,6 +16,8 @@ FORMATS = (1, 2)
 """The versions that can be read. Checkpoints of format 1 contain linear models only."""
 
 Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
+ENDED = frozenset[str]({"finished", "diverged", "failed"})
+"""The statuses of runs that are not trained further by themselves."""
 
 
 class _Entry(BaseModel):
@@ -150,6 +152,8 @@ class SplitCalibration(_Entry):
     """Of one split: the probabilities as they are, and those of scores divided by the temperature.
 
     Attributes:
+        plain: of the probabilities as they are.
+        tempered: of those of scores divided by the temperature; None without a temperature.
         top_5: the fraction of images whose class is among the five most probable; None for up to five classes.
     """
 
@@ -170,6 +174,10 @@ class Calibration(_Entry):
     weights: Literal["last", "best"]
     temperature: float = Field(gt=0)
     test: SplitCalibration | None
+
+    def is_of(self, best: bool, optimum: bool) -> bool:
+        """Whether it is of the run's best weights or of its last ones; it never is of those of the optimum."""
+        return not optimum and (self.weights == "best") == best
 
 
 class Sensitivity(_Entry):
@@ -226,6 +234,16 @@ class Record(_Entry):
         if self.early_stop is None:
             return self.status == "finished" and self.epoch != self.config.epochs
         return self.early_stop
+
+    @property
+    def done(self) -> int:
+        """The epochs or updates so far, in the unit that the config counts in; 0 before the first save."""
+        return (self.step if self.config.unit == "step" else self.epoch) or 0
+
+    @property
+    def weights(self) -> Literal["last", "best"]:
+        """Which weights the run is judged by: the best if it kept them, otherwise the last."""
+        return "best" if self.best else "last"
 
     @property
     def outcome(self) -> dict[SplitName, SplitMetrics]:

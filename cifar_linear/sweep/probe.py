@@ -13,9 +13,9 @@ from cifar_linear.config.yaml_tree import Place, Problem, Tree
 from cifar_linear.data.array_files import ENDINGS, open_array
 from cifar_linear.errors import ConfigError, DataError
 from cifar_linear.experiments.certificate import certify
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.nn.certificate import Bracket
 from cifar_linear.runs.record import Certificate
-from cifar_linear.sweep.groups import DatasetCache
 from cifar_linear.sweep.table import Row
 
 LAMBDAS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)

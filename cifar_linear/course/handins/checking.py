@@ -22,10 +22,10 @@ from cifar_linear.course.handins.selection import selection_flags
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.data.sources import default_folder
 from cifar_linear.errors import ConfigError, DataError, RunError
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.provenance import data_record
 from cifar_linear.runs.record import DataRecord
-from cifar_linear.sweep.groups import DatasetCache
 
 Watch = Callable[[int, str], None]
 """Called with the number of hand-ins that are checked, and the name of the one at hand."""

@@ -9,8 +9,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from cifar_linear.errors import RunError
+from cifar_linear.runs.file_names import RECORD_FILE
 from cifar_linear.runs.files import LARGEST_TEXT, RunFiles
-from cifar_linear.runs.places import CLAIM, RECORD_FILE
+from cifar_linear.runs.places import CLAIM
 from cifar_linear.runs.record import Record
 from cifar_linear.runs.record_text import parse_record
 from cifar_linear.storage.leases import DURATION, LEASE, Lease, leased
