@@ -41,6 +41,17 @@ def test_every_command_explains_itself(words, command):
     assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option))
 
 
+@pytest.mark.parametrize(("words", "command"), [pytest.param(*pair, id=" ".join(pair[0])) for pair in commands(cli)])
+def test_the_example_of_a_help_is_the_first_of_the_page(run, words, command):
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text()
+    section = page.partition(f"\n### {' '.join(words)}\n")[2]
+    lines = [
+        command.words for block in blocks(section) if block.language == "console" for command in commands_of(block)
+    ]
+    first = next(line for line in lines if line.startswith(f"cifar-linear {words[0]}"))
+    assert run(*words, "--help").stdout.endswith(f"\n  Example:\n    {first}\n")
+
+
 def console_lines(path):
     """The commands of the console blocks of a page, with the numbers of their lines."""
     found = [

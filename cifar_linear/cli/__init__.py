@@ -127,11 +127,12 @@ def _unwritable(error: OSError) -> int:
     _PROGRAM,
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\nTo begin:\n  cifar-linear config new mine.yaml\n  cifar-linear train mine.yaml",
 )
 @click.version_option(__version__, "-V", "--version", prog_name=_PROGRAM)
 @debug_option
 def cli() -> None:
-    """Train linear classifiers on images, reproducibly, from a YAML file to a run folder."""
+    """Train linear classifiers and small networks on images, reproducibly, from a YAML file to a report."""
     # What Matplotlib says of its own folders on stderr is no result and no error of a command.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 

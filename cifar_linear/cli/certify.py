@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import data_dir_option, debug_option, quiet_option, run_argument
+from cifar_linear.cli.options import data_dir_option, debug_option, example, quiet_option, run_argument
 from cifar_linear.cli.terminal import percent
 from cifar_linear.signals import SafeStop
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cifar_linear.runs.record import Certificate
 
 
-@click.command(short_help="Prove how far a run is from the optimum.")
+@click.command(short_help="Prove how far a run is from the optimum.", epilog=example("certify mine -q"))
 @run_argument
 @data_dir_option
 @click.option(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cifar_linear.cli.options import PATH, data_dir_option, debug_option, quiet_option
+from cifar_linear.cli.options import PATH, data_dir_option, debug_option, example, quiet_option
 from cifar_linear.cli.printing import printable
 from cifar_linear.signals import SafeStop
 
@@ -17,7 +17,7 @@ def course() -> None:
     """For courses: check what students hand in."""
 
 
-@course.command(short_help="Flag hand-ins that do not hold.")
+@course.command(short_help="Flag hand-ins that do not hold.", epilog=example("course check handins --sample 0 -q"))
 @click.argument("folder", type=PATH)
 @click.option("--asked", type=PATH, metavar="PATH", help="The config that was asked for, or a folder of them.")
 @data_dir_option

@@ -18,6 +18,7 @@ from cifar_linear.cli.options import (
     config_option,
     data_dir_option,
     debug_option,
+    example,
     figure_option,
     quiet_option,
     set_option,
@@ -41,7 +42,7 @@ data.add_command(import_folder)
 _dataset_argument = click.argument("dataset", type=click.Choice(PUBLISHED), default="cifar10")
 
 
-@data.command(short_help="Download a published data set.")
+@data.command(short_help="Download a published data set.", epilog=example("data download mnist --data-dir ~/data"))
 @_dataset_argument
 @data_dir_option
 @click.option(
@@ -86,7 +87,11 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
     _report(dataset, folder)
 
 
-@data.command(name="import", short_help="Import archives you already have.")
+@data.command(
+    name="import",
+    short_help="Import archives you already have.",
+    epilog=example("data import ~/Downloads/cifar-10-python.tar.gz"),
+)
 @click.argument("files", type=PATH, nargs=-1, required=True)
 @data_dir_option
 @click.option(
@@ -114,7 +119,7 @@ def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool, d
     _report(dataset, folder)
 
 
-@data.command(short_help="Check the images against the published.")
+@data.command(short_help="Check the images against the published.", epilog=example("data verify mnist --data-dir ."))
 @_dataset_argument
 @data_dir_option
 @click.option("--strict", is_flag=True, help="Exit with code 5 unless every batch is as published.")
@@ -152,7 +157,10 @@ def _report(dataset: str, folder: Path) -> bool:
     return published == total
 
 
-@data.command(short_help="Draw images of a split.")
+@data.command(
+    short_help="Draw images of a split.",
+    epilog=example("data show --config configs/quickstart.yaml --augment --set augmentation.flip=0.5 -o images.png"),
+)
 @config_option(required=False)
 @set_option
 @data_dir_option

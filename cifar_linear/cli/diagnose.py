@@ -13,6 +13,7 @@ from cifar_linear.cli.options import (
     config_option,
     data_dir_option,
     debug_option,
+    example,
     quiet_option,
     runs_dir_option,
     set_option,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from cifar_linear.training.evaluation import Evaluation
 
 
-@click.command(short_help="Say what is wrong with a run, or will be.")
+@click.command(short_help="Say what is wrong with a run, or will be.", epilog=example("diagnose mine"))
 @click.argument("run", metavar="[RUN]", required=False)
 @runs_dir_option
 @config_option(required=False, text="A config that has not been trained yet, instead of RUN.")

@@ -14,6 +14,7 @@ from cifar_linear.cli.options import (
     best_option,
     data_dir_option,
     debug_option,
+    example,
     optimum_option,
     refuse_both,
     run_argument,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from cifar_linear.runs.record import Honesty, SplitCalibration, SplitMetrics
 
 
-@click.command(short_help="Recompute and check a run's metrics.")
+@click.command(short_help="Recompute and check a run's metrics.", epilog=example("evaluate mine --split validation"))
 @run_argument
 @split_option(default="test")
 @best_option

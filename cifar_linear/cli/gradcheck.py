@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option
+from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, example, set_option
 from cifar_linear.cli.printing import printable
 
 if TYPE_CHECKING:
     from cifar_linear.experiments.gradient_check import Case
 
 
-@click.command(short_help="Check the gradients numerically.")
+@click.command(short_help="Check the gradients numerically.", epilog=example("gradcheck"))
 @config_option(required=False)
 @set_option
 @data_dir_option

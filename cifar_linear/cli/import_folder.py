@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, debug_option, quiet_option
+from cifar_linear.cli.options import PATH, debug_option, example, quiet_option
 from cifar_linear.cli.printing import printable
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tu
     return int(sides[0]), int(sides[-1])
 
 
-@click.command(name="import-folder", short_help="Turn folders of pictures into arrays.")
+@click.command(
+    name="import-folder",
+    short_help="Turn folders of pictures into arrays.",
+    epilog=example("data import-folder pictures -o colours --size 16"),
+)
 @click.argument("folder", type=PATH)
 @click.option("-o", "--output", "out", type=PATH, required=True, metavar="DIR", help="A new folder for the arrays.")
 @click.option(

@@ -40,6 +40,11 @@ def debug_option(function: _Function) -> _Function:
     )(function)
 
 
+def example(words: str) -> str:
+    """The end of a command's help: a line to copy, which the page of the command line shows as well."""
+    return f"\b\nExample:\n  cifar-linear {words}"
+
+
 def config_option(required: bool, text: str = "The experiment, a YAML file; - for standard input.") -> _Decorator:
     """--config, with ``text`` as its help."""
     return click.option("-c", "--config", "config_path", type=PATH, metavar="FILE", required=required, help=text)

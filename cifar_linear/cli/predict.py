@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from cifar_linear.cli.options import PATH, best_option, debug_option, optimum_option, refuse_both, run_argument
+from cifar_linear.cli.options import PATH, best_option, debug_option, example, optimum_option, refuse_both, run_argument
 from cifar_linear.cli.printing import printable
 
 
-@click.command(short_help="Classify PNG or JPEG pictures.")
+@click.command(short_help="Classify PNG or JPEG pictures.", epilog=example("predict mine picture.png --top 2"))
 @run_argument
 @click.argument("images", type=PATH, nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to name.")

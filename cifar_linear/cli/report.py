@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, debug_option, format_option, runs_argument, runs_dir_option
+from cifar_linear.cli.options import PATH, debug_option, example, format_option, runs_argument, runs_dir_option
 from cifar_linear.cli.printing import printable
 from cifar_linear.cli.terminal import as_unicode
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cifar_linear.figures.style import Format
 
 
-@click.command(short_help="Report one run, or compare several.")
+@click.command(short_help="Report one run, or compare several.", epilog=example("report mine --ylim accuracy 0.2 1"))
 @runs_argument
 @click.option(
     "-o",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import debug_option, runs_dir_option
+from cifar_linear.cli.options import debug_option, example, runs_dir_option
 from cifar_linear.cli.printing import printable
 from cifar_linear.cli.terminal import percent
 
@@ -23,7 +23,7 @@ _KEYS = ("name", "status", "created", "loss", "lambda", "eta", "validation", "te
 _STATUSES = ("running", "killed", "interrupted", "finished", "diverged", "failed")
 
 
-@click.command(short_help="List runs and sweeps.")
+@click.command(short_help="List runs and sweeps.", epilog=example("runs --limit 5"))
 @runs_dir_option
 @click.option(
     "--sort",

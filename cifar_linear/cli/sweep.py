@@ -17,6 +17,7 @@ from cifar_linear.cli.options import (
     config_source,
     data_dir_option,
     debug_option,
+    example,
     name_option,
     output_options,
     runs_dir_option,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from cifar_linear.sweep.plan import Plan
 
 
-@click.command(short_help="Train a grid of settings and choose one.")
+@click.command(short_help="Train a grid of settings and choose one.", epilog=example("sweep grid.yaml -q --no-figures"))
 @config_source(
     "The sweep, a YAML file with base and grid; - for standard input. Also as an argument.",
     "a YAML file with base and grid",

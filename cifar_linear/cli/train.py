@@ -15,6 +15,7 @@ from cifar_linear.cli.options import (
     config_source,
     data_dir_option,
     debug_option,
+    example,
     name_option,
     output_options,
     resume_option,
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
     from cifar_linear.runs.folder import RunFolder
 
 
-@click.command(short_help="Train a classifier, or continue a run.")
+@click.command(
+    short_help="Train a classifier, or continue a run.",
+    epilog=example("train configs/quickstart.yaml -s epochs=20 -n mine -q"),
+)
 @config_source("The experiment, a YAML file; - for standard input. Also as an argument.")
 @resume_option
 @set_option

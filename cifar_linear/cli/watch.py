@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, complete_run, debug_option, runs_dir_option
+from cifar_linear.cli.options import PATH, complete_run, debug_option, example, runs_dir_option
 from cifar_linear.cli.printing import printable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _EVERY = 1.0
 """Seconds between two looks."""
 
 
-@click.command(short_help="See how a sweep or a run is getting on.")
+@click.command(short_help="See how a sweep or a run is getting on.", epilog=example("watch grid"))
 @click.argument("folder", metavar="[FOLDER]", required=False, shell_complete=complete_run)
 @runs_dir_option
 @click.option("--html", type=PATH, metavar="FILE", help="Keep a report in one file up to date until all has ended.")
