@@ -69,6 +69,14 @@ def test_the_list_of_commands_is_not_cut(run, prefix, group):
         (["config", "show"], "error: missing argument 'FILE'\ntry 'cifar-linear config show --help'\n"),
         (["train"], "error: CONFIG trains a new run, --resume RUN continues one; give one of them\ntry"),
         (["sweep"], "error: missing CONFIG, a YAML file with base and grid\ntry"),
+        (
+            ["train", "a.yaml", "--epochs", "5"],
+            "error: no such option '--epochs': it is a config key: --set epochs=5\n",
+        ),
+        (["sweep", "--batch-size=5"], "error: no such option '--batch-size': it is a config key: --set n_batch=5\n"),
+        (["train", "--lr"], "error: no such option '--lr': it is a config key: --set eta=VALUE\n"),
+        (["runs", "--epochs", "5"], "error: no such option '--epochs'"),
+        (["train", "a.yaml", "--set", "eta", "1"], "error: --set eta: write --set eta=1\ntry"),
         (["train", "a.yaml", "-c", "b.yaml"], "error: CONFIG and --config are two ways to name one file; leave out"),
     ],
 )

@@ -26,7 +26,7 @@ from cifar_linear.cli.diagnose import diagnose
 from cifar_linear.cli.evaluate import evaluate
 from cifar_linear.cli.export import export
 from cifar_linear.cli.gradcheck import gradcheck
-from cifar_linear.cli.options import debug_option, is_debugging
+from cifar_linear.cli.options import debug_option, is_debugging, written_after
 from cifar_linear.cli.predict import predict
 from cifar_linear.cli.printing import printable
 from cifar_linear.cli.probe import probe
@@ -62,7 +62,7 @@ class _Commands(click.Group):
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         try:
-            return super().make_context(*arguments, **options)
+            return super().make_context(*arguments, obj=tuple(arguments[1]), **options)
         except OSError as error:  # The help and the version are printed here; nothing else is written.
             raise click.exceptions.Exit(_unwritable(error)) from error
 
@@ -99,7 +99,7 @@ def _say_error(message: str, before: str = "") -> None:
 
 def _say_usage(error: click.ClickException) -> None:
     """Click's errors in the form of all others, with a line that leads to the help."""
-    message = error.format_message()
+    message = _about_a_key(error) or error.format_message()
     if message.startswith("Usage: "):  # Called with nothing at all: the message is the help.
         click.echo(message, err=True)
         return
@@ -107,6 +107,23 @@ def _say_usage(error: click.ClickException) -> None:
     hint = f"\ntry '{ctx.command_path} --help'" if ctx else ""
     start = message[:1].lower() if message[1:2].islower() else message[:1]
     _say_error(f"{start}{message[1:].rstrip('.')}{hint}")
+
+
+def _about_a_key(error: click.ClickException) -> str | None:
+    """The message about an option that is a key of the config, as in ``train --epochs 5``."""
+    ctx = getattr(error, "ctx", None)
+    if (
+        not isinstance(error, click.NoSuchOption)
+        or ctx is None
+        or "overrides" not in {p.name for p in ctx.command.params}
+    ):
+        return None
+    from cifar_linear.config.models import schema
+    from cifar_linear.config.problems import key_called
+
+    key = key_called(error.option_name.lstrip("-").replace("-", "_"), schema())
+    value = written_after(ctx, error.option_name)
+    return key and f"no such option '{error.option_name}': it is a config key: --set {key}={value}"
 
 
 def _is_of_printing(error: OSError) -> bool:

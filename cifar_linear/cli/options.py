@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -155,6 +156,20 @@ def quiet_option(function: _Function) -> _Function:
     return click.option("-q", "--quiet", is_flag=True, help="No progress, only the result.")(function)
 
 
+def written_after(ctx: click.Context, word: str) -> str:
+    """The word that follows another one on the command line, after a space or =; VALUE if none does."""
+    words = [part for written in ctx.obj or () for part in written.split("=", 1)]
+    return next((value for before, value in pairwise(words) if before == word), "VALUE")
+
+
+def _with_equals_signs(ctx: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse ``--set eta 1``, before its value is taken for an argument."""
+    for override in value:
+        if "=" not in override:
+            raise click.UsageError(f"--set {override}: write --set {override}={written_after(ctx, override)}", ctx)
+    return value
+
+
 def set_option(function: _Function) -> _Function:
     """--set, changes to the config."""
     return click.option(
@@ -163,6 +178,7 @@ def set_option(function: _Function) -> _Function:
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
+        callback=_with_equals_signs,
         help="Override a key of the config, with dots between levels: --set eta=0.01. May be repeated.",
     )(function)
 
