@@ -233,7 +233,7 @@ def test_a_run_whose_best_weights_are_gone_is_left_out_with_the_reason(run, stop
     (stopped.path / "best_model.npz").unlink()
     result = run("report", stopped.path, own_runs, "-o", tmp_path)
     assert result.exit_code == 0
-    assert f"left out: {stopped.path / 'best_model.npz'}: cannot be read: No such file" in result.stderr
+    assert f"left out: {stopped.path / 'best_model.npz'}: missing; copy it back, or train" in result.stderr
 
 
 def test_class_names_may_hold_what_matplotlib_takes_for_mathematics(own_runs, tmp_path):

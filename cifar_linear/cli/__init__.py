@@ -69,32 +69,34 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (CifarLinearError, Interrupted) as error:
+        except CifarLinearError as error:
+            _fail(ctx, error, f"error: {error}", error.exit_code)
+        except Interrupted as error:
             _fail(ctx, error, str(error), error.exit_code)
         except KeyboardInterrupt as error:
-            _fail(ctx, error, "interrupted", 130)
+            _fail(ctx, error, "stopped by Ctrl-C", 130)
         except MemoryError as error:
-            _fail(ctx, error, not_enough_memory(error), 1)
+            _fail(ctx, error, f"error: {not_enough_memory(error)}", 1)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except OSError as error:
             if not _is_of_printing(error):
-                _fail(ctx, error, f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
+                _fail(ctx, error, f"error: unexpected {type(error).__name__}: {error}; --debug shows where", 1)
             ctx.exit(_unwritable(error))
         except Exception as error:
-            _fail(ctx, error, f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
+            _fail(ctx, error, f"error: unexpected {type(error).__name__}: {error}; --debug shows where", 1)
 
 
 def _fail(ctx: click.Context, error: BaseException, message: str, exit_code: int) -> None:
     """End the process with a message, and with --debug a traceback before it."""
     traced = "".join(traceback.format_exception(error)) if is_debugging(ctx) else ""
-    _say_error(message, traced)
+    _say(f"{traced}{message}")
     ctx.exit(exit_code)
 
 
-def _say_error(message: str, before: str = "") -> None:
+def _say(text: str) -> None:
     with suppress(OSError):  # The exit code says it all the same.
-        click.echo(printable(f"{before}error: {message}", keep="\n"), err=True)
+        click.echo(printable(text, keep="\n"), err=True)
 
 
 def _say_usage(error: click.ClickException) -> None:
@@ -106,7 +108,7 @@ def _say_usage(error: click.ClickException) -> None:
     ctx = getattr(error, "ctx", None)
     hint = f"\ntry '{ctx.command_path} --help'" if ctx else ""
     start = message[:1].lower() if message[1:2].islower() else message[:1]
-    _say_error(f"{start}{message[1:].rstrip('.')}{hint}")
+    _say(f"error: {start}{message[1:].rstrip('.')}{hint}")
 
 
 def _about_a_key(error: click.ClickException) -> str | None:
@@ -136,7 +138,7 @@ def _unwritable(error: OSError) -> int:
     give_up_on(sys.stdout)
     if error.errno == errno.EPIPE:
         return _BROKEN_PIPE
-    _say_error(f"the output cannot be written: {error.strerror}")
+    _say(f"error: the output cannot be written: {error.strerror}")
     return 1
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cifar_linear.cli.options import PATH, data_dir_option, debug_option, example, quiet_option
+from cifar_linear.cli.options import FOLDER, PATH, data_dir_option, debug_option, example, quiet_option
 from cifar_linear.cli.printing import printable
 from cifar_linear.signals import SafeStop
 
@@ -39,7 +39,7 @@ def course() -> None:
     help="For training a run again.",
 )
 @click.option(
-    "-o", "--output", type=PATH, default="course-check", show_default=True, metavar="DIR", help="For page and tables."
+    "-o", "--output", type=FOLDER, default="course-check", show_default=True, metavar="DIR", help="For page and tables."
 )
 @click.option(
     "--gradescope", type=PATH, metavar="DIR", help="Also write a results file of Gradescope for each hand-in."

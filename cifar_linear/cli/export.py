@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, debug_option, example, runs_argument, runs_dir_option
+from cifar_linear.cli.options import FOLDER, debug_option, example, runs_argument, runs_dir_option
 from cifar_linear.cli.printing import printable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=PATH,
+    type=FOLDER,
     default="export",
     show_default=True,
     metavar="DIR",

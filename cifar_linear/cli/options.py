@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PATH = click.Path(path_type=Path, readable=False)
 """A path, unchecked: the code that uses it says what is wrong with it."""
+FOLDER = click.Path(path_type=Path, readable=False, file_okay=False)
+"""A folder to write into; the command line refuses a file."""
 PUBLISHED = ("cifar10", "cifar100", "mnist", "fashion_mnist")
 """The data sets that can be downloaded, here without loading what knows them."""
 

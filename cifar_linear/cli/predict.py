@@ -46,6 +46,8 @@ def predict(
         try:
             pixels = read_picture(path, classifier.image_shape)
         except DataError as error:
+            if len(images) == 1:
+                raise
             click.echo(f"error: {printable(str(error))}", err=True)
             failed += 1
             continue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, debug_option, example, format_option, runs_argument, runs_dir_option
+from cifar_linear.cli.options import FOLDER, PATH, debug_option, example, format_option, runs_argument, runs_dir_option
 from cifar_linear.cli.printing import printable
 from cifar_linear.cli.terminal import as_unicode
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=PATH,
+    type=FOLDER,
     metavar="DIR",
     help="The folder of the report.  [default: the run's own; for a sweep, report in its folder; else report]",
 )

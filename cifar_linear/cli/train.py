@@ -140,7 +140,7 @@ def _train(job: Job, data_dir: Path | None, output: Output) -> None:
             record = job.train(folder, EpochLines(progress, output.quiet, job.config), stop.check)
         except KeyboardInterrupt:
             progress.say(f"stopped; the run up to its last evaluation is kept in {folder.path}")
-            progress.say(f"to go on: {again}")
+            progress.say(f"to continue: {again}")
             raise
         except MemoryError as error:
             raise RunError(out_of_memory(error, folder, again)) from error

@@ -13,6 +13,8 @@ CLAIM = ".claim"
 """How the names of the leases end that a sweep has in its folder, one for each group that is trained."""
 RECORD_FILE = "run.json"
 """The file that identifies a folder as that of a run."""
+WITHOUT_RECORD = "damaged: there is no run.json; copy it back, or train again with the config.yaml in this folder"
+"""What is said of the remains of a run."""
 LAST = "last"
 """Name of the run that started last."""
 MADE = re.compile(r"(\d{8}T\d{6}Z)_(.+)")
@@ -22,6 +24,12 @@ MADE = re.compile(r"(\d{8}T\d{6}Z)_(.+)")
 def is_run(path: Path) -> bool:
     """Return whether a folder has the record of a run."""
     return (path / RECORD_FILE).is_file()
+
+
+def has_remains(path: Path) -> bool:
+    """Return whether a folder has files of a run, but not its record."""
+    files = ("config.yaml", "metrics.csv", "checkpoint.npz", "model.npz")
+    return not is_run(path) and not is_sweep(path) and any((path / name).is_file() for name in files)
 
 
 def is_sweep(path: Path) -> bool:
