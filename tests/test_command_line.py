@@ -259,7 +259,7 @@ def raising(error):
 
 
 def test_memory_that_runs_out_is_a_line(run, small_config, runs_dir, monkeypatch):
-    """With the command that goes on with the run."""
+    """With the command that continues the run."""
     train = ("train", small_config, "-q", "--no-figures", "--runs-dir", runs_dir)
     monkeypatch.setattr("cifar_linear.training.evaluation.evaluate", raising(MemoryError()))
     result = run(*train)

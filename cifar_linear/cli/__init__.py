@@ -152,7 +152,7 @@ def _unwritable(error: OSError) -> int:
 @debug_option
 def cli() -> None:
     """Train linear classifiers and small networks on images, reproducibly, from a YAML file to a report."""
-    # What Matplotlib says of its own folders on stderr is no result and no error of a command.
+    # What Matplotlib says of its own folders on stderr is neither a result nor an error of a command.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
     default=1e-4,
     show_default=True,
-    help="How far apart the two bounds of the optimum may be, as a part of the cost.",
+    help="How far apart the two bounds of the optimum may be, relative to the cost.",
 )
 @click.option(
     "--evaluations",

@@ -1,4 +1,4 @@
-"""``cifar-linear config``: write, check and explain config files."""
+"""``cifar-linear config``: write, check and show config files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from cifar_linear.config.starter import DatasetName
 
 
-@click.group(short_help="Write, check and explain config files.")
+@click.group(short_help="Write, check and show config files.")
 def config() -> None:
-    """Write, check and explain config files."""
+    """Write, check and show config files, and print their schema."""
 
 
 @config.command(short_help="Write a commented config to begin with.", epilog=example("config new first.yaml"))

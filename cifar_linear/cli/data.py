@@ -67,7 +67,7 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
     for mirror in mirrors:
         if not mirror.startswith(("http://", "https://")):
             raise click.BadParameter(
-                f"{mirror!r} is no address that begins with http:// or https://", param_hint="--mirror"
+                f"{mirror!r} is not an address that begins with http:// or https://", param_hint="--mirror"
             )
     publication, folder = PUBLICATIONS[dataset], data_dir or default_folder()
     received: dict[str, int] = {}
@@ -100,7 +100,9 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
     help="Also read archives whose SHA-256 sum is not the published one; without it they are refused unread.",
 )
 @click.option(
-    "--dataset", type=click.Choice(PUBLISHED), help="What unpublished archives hold, if their names leave it open."
+    "--dataset",
+    type=click.Choice(PUBLISHED),
+    help="Which data set unpublished archives hold, if their names do not say it.",
 )
 @debug_option
 def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool, dataset: str | None) -> None:

@@ -24,7 +24,7 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tu
         return None
     sides = value.lower().split("x")
     if len(sides) > 2 or not all(side.isdecimal() and 1 <= int(side) <= _LARGEST_SIDE for side in sides):
-        raise click.BadParameter(f"{value!r} is no size such as 64 or 64x48, of 1 to {_LARGEST_SIDE} pixels a side")
+        raise click.BadParameter(f"{value!r} is not a size such as 64 or 64x48, of 1 to {_LARGEST_SIDE} pixels a side")
     return int(sides[0]), int(sides[-1])
 
 

@@ -111,7 +111,7 @@ def runs_argument(function: _Function) -> _Function:
 
 
 def resume_option(function: _Function) -> _Function:
-    """--resume, the run to go on with."""
+    """--resume, the run to continue."""
     text = "Continue a run that was stopped: a path, a name, or last. --set epochs=N lengthens it."
     return click.option("--resume", metavar="RUN", shell_complete=complete_run, help=text)(function)
 

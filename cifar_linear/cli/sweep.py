@@ -45,7 +45,9 @@ if TYPE_CHECKING:
 @click.option("-j", "--workers", type=click.IntRange(min=1), metavar="N", help="Groups to train at once.  [default: 1]")
 @click.option("--scheduler", metavar="ADDRESS", help="Train on a dask cluster; local starts one here.")
 @click.option("--insecure", is_flag=True, help="Let tcp:// to a scheduler leave this machine, without encryption.")
-@click.option("--shard", metavar="I/N", help="Begin with share I of N, then help others; auto in a SLURM array.")
+@click.option(
+    "--shard", metavar="I/N", help="Train share I of N first, then what others have left; auto in a SLURM array."
+)
 @click.option("--sbatch", is_flag=True, help="Print a SLURM script that trains the sweep as an array; train nothing.")
 @click.option("--retry-failed", is_flag=True, help="Train failed cells again.")
 @click.option("--with-test", is_flag=True, help="Evaluate every setting on the test set, not only the selected one.")

@@ -72,11 +72,11 @@ def train(
     overrides = (*overrides, "dtype=float64") if float64 else overrides
     if plan:
         if config_path is None or seeds is not None:
-            raise click.UsageError("--plan is of one new run: give CONFIG, without --resume or --seeds")
+            raise click.UsageError("--plan works for one new run: give CONFIG, without --resume or --seeds")
         _print_plan(config_path, overrides, data_dir, output.as_json)
     elif resume is not None:
         if any(option is not None for option in (config_path, name, seeds)):
-            raise click.UsageError("--resume has config and name from the run; leave out CONFIG, --name and --seeds")
+            raise click.UsageError("--resume takes config and name from the run; leave out CONFIG, --name and --seeds")
         with continued_run(RunFolder(find_run(runs_dir, resume)), overrides, data_dir) as job:
             _train(job, data_dir, output)
     elif config_path is None:

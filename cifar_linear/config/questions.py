@@ -76,7 +76,7 @@ def compared(condition: str) -> tuple[tuple[str, float, float], tuple[str, float
     """
     match = _CONDITION.fullmatch(condition)
     if match is None:
-        raise ValueError(f"{condition!r} is no condition")
+        raise ValueError(f"{condition!r} is not a condition")
     left, right = (_side(*match.groups()[start : start + 3]) for start in (0, 4))
     return (left, right) if match[4] == ">" else (right, left)
 

@@ -62,7 +62,7 @@ def validated(kind: type[_Model], tree: Tree) -> tuple[_Model | None, list[Probl
 def parse_file(path: Path) -> tuple[Tree, list[Problem]]:
     """The mapping in a YAML file, or in standard input if the path is ``-``; and the keys that it repeats.
 
-    Raises `ConfigError` for a file that cannot be read or is no mapping.
+    Raises `ConfigError` for a file that cannot be read or is not a mapping.
     """
     if path == Path("-"):
         return parse_yaml(sys.stdin.buffer.read(LARGEST_FILE + 1), "standard input")

@@ -69,7 +69,7 @@ class Dataset:
     Attributes:
         train, validation, test: disjoint splits of one kind of image; there may be no test images.
         class_names: one name for each of the K labels.
-        image_shape: (channels, height, width), whose product is d; (d,) of features that are no images.
+        image_shape: (channels, height, width), whose product is d; (d,) of features that are not images.
     """
 
     train: Split
@@ -155,7 +155,7 @@ def _by_class(labels: Labels, rng: np.random.Generator) -> Labels:
 
 
 def as_pixels(examples: Examples, image_shape: tuple[int, ...]) -> Images:
-    """Return examples (m, d) as pixels to show, (m, d); those that are no images as (m, 0).
+    """Return examples (m, d) as pixels to show, (m, d); those that are not images as (m, 0).
 
     Pixels stay as they are. Other numbers are spread from the least, black, to the largest, white.
     """

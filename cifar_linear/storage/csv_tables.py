@@ -85,7 +85,7 @@ def numbers_of_csv(text: str, column: str) -> list[int]:
     """Return the whole numbers of a column of a table, or of a list without a header, a number in each line.
 
     Raises:
-        ValueError: if the table has no such column, or a cell is no whole number from 0; the message says where.
+        ValueError: if the table has no such column, or a cell is not a whole number from 0; the message says where.
     """
     try:
         lines = list(csv.reader(io.StringIO(text, newline="")))
@@ -101,6 +101,6 @@ def numbers_of_csv(text: str, column: str) -> list[int]:
         if line and not (has_header and count == 1):
             cell = line[place].strip() if len(line) > place else ""
             if not (cell.isascii() and cell.isdecimal() and len(cell) < 10):
-                raise ValueError(f"line {count}: {cell!r} is no number of an image")
+                raise ValueError(f"line {count}: {cell!r} is not the number of an image")
             numbers.append(int(cell))
     return numbers
