@@ -26,7 +26,8 @@ def sentences(facts: Facts) -> Iterator[str]:
             f"{100 * wrong:.0f} % of these are wrong: the scores are too large"
         )
     if facts.penalty_share is not None and facts.penalty_share > _MUCH_PENALTY:
-        yield f"penalty: it is {100 * facts.penalty_share:.1f} % of the training cost; a smaller lambda would fit better"
+        share = f"{100 * facts.penalty_share:.1f} %"
+        yield f"penalty: it is {share} of the training cost; a smaller lambda would fit better"
     for layer, (dead, channels) in (facts.dead or {}).items():
         if dead > _MANY_DEAD * channels:
             yield (

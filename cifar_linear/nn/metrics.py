@@ -78,7 +78,7 @@ def class_metrics(confusion: Integers) -> ClassMetrics:
     """Precision, recall and F1 of each class with intervals, from counts (K, K) by true and predicted class.
 
     The intervals of precision and recall are Wilson's. F1 is not a fraction of a number of images, but 2 J / (1 + J).
-    J = TP / (TP + FP + FN) is one, of the images that are or are said to be of the class; its interval gives that of F1.
+    J = TP / (TP + FP + FN) is one, of the images that are or are said to be of the class; its interval gives F1's.
     """
     right, predicted, present = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
     overlap = wilson(right, predicted + present - right)
