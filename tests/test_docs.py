@@ -19,6 +19,7 @@ from cifar_linear.cli import cli
 from cifar_linear.config.reading import parse_config
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.errors import ConfigError
+from cifar_linear.report.tables import RESULTS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [path.relative_to(ROOT) for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))]
@@ -195,6 +196,12 @@ def test_the_lines_for_completion_are_those_of_the_program():
 
 def shown(page, language):
     return [block.text for block in blocks((ROOT / page).read_text()) if block.language == language]
+
+
+def test_every_column_of_a_report_is_explained():
+    page = (ROOT / "docs" / "reference" / "report.md").read_text().replace("\\|", "|")
+    for column in RESULTS:
+        assert f"\n| `{column.title}` | " in page
 
 
 def test_the_config_of_the_readme_is_the_one_of_the_reference():
