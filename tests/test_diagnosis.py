@@ -323,8 +323,8 @@ def test_one_bit_becomes_another_result_at_a_large_rate_only(make_config):
     stable, parted = (sensitivity(make_config(eta=eta, epochs=60), dataset, nothing, nothing) for eta in (0.01, 10.0))
     assert 0 < stable.apart < 1e-5
     assert stable.train_cost[0] == pytest.approx(stable.train_cost[1], rel=1e-5)
-    assert not stable.hangs_on_rounding
-    assert parted.hangs_on_rounding
+    assert not stable.depends_on_rounding
+    assert parted.depends_on_rounding
     assert parted.train_cost[0] != pytest.approx(parted.train_cost[1], rel=1e-3)
 
 
@@ -345,9 +345,9 @@ def test_sensitivity_is_measured_once_and_kept_for_reports(run, trained):
     assert told["sensitivity"]["apart"] == folder.read_sensitivity().apart < 1e-5
     assert "rounding" not in run("diagnose", folder.path).stdout
     folder.write_sensitivity(PARTED)
-    assert "the metrics hang on rounding" in run("diagnose", folder.path).stdout
+    assert "the metrics depend on rounding" in run("diagnose", folder.path).stdout
     assert run("report", folder.path).exit_code == 0
-    assert "the metrics hang on rounding. Compare means over seeds" in (folder.path / "report.md").read_text()
+    assert "the metrics depend on rounding. Compare means over seeds" in (folder.path / "report.md").read_text()
     assert run("train", "--resume", folder.path, "--set", "epochs=4", "--no-figures").exit_code == 0
     assert folder.read_sensitivity() is None
 

@@ -54,8 +54,8 @@ def diagnose(
 ) -> None:
     """Compare eta with the largest stable rate and with the noise of batches, and look for other trouble.
 
-    Such as saturation, over- and under-fitting, dead filters, a large penalty, unfinished training, and metrics that
-    depend on rounding. Each sentence has a number behind it; if nothing is wrong, nothing is printed.
+    Other trouble is saturation, over- and under-fitting, dead filters, a large penalty, unfinished training, and
+    metrics that depend on rounding. Each sentence has a number behind it; if nothing is wrong, nothing is printed.
 
     RUN is the path of a run folder, the name of a run in --runs-dir, sweep/cell, or last.
     """

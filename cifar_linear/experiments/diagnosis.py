@@ -41,7 +41,7 @@ def sentences(facts: Facts) -> Iterator[str]:
             f"unfinished: the training cost still fell by {100 * facts.late_fall:.1f} % in the last tenth of the "
             "epochs; train longer"
         )
-    if facts.sensitivity and facts.sensitivity.hangs_on_rounding:
+    if facts.sensitivity and facts.sensitivity.depends_on_rounding:
         yield f"rounding: {facts.sensitivity.in_words()}"
 
 
