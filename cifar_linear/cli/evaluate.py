@@ -54,7 +54,7 @@ def evaluate(
 ) -> None:
     """Compute a run's metrics from its stored weights and compare them with those that it recorded.
 
-    Beside them: how far the probabilities can be relied on, as they are and with scores divided by the temperature that
+    It also says how far the probabilities can be relied on, as they are and with scores divided by the temperature that
     suits the validation images best.
 
     RUN is the path of a run folder, the name of a run in --runs-dir, sweep/cell, or last.

@@ -23,8 +23,9 @@ def predict(
 ) -> None:
     """Name the most probable classes of PNG or JPEG pictures.
 
-    Pictures are squeezed to the size that the run was trained on; transparent parts become white, and 16 bits per
-    channel 8. One that cannot be read is an error line; the others are predicted all the same, and the exit code is 3.
+    Pictures are squeezed to the size that the run was trained on. Transparent parts become white, and 16 bits per
+    channel become 8. For a picture that cannot be read there is an error line; the others are still predicted, and the
+    exit code is 3.
     """
     from cifar_linear.data.image_files import read_picture
     from cifar_linear.errors import ConfigError, DataError

@@ -31,7 +31,7 @@ def watch(folder: str | None, runs_dir: Path, html: Path | None, as_json: bool) 
 
     FOLDER is the path or the name of a sweep or a run, or a folder of runs; without it, the sweep or run of --runs-dir
     that was written last. On a terminal the view is renewed every second until all has ended, or Ctrl-C; elsewhere it
-    is printed once. Nothing but run folders is read, so any machine that sees the folder will do.
+    is printed once. Only run folders are read, so this works on any machine that sees the folder.
     """
     from cifar_linear.cli.watch_output import tree
     from cifar_linear.runs.discovery import find
