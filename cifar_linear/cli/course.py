@@ -63,8 +63,8 @@ def check(
 
     FOLDER has a run folder, a folder of them or a zip archive of either for each student. Metrics are computed again
     from the weights and your images; files, curves, preprocessing and the start of the training are compared with the
-    config and seed; a sample is trained again; and hand-ins are compared with each other. The page says what each check can
-    prove and what it cannot.
+    config and seed; a sample is trained again; and hand-ins are compared with each other. The page says what each check
+    can prove and what it cannot.
     """
     from cifar_linear.cli.progress import Progress
     from cifar_linear.course.handins.asked import read_asked
