@@ -112,7 +112,7 @@ def test_a_dry_run_is_a_plan(run, sweep_file, runs_dir):
         run("sweep", sweep_file({"eta": [0.1]}), option, "-j", 1, "--runs-dir", runs_dir).stdout
         for option in ("--dry-run", "--plan")
     ]
-    assert all("1 cell, 0 of them there already" in plan for plan in plans)
+    assert all("1 cell, 0 of them already done" in plan for plan in plans)
     assert not runs_dir.exists()
 
 

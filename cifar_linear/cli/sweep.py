@@ -124,5 +124,5 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
         yield from (f"  {as_text(cell.settings) or 'the base as it is'}" for cell in group)
     wanted = sum(len(group) for group, _ in plan.groups)
     total = duration(sum(seconds for _, seconds in plan.groups))
-    yield f"{counted(plan.there + wanted, 'cell')}, {plan.there} of them there already"
+    yield f"{counted(plan.there + wanted, 'cell')}, {plan.there} of them already done"
     yield f"{wanted} to run; groups: {len(plan.groups)}, one after another about {total}"

@@ -180,7 +180,7 @@ class _GroupLines:
             self._progress.say(f"{_at_work(others)} on this sweep as well")
         there = self._cells - sum(map(len, groups))
         if there and not self._quiet:
-            self._progress.say(f"{there} of {self._cells} cells are there already")
+            self._progress.say(f"{there} of {self._cells} cells are already done")
 
     def watch(self, evaluation: Evaluation) -> None:
         runs = len(evaluation.valid)

@@ -158,7 +158,7 @@ def _train(job: Job, data_dir: Path | None, output: Output) -> None:
 
 
 def _draw(folder: RunFolder, output: Output) -> None:
-    """The figures and the report. Raises `RunError` if they cannot be written, with the word that the run is safe."""
+    """The figures and the report. Raises `RunError` if they cannot be written, which says that the run is safe."""
     from cifar_linear.report.collecting import collect
     from cifar_linear.report.writing import write_report
 
