@@ -167,7 +167,7 @@ def pictures():
 
 
 def run_files():
-    """Files of a run folder that are no arrays, by name and kind."""
+    """Files of a run folder that are not arrays, by name and kind."""
     return {
         ("deep record", "run.json"): b"[" * MiB,
         ("large record", "run.json"): b'{"format":1,"x":[' + b"[]," * (20 * MiB) + b"[]]}",

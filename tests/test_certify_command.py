@@ -181,10 +181,10 @@ def with_other_images(folder):
     [
         (without_lambda, 2, "no certificate with lambda 0: the lowest cost need not be reached by any weights"),
         (edited, 2, "config.yaml has lambda 2, the run was trained with 1"),
-        (lambda folder: with_status(folder, "diverged"), 1, "diverged: its last finite weights are no result"),
+        (lambda folder: with_status(folder, "diverged"), 1, "diverged: its last finite weights are not a result"),
         (lambda folder: with_status(folder, "running"), 1, "killed: its process is gone"),
         (lambda folder: with_status(folder, "failed"), 1, "failed: it has no result"),
-        (lambda folder: (folder.path / "model.npz").unlink(), 1, "model.npz: cannot be read"),
+        (lambda folder: (folder.path / "model.npz").unlink(), 1, "model.npz: missing; copy it back"),
         (with_other_images, 5, "was trained with other train images than these"),
     ],
     ids=["lambda 0", "edited", "diverged", "killed", "failed", "no weights", "other images"],

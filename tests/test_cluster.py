@@ -165,7 +165,7 @@ def test_ctrl_c_lets_the_workers_save_and_the_cluster_stays(grid, undisturbed, t
     _, stderr = ended(client, code=130)
     assert not claims(tmp_path / "runs")
     assert {folder.read_record().status for folder in folders(tmp_path / "runs")} <= {"interrupted", "finished"}
-    assert f"To go on: cifar-linear sweep --config {tmp_path}/runs/grid/sweep.yaml" in stderr
+    assert f"To continue: cifar-linear sweep --config {tmp_path}/runs/grid/sweep.yaml" in stderr
     assert f"--scheduler {cluster.address}" in stderr
     stdout, _ = ended(start(*words))
     assert table_rows(stdout) == undisturbed[0]

@@ -112,7 +112,7 @@ def test_a_name_that_is_not_there_is_told_with_those_near_it(run, runs):
     result = run("evaluate", "run-7", "--runs-dir", runs)
     assert result.exit_code == 1
     assert result.stderr == (
-        f"error: {runs / 'run-7'}: no run or sweep has this name; there are: run-3, run-2, run-1, run-0; "
+        f"error: {runs / 'run-7'}: no run or sweep has this name; near it: run-3, run-2, run-1, run-0; "
         "train it first, or choose another --runs-dir\n"
     )
     result = run("evaluate", "grid", "--runs-dir", runs)
@@ -124,6 +124,27 @@ def test_a_name_that_is_not_there_is_told_with_those_near_it(run, runs):
         result.stderr
         == f"error: {runs / 'none'}: no runs in this folder; train one first, or choose another --runs-dir\n"
     )
+
+
+def test_without_a_near_name_all_are_told(run, runs):
+    said = run("evaluate", "zzz", "--runs-dir", runs).stderr
+    assert "no run or sweep has this name; there are: " in said
+
+
+def test_a_folder_without_its_record_is_called_damaged(run, runs):
+    """By its name, by its path, and where all runs are reported."""
+    path = of_name(runs, "run-1")
+    (path / "run.json").unlink()
+    said = f"{path}: damaged: there is no run.json; copy it back, or train again with the config.yaml in this folder"
+    for words in (("evaluate", "run-1"), ("report", "run-1"), ("evaluate", path), ("report", path), ("report",)):
+        assert said in run(*words, "--runs-dir", runs).stderr
+
+
+def test_a_folder_above_the_runs_is_told_with_theirs(run, runs):
+    result = run("report", runs.parent, "--runs-dir", runs)
+    assert result.stderr == f"error: {runs.parent}: no runs in this folder; did you mean {runs}?\n"
+    result = run("report", "--runs-dir", runs / "none")
+    assert result.stderr.startswith(f"error: {runs / 'none'}: there is no such folder; train first, or name a run")
 
 
 def test_a_name_that_two_have_is_told_with_both(runs):

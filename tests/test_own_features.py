@@ -594,7 +594,7 @@ def an_unknown_label_in_test(folder):
 def a_typo_in_validation(folder):
     np.save(folder / "train_labels.npy", np.array(["zebra", "horse"] * 100))
     np.save(folder / "validation_labels.npy", np.array(["zebra", "hrose"] * 30))
-    return {"test": None}, 3, "label 'hrose' in row 1 (30 such rows) is no known class; did you mean 'horse'?"
+    return {"test": None}, 3, "label 'hrose' in row 1 (30 such rows) is not a known class; did you mean 'horse'?"
 
 
 def an_empty_label(folder):

@@ -144,7 +144,7 @@ def test_a_config_edited_by_hand_is_found(trained, verify, run):
     assert told["changes"] == ["eta was 0.01, config.yaml has 0.02"]
     resumed = run("train", "--resume", folder.path, "--set", "epochs=5")
     assert resumed.exit_code == 2
-    assert "eta would change: train a new run instead" in resumed.stderr
+    assert "eta cannot change when resuming; train a new run instead" in resumed.stderr
 
 
 def changed_checkpoint(folder):

@@ -155,7 +155,7 @@ def test_a_folder_that_vanishes_is_one_line(run, swept, monkeypatch):
     watcher = Watcher(swept)
     watcher.look()
     shutil.rmtree(swept)
-    with pytest.raises(RunError, match="not a folder"):
+    with pytest.raises(RunError, match="there is no such folder"):
         watcher.look()
     result = run("watch", swept)
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)

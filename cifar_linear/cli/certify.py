@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import data_dir_option, debug_option, quiet_option, run_argument
+from cifar_linear.cli.options import data_dir_option, debug_option, example, quiet_option, run_argument
 from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:
     from cifar_linear.nn.certificate import Bracket
 
 
-@click.command(short_help="Prove how far a run is from the optimum.")
+@click.command(short_help="Prove how far a run is from the optimum.", epilog=example("certify mine -q"))
 @run_argument
 @data_dir_option
 @click.option(
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
     default=1e-4,
     show_default=True,
-    help="How far apart the two bounds of the optimum may be, as a part of the cost.",
+    help="How far apart the two bounds of the optimum may be, relative to the cost.",
 )
 @click.option(
     "--evaluations",

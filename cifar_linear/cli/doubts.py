@@ -12,6 +12,7 @@ from cifar_linear.cli.options import (
     config_source,
     data_dir_option,
     debug_option,
+    example,
     figure_option,
     quiet_option,
     set_option,
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from cifar_linear.training.evaluation import Evaluation
 
 
-@click.command(short_help="Find labels that a config's model doubts.")
+@click.command(
+    short_help="Find labels that a config's model doubts.",
+    epilog=example("data doubts configs/quickstart.yaml -s data.images_per_batch=100 -s epochs=5 --flip 0.1 -q"),
+)
 @config_source(
     "The experiment whose model and training images are used, a YAML file. Also as an argument.", "a YAML file"
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import config_source, data_dir_option, debug_option, figure_option, set_option
+from cifar_linear.cli.options import config_source, data_dir_option, debug_option, example, figure_option, set_option
 from cifar_linear.cli.printing import printable
 from cifar_linear.wording import counted
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
 
 
-@click.command(short_help="Find test images that are training images.")
+@click.command(
+    short_help="Find test images that are training images.",
+    epilog=example("data duplicates configs/quickstart.yaml -s data.images_per_batch=100"),
+)
 @config_source("The experiment whose images are compared, a YAML file. Also as an argument.", "a YAML file")
 @set_option
 @data_dir_option

@@ -14,6 +14,7 @@ from cifar_linear.cli.options import (
     best_option,
     data_dir_option,
     debug_option,
+    example,
     optimum_option,
     refuse_both,
     run_argument,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
 
 
-@click.command(short_help="Recompute and check a run's metrics.")
+@click.command(short_help="Recompute and check a run's metrics.", epilog=example("evaluate mine --split validation"))
 @run_argument
 @split_option(default="test")
 @best_option
@@ -50,7 +51,7 @@ def evaluate(
 ) -> None:
     """Compute a run's metrics from its stored weights and compare them with those that it recorded.
 
-    Beside them: how far the probabilities can be relied on, as they are and with scores divided by the temperature that
+    It also says how far the probabilities can be relied on, as they are and with scores divided by the temperature that
     suits the validation images best.
 
     RUN is the path of a run folder, the name of a run in --runs-dir, sweep/cell, or last.

@@ -13,6 +13,7 @@ from cifar_linear.cli.options import (
     Output,
     data_dir_option,
     debug_option,
+    example,
     name_option,
     output_options,
     runs_dir_option,
@@ -33,7 +34,9 @@ _SHOWN = 10
 """Settings in the printed table; the report has them all."""
 
 
-@click.command(short_help="Find the best linear classifier of features.")
+@click.command(
+    short_help="Find the best linear classifier of features.", epilog=example("probe . -n half -q --no-figures")
+)
 @click.argument("features", type=PATH)
 @set_option
 @data_dir_option

@@ -98,7 +98,7 @@ def run_and_print(
                 with_test=with_test,
             )
         except KeyboardInterrupt:
-            progress.say(f"stopped; what has been done is kept in {path}. To go on: {again}")
+            progress.say(f"stopped; what has been done is kept in {path}, the folder of a sweep. To continue: {again}")
             raise
     left = sum(not row.complete for row in rows) if (others := SweepFolder(path).others()) else 0
     conclusion = conclude(rows[0]) if conclude and rows[0].selected else Conclusion({}, [])
@@ -115,7 +115,7 @@ def run_and_print(
             f"To train them again: {again} --retry-failed"
         )
     if lines.failures:
-        raise RunError(f"{path}: {counted(lines.failures, 'group')} did not finish. To go on: {again}")
+        raise RunError(f"{path}: {counted(lines.failures, 'group')} did not finish. To continue: {again}")
     if all(row.status == "diverged" for row in rows):
         raise DivergedError(f"{path}: every cell diverged; try lower values of eta")
 
@@ -181,7 +181,7 @@ class _GroupLines:
             self._progress.say(f"{_at_work(others)} on this sweep as well")
         there = self._cells - sum(map(len, groups))
         if there and not self._quiet:
-            self._progress.say(f"{there} of {self._cells} cells are there already")
+            self._progress.say(f"{there} of {self._cells} cells are already done")
 
     def watch(self, evaluation: Evaluation) -> None:
         runs = len(evaluation.valid)

@@ -16,7 +16,7 @@ def as_unicode(text: str) -> str:
 def accept_all_text() -> None:
     """Let no character end a command: what stdout cannot encode is escaped, and names of files keep their bytes.
 
-    A stream that is no file, as in tests, stays as it is.
+    A stream that is not a file, as in tests, stays as it is.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"

@@ -15,6 +15,7 @@ from cifar_linear.cli.options import (
     config_source,
     data_dir_option,
     debug_option,
+    example,
     name_option,
     output_options,
     resume_option,
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
     from cifar_linear.runs.folder import RunFolder
 
 
-@click.command(short_help="Train a classifier, or continue a run.")
+@click.command(
+    short_help="Train a classifier, or continue a run.",
+    epilog=example("train configs/quickstart.yaml -s epochs=20 -n mine -q"),
+)
 @config_source("The experiment, a YAML file; - for standard input. Also as an argument.")
 @resume_option
 @set_option
@@ -68,11 +72,11 @@ def train(
     overrides = (*overrides, "dtype=float64") if float64 else overrides
     if plan:
         if config_path is None or seeds is not None:
-            raise click.UsageError("--plan is of one new run: give CONFIG, without --resume or --seeds")
+            raise click.UsageError("--plan works for one new run: give CONFIG, without --resume or --seeds")
         _print_plan(config_path, overrides, data_dir, output.as_json)
     elif resume is not None:
         if any(option is not None for option in (config_path, name, seeds)):
-            raise click.UsageError("--resume has config and name from the run; leave out CONFIG, --name and --seeds")
+            raise click.UsageError("--resume takes config and name from the run; leave out CONFIG, --name and --seeds")
         with continued_run(RunFolder(find_run(runs_dir, resume)), overrides, data_dir) as job:
             _train(job, data_dir, output)
     elif config_path is None:
@@ -136,7 +140,7 @@ def _train(job: Job, data_dir: Path | None, output: Output) -> None:
             record = job.train(folder, EpochLines(progress, output.quiet, job.config), stop.check)
         except KeyboardInterrupt:
             progress.say(f"stopped; the run up to its last evaluation is kept in {folder.path}")
-            progress.say(f"to go on: {again}")
+            progress.say(f"to continue: {again}")
             raise
         except MemoryError as error:
             raise RunError(out_of_memory(error, folder, again)) from error
@@ -154,7 +158,7 @@ def _train(job: Job, data_dir: Path | None, output: Output) -> None:
 
 
 def _draw(folder: RunFolder, output: Output) -> None:
-    """The figures and the report. Raises `RunError` if they cannot be written, with the word that the run is safe."""
+    """The figures and the report. Raises `RunError` if they cannot be written, which says that the run is safe."""
     from cifar_linear.report.collecting import collect
     from cifar_linear.report.writing import write_report
 

@@ -40,12 +40,12 @@ class EpochLines:
 
 
 def out_of_memory(error: MemoryError, folder: RunFolder, again: str) -> str:
-    """What is left of a run that memory did not suffice for, and how it goes on."""
+    """What is left of a run that memory did not suffice for, and how to continue it."""
     trained = False
     with suppress(CifarLinearError):
         trained = folder.read_record().status == "finished"
     what = "the run is trained, but not evaluated on the test set: " if trained else ""
-    return f"{folder.path}: {what}{not_enough_memory(error)}. To go on: {again}"
+    return f"{folder.path}: {what}{not_enough_memory(error)}. To continue: {again}"
 
 
 def summary(record: Record) -> str:

@@ -57,7 +57,7 @@ class OpenedSplit(NamedTuple):
     def split(self, class_names: Sequence[str], unit_length: bool) -> Split:
         """The examples with labels as indices of the class names, each row divided by its norm if ``unit_length``.
 
-        Raises `DataError` for a label that is no class, and for rows without a norm.
+        Raises `DataError` for a label that is not a class, and for rows without a norm.
         """
         facts = inspect(self.stored)
         if facts.largest > _LARGEST:
@@ -72,7 +72,7 @@ class OpenedSplit(NamedTuple):
 
 
 class Splits(NamedTuple):
-    """Splits by their names, the names of their classes, and the shape of a row; (d,) if it is no image."""
+    """Splits by their names, the names of their classes, and the shape of a row; (d,) if it is not an image."""
 
     splits: Mapping[str, Split]
     class_names: tuple[str, ...]
@@ -111,7 +111,7 @@ def open_splits(
         unit_length: whether each row is divided by its Euclidean norm.
 
     Raises:
-        DataError: for files that are no features and labels, and splits that do not belong together.
+        DataError: for files that are not features and labels, and splits that do not belong together.
     """
     opened = {name: open_split(of_split, image_shape) for name, of_split in files.items()}
     training = opened["train"]

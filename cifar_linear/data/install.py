@@ -44,7 +44,7 @@ def verify(dataset: str, data_dir: Path) -> list[VerifiedBatch]:
 
 
 def install_dataset(dataset: str, data_dir: Path, get: Get, say: Say) -> None:
-    """Put a data set into a data folder, unless it is there already, readable and complete.
+    """Put a data set into a data folder, unless it is already there, readable and complete.
 
     One process at a time does so; others wait.
 

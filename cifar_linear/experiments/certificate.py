@@ -24,8 +24,8 @@ from cifar_linear.wording import percent
 
 MOST_EVALUATIONS = 1000
 _WHY_NOT = {
-    "running": "its process is gone; train --resume goes on with it",
-    "diverged": "its last finite weights are no result; train it with a smaller eta",
+    "running": "its process is gone; train --resume continues it",
+    "diverged": "its last finite weights are not a result; train it with a smaller eta",
     "failed": "it has no result",
 }
 

@@ -35,7 +35,7 @@ def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
     changed = [key for key, _, _ in differing(record.config, config)]
     unit = f"{record.config.unit}s"
     if others := ", ".join(sorted({*changed} - {unit})):
-        raise ConfigError(f"{folder.path}: a run goes on as it began; {others} would change: train a new run instead")
+        raise ConfigError(f"{folder.path}: {others} cannot change when resuming; train a new run instead")
     if changed and config.decay.kind == "cosine":
         raise ConfigError(
             f"{folder.path}: with decay.kind cosine, {unit} decides eta from the first {record.config.unit} on, so it "

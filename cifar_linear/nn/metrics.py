@@ -117,8 +117,8 @@ class ClassMetrics(NamedTuple):
 def class_metrics(confusion: Integers) -> ClassMetrics:
     """Precision, recall and F1 of each class with intervals, from counts (K, K) by true and predicted class.
 
-    The intervals of precision and recall are Wilson's. F1 is no fraction of a number of images, but it is 2 J / (1 + J)
-    of one: J = TP / (TP + FP + FN), of the images that are or are said to be of the class; its interval comes from J's.
+    The intervals of precision and recall are Wilson's. F1 is not a fraction of a number of images, but 2 J / (1 + J).
+    J = TP / (TP + FP + FN) is one, of the images that are or are said to be of the class; its interval gives F1's.
     """
     right, predicted, present = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
     overlap = wilson(right, predicted + present - right)

@@ -24,7 +24,7 @@ class Series(NamedTuple):
         look: how it is drawn.
         points: (x, y), or (x, y, low, high) with an interval; at least one.
         scale: panels with the same word share both axes.
-        form: a line, a line with a mark at each point, steps with an area below, or a reference that is no data.
+        form: a line, a line with a mark at each point, steps with an area below, or a reference that is not data.
     """
 
     panel: str

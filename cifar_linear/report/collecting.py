@@ -22,7 +22,7 @@ from cifar_linear.runs.record import Calibration, Certificate, Record, Sensitivi
 
 _WHY = {
     "running": "still under way",
-    "killed": "its process is gone; train --resume goes on with it",
+    "killed": "its process is gone; train --resume continues it",
     "interrupted": "stopped by a signal",
 }
 
@@ -66,7 +66,7 @@ class Run:
         folder = RunFolder(path)
         record, rows = folder.read_record(), folder.read_metrics()
         if not rows:
-            raise RunError(f"{path}: broken off before its first evaluation")
+            raise RunError(f"{path}: stopped before its first evaluation")
         model = folder.read_model(best=record.weights == "best")
         network = record.config.network()
         if misfit := _misfit(model, network):
@@ -194,5 +194,5 @@ def collect(paths: Sequence[Path]) -> Collection:
     ]
     if not found.runs:
         looked = ", ".join(map(str, paths))
-        raise RunError("\n  ".join([f"no run to report in {looked}", *found.notes]))
+        raise RunError("\n  ".join([f"no run that can be read in {looked}", *found.notes]))
     return found

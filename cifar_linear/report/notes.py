@@ -30,14 +30,14 @@ def notes(runs: Mapping[str, Run]) -> Iterator[str]:
 
 
 def unsettled(runs: Mapping[str, Run]) -> Iterator[str]:
-    """Yield the runs whose metrics hang on rounding.
+    """Yield the runs whose metrics depend on rounding.
 
     That is measured, if `diagnose --sensitivity` was called for the run. If not, it is assumed of a run whose training
     cost still exceeds that of its first weights in the second half of training.
     """
     for label, run in runs.items():
         if run.sensitivity:
-            if run.sensitivity.hangs_on_rounding:
+            if run.sensitivity.depends_on_rounding:
                 yield f"{label}: {run.sensitivity.in_words()}. {_MEANS}"
             continue
         if jump := restless(run):

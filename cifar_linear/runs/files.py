@@ -67,7 +67,9 @@ class RunFiles:
             with path.open("rb") as file:
                 content = file.read(limit + 1)
         except OSError as error:
-            raise RunError(f"{path}: {self._no_run(f'cannot be read: {error.strerror}')}") from error
+            gone = "missing; copy it back, or train the run again"
+            state = gone if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+            raise RunError(f"{path}: {self._no_run(state)}") from error
         if len(content) > limit:
             raise RunError(f"{path}: larger than {limit} bytes; not a file of this program")
         return content

@@ -58,7 +58,7 @@ def _place(member: tarfile.TarInfo, count: int) -> Path:
     except ConfigError:
         named_well = False
     if not (named_well and member.isreg() and member.size <= LARGEST_FILE and count <= _MOST_FILES):
-        raise RunError(f"an archive of runs has {member.name!r}, which is no file of a run")
+        raise RunError(f"an archive of runs has {member.name!r}, which is not a file of a run")
     return Path(run, name)
 
 

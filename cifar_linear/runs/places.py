@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cifar_linear.errors import RunError
-from cifar_linear.runs.file_names import RECORD_FILE
+from cifar_linear.runs.file_names import CONFIG_FILE, RECORD_FILE, TRAINED
 
 SWEEP_FILE = "sweep.yaml"
 """The file that identifies a folder as that of a sweep."""
 CLAIM = ".claim"
 """How the names of the leases end that a sweep has in its folder, one for each group that is trained."""
+WITHOUT_RECORD = "damaged: there is no run.json; copy it back, or train again with the config.yaml in this folder"
+"""What is said of the remains of a run."""
 LAST = "last"
 """Name of the run that started last."""
 _MADE = re.compile(r"(?P<when>\d{8}T\d{6}Z)_(?P<rest>(?P<name>.+?)(?:_(?P<count>\d+))?)")
@@ -60,6 +62,12 @@ def parsed_name(folder_name: str) -> MadeName | None:
 def is_run(path: Path) -> bool:
     """Return whether a folder has the record of a run."""
     return (path / RECORD_FILE).is_file()
+
+
+def has_remains(path: Path) -> bool:
+    """Return whether a folder has files of a run, but not its record."""
+    files = (path / name for name in TRAINED if name != CONFIG_FILE)  # which people keep elsewhere, too
+    return not is_run(path) and not is_sweep(path) and any(map(Path.is_file, files))
 
 
 def is_sweep(path: Path) -> bool:

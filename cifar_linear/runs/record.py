@@ -194,17 +194,17 @@ class Sensitivity(_Entry):
     validation_accuracy: tuple[float, float]
 
     @property
-    def hangs_on_rounding(self) -> bool:
+    def depends_on_rounding(self) -> bool:
         """Whether one bit has become a thousandth of the weights: far more than the rounding of all updates."""
         return self.apart > 1e-3
 
     def in_words(self) -> str:
-        """How far one bit has carried, in words for a run that hangs on rounding."""
+        """How far one bit has carried, in words for a run that depends on rounding."""
         (cost, other_cost), (accuracy, other_accuracy) = self.train_cost, self.validation_accuracy
         return (
             f"with one bit of one first weight changed, the last weights are {100 * self.apart:.2g} % of their length "
             f"apart, the training cost is {other_cost:.4g} in place of {cost:.4g} and validation accuracy "
-            f"{100 * other_accuracy:.2f} in place of {100 * accuracy:.2f} %: the metrics hang on rounding"
+            f"{100 * other_accuracy:.2f} in place of {100 * accuracy:.2f} %: the metrics depend on rounding"
         )
 
 

@@ -240,7 +240,7 @@ class AwayCluster(Cluster):
             with TemporaryDirectory() as scratch:
                 for run in unpack(runs, Path(scratch)):
                     if key_of(run.config()) not in {cell.key for cell in task.group}:
-                        raise RunError(f"{run.path.name} is no run of this group")
+                        raise RunError(f"{run.path.name} is not a run of this group")
                     install(run, task.folder, self._claims[id(task)])
         except LeaseLostError:
             return Outcome("busy")

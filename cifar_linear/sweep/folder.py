@@ -54,7 +54,7 @@ class SweepFolder:
         if not file.is_file() and any(
             path.name not in passed_over and not is_unfinished(path) for path in self.path.iterdir()
         ):
-            raise RunError(f"{self.path}: there already, and not the folder of a sweep; use --name")
+            raise RunError(f"{self.path}: exists already and is not the folder of a sweep; use --name")
         if file.is_file() and file.read_bytes() != text and (others := self.others()):
             raise RunError(f"{self.path}: {', '.join(others)} trains another grid in it; wait, or use --name")
         remove_unfinished(self.path)

@@ -77,7 +77,7 @@ def run_sweep(
     groups = [group for group in everything if left_to_train(group, runs, retry_failed)]
     listener.planned([left_to_train(group, runs, retry_failed) for group in groups], others)
     if groups:
-        images.of(groups[0][0].config)  # Without images nothing can be trained: that is no failure of a cell.
+        images.of(groups[0][0].config)  # Without images nothing can be trained, which is not the failure of a cell.
     if several:
         groups.sort(key=_work, reverse=True)  # A long group that begins last is waited for by all.
     one = Here(images, listener.watch, listener.check)

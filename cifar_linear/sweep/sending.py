@@ -40,7 +40,7 @@ def send_images(
                 client, host, address, files, sums, say
             )
         except Exception as error:  # Whatever happens there is raised here.
-            raise DataError(f"{host}: has not the images, and cannot keep them: {error}") from error
+            raise DataError(f"{host}: does not have the images, and cannot store them: {error}") from error
     return folders
 
 

@@ -57,7 +57,7 @@ class HandedRun:
             raise RunError(f"{path}: trained on files of its author, which are not read; nothing can be computed")
         record, rows = folder.read_record(), folder.read_metrics()
         if not rows:
-            raise RunError(f"{path}: broken off before its first evaluation")
+            raise RunError(f"{path}: stopped before its first evaluation")
         models = {"last": folder.read_model()} | ({"best": folder.read_model(best=True)} if record.best else {})
         judged = models.get("best", models["last"])
         shape, classes = config.data.image_shape, config.data.class_count
