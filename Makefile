@@ -17,7 +17,8 @@ help:  ## list the targets
 run: $(VENV)/run.stamp  ## train on generated images: no download, a second or two
 	$(TRAIN) --config configs/quickstart.yaml
 
-required: $(REQUIRED)  ## train the four required settings on CIFAR-10 (set CIFAR_LINEAR_DATA to its folder)
+required: $(REQUIRED)  ## train and compare the four required settings on CIFAR-10 (set CIFAR_LINEAR_DATA to its folder)
+	$(BIN)/cifar-linear report $(REQUIRED) -o report/required
 
 $(REQUIRED): $(VENV)/run.stamp
 	$(TRAIN) --config configs/required/$@.yaml $(ARGS)

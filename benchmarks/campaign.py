@@ -149,10 +149,12 @@ def _goes_on(folder: RunFolder, whole: RunFolder) -> bool:
     if folder.read_record().status != "finished" or "test" not in folder.read_record().metrics:
         words = [sys.executable, "-m", "cifar_linear", "train", "--resume", str(folder.path), "--quiet", "--no-figures"]
         subprocess.run(words, check=True, capture_output=True)  # noqa: S603  # our own words
-    rows = [[{**row, "seconds": 0} for row in of.read_metrics()] for of in (folder, whole)]
-    models = [[part.tobytes() for part in of.read_model(best)[:4]] for of in (folder, whole) for best in (False, True)]
-    steps = [of.read_steps() for of in (folder, whole)]
-    metrics = [of.read_record().metrics for of in (folder, whole)]
+    rows = [[{**row, "seconds": 0} for row in each.read_metrics()] for each in (folder, whole)]
+    models = [
+        [part.tobytes() for part in each.read_model(best)[:4]] for each in (folder, whole) for best in (False, True)
+    ]
+    steps = [each.read_steps() for each in (folder, whole)]
+    metrics = [each.read_record().metrics for each in (folder, whole)]
     return rows[0] == rows[1] and models[:2] == models[2:] and steps[0] == steps[1] and metrics[0] == metrics[1]
 
 

@@ -15,18 +15,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import anatomy
 import estimators
+import growth
 import networks
 import page
 from processes import Cost, measured
 from work import (
     EVERYTHING,
     FOUR,
-    GROWTH,
     LOGISTIC,
     NINE,
     ONE,
@@ -47,7 +46,6 @@ PEERS: Mapping[str, Sequence[str]] = {
     "e": ("sklearn_sgd",),
 }
 MORE = ("growth", "anatomy", "network step", "estimators")
-GROWING = ("ours", "pytorch_tensors", "jax_vmap")
 OURS, WITH_FIGURES = "ours", "ours, with figures"
 
 
@@ -98,7 +96,7 @@ def main() -> None:
         if "network step" in wanted:
             known["network step"] = {name: networks.step(name, data) for name in networks.WORKS}
         if "growth" in wanted:
-            known["growth"] = _growth(data, Path(scratch), (options.repeat + 1) // 2)
+            known["growth"] = growth.measurements(data, Path(scratch), (options.repeat + 1) // 2)
         if "anatomy" in wanted:
             known["anatomy"] = _anatomy(data, Path(scratch))
         if "estimators" in wanted:
@@ -150,22 +148,6 @@ def _program(
         command = our_command(work, data, folder, figures=program == WITH_FIGURES)
         return command, lambda: our_metrics(work, folder)
     return peer_command(program, work, data, folder), lambda: peer_metrics(work, folder)
-
-
-def _growth(data: Path, scratch: Path, repeat: int) -> dict[str, Any]:
-    """Measure median seconds by the quantity that grows, its size and the program."""
-    found: dict[str, Any] = {}
-    for what, works in GROWTH.items():
-        for size, work in works.items():
-            seconds: dict[str, list[float]] = {program: [] for program in GROWING}
-            for _ in range(repeat):
-                for program, times in seconds.items():
-                    with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                        times.append(measured(_program(program, work, data, Path(folder))[0]).wall)
-            of_size = {program: median(times) for program, times in seconds.items()}
-            found.setdefault(what, {})[size] = of_size
-            print(f"{what} {size}: {of_size}", flush=True)
-    return found
 
 
 def _anatomy(data: Path, scratch: Path) -> dict[str, Any]:

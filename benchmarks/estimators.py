@@ -80,11 +80,11 @@ def table(found: dict[str, Any]) -> Sequence[str]:
     """The lines of the page."""
     lines = ["| data, loss | program | epochs or iterations | seconds | test accuracy | ratio |"]
     lines.append("| --- | --- | ---: | ---: | ---: | ---: |")
-    for name, of in found.items():
-        seconds = {program: median(fit[0] for fit in fits) for program, fits in of["fits"].items()}
+    for name, measured in found.items():
+        seconds = {program: median(fit[0] for fit in fits) for program, fits in measured["fits"].items()}
         ours = next(iter(seconds))
-        for program, fits in of["fits"].items():
-            budget = of["budgets"][program] or "not reached"
+        for program, fits in measured["fits"].items():
+            budget = measured["budgets"][program] or "not reached"
             ratio = "" if program == ours else f"{seconds[ours] / seconds[program]:.2f}"
             lines.append(
                 f"| {name} | {program} | {budget} | {seconds[program]:.2f} | {100 * fits[0][2]:.2f} % | {ratio} |"

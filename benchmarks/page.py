@@ -9,6 +9,7 @@ from typing import Any
 
 import estimators
 import growth
+from work import CLASSES, EVERYTHING, FOUR, NINE, ONE, PIXELS
 
 NAMES = {
     "ours": "cifar-linear",
@@ -46,19 +47,6 @@ TARGETS: Mapping[str, Mapping[str, Mapping[str, float]]] = {
 }
 
 
-# Multiplications and additions: 4 d K for each image of a training epoch, 2 d K for each image evaluated.
-_PER_IMAGE = 2 * 3072 * 10
-WORK = {
-    name: runs * _PER_IMAGE * (40 * 2 * images + 41 * evaluated)
-    for name, runs, images, evaluated in (
-        ("a", 1, 10_000, 20_000),
-        ("b", 4, 10_000, 20_000),
-        ("c", 9, 10_000, 20_000),
-        ("d", 1, 49_000, 50_000),
-    )
-}
-
-
 def write(known: Mapping[str, Any], path: Path) -> str:
     """Write the page, and its figure in ``../figures/``; return the text of the page."""
     lines = [*_head(known["about"])]
@@ -78,8 +66,11 @@ def write(known: Mapping[str, Any], path: Path) -> str:
     if "estimators" in known:
         lines += ["", "## With scikit-learn's interface", "", *_estimators(known["estimators"])]
     if "growth" in known:
-        growth.figure(known["growth"], NAMES).savefig(path.parent.parent / "figures" / "performance.png", dpi=160)
-        lines += ["", "## How the cost grows", "", *growth.table(known["growth"], NAMES)]
+        growth.figure(known["growth"]["linear"], NAMES).savefig(
+            path.parent.parent / "figures" / "performance.png", dpi=160
+        )
+        peak = list(known["anatomy"]["gemm"].values())[-1]
+        lines += ["", "## How the cost grows", "", *growth.tables(known["growth"], NAMES, peak)]
     text = "\n".join(lines) + "\n"
     path.write_text(text)
     return text
@@ -205,12 +196,12 @@ def _anatomy(found: Mapping[str, Any]) -> Iterator[str]:
     for name, seconds in products.items():
         yield f"| {name} | {1e6 * seconds:.0f} | {whole / seconds:.2f} |"
     yield ""
-    blocks, bytes_moved = products["in blocks, 1 thread"], 100 * 3072 * (1 + 1 + 1 + 4)
+    blocks, bytes_moved = products["in blocks, 1 thread"], 100 * PIXELS * (1 + 1 + 1 + 4)
     moving = parts["gather"] + parts["cast to floats"]
     one, two = found["gemm"].values()
     yield (
         f"The processor multiplies large float32 matrices at {one / 1e9:.0f} GFLOP/s with one thread and "
-        f"{two / 1e9:.0f} with two; the products in blocks reach {2 * 100 * _PER_IMAGE / blocks / 1e9:.0f} with one. "
+        f"{two / 1e9:.0f} with two; the products in blocks reach {400 * PIXELS * CLASSES / blocks / 1e9:.0f} with one. "
         f"It copies {found['bandwidth'] / 1e9:.1f} GB/s (read and written) outside its caches; gathering and casting "
         f"a batch moves {bytes_moved / 1e6:.2f} MB at {bytes_moved / moving / 1e9:.1f} GB/s."
     )
@@ -256,10 +247,10 @@ def _missed(known: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "| work | seconds of cifar-linear | multiplications alone, at the peak rate of two threads |"
     yield "| --- | ---: | ---: |"
-    for work, count in WORK.items():
-        if work in known:
-            seconds = median(cost["wall"] for cost in known[work][0]["costs"])
-            yield f"| ({work}) | {seconds:.2f} | {count / peak:.2f} |"
+    for work in (ONE, FOUR, NINE, EVERYTHING):
+        if work.name in known:
+            seconds = median(cost["wall"] for cost in known[work.name][0]["costs"])
+            yield f"| ({work.name}) | {seconds:.2f} | {work.operations / peak:.2f} |"
     yield ""
     parts, around = anatomy["parts"], anatomy["around"]
     products = parts["forward product"] + parts["backward product"]

@@ -20,6 +20,7 @@ from cifar_linear.randomness import Purpose, rng_for
 PEERS = Path(__file__).parent / "peers"
 SEED = 400
 HELD_OUT = 1000
+PIXELS, CLASSES = 3072, 10
 LAST = 10
 """Epochs whose mean accuracy is compared."""
 ALL = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -52,6 +53,13 @@ class Work:
     def holds_out(self) -> bool:
         """Whether the validation images come from the training batches."""
         return len(self.train) == len(ALL)
+
+    @property
+    def operations(self) -> int:
+        """Multiplications and additions: 4 d K for each image of a training epoch, 2 d K for each image evaluated."""
+        images = 10_000 * len(self.train) - (HELD_OUT if self.holds_out else 0)
+        evaluated = images + (HELD_OUT if self.holds_out else 10_000)
+        return len(self.settings) * 2 * PIXELS * CLASSES * (2 * self.epochs * images + (self.epochs + 1) * evaluated)
 
     def config(self) -> dict[str, object]:
         """The config that all settings share."""

@@ -7,7 +7,7 @@ nothing else.
 - `load_run`, `Run`: a run folder as arrays and pictures
 - `train`: a training on arrays, evaluation by evaluation
 - `LinearSGDClassifier`: the classifiers with scikit-learn's interface; needs the extra ``sklearn``
-- `CifarLinearError`: all errors that this package raises on purpose, but for scikit-learn's ValueError
+- `CifarLinearError`: all errors that this package raises on purpose, except scikit-learn's ValueError
 """
 
 from typing import TYPE_CHECKING, Any

@@ -21,7 +21,8 @@ class Interrupted(KeyboardInterrupt):
     """A signal asked the process to stop; ``exit_code`` is 128 plus its number."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"interrupted by {signal.Signals(number).name}")
+        by = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        super().__init__(f"stopped by {by}")
         self.exit_code = 128 + number
 
 

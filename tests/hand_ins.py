@@ -11,12 +11,12 @@ from folders import stopped_after
 from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.experiments.final_evaluation import evaluate_on_test
 from cifar_linear.experiments.resume import resume_run, resumed_config
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.storage.npz import packed, unpacked
-from cifar_linear.sweep.groups import DatasetCache
 
 KINDS = {
     "plain": {},

@@ -24,7 +24,7 @@ from cifar_linear.errors import CifarLinearError
 from cifar_linear.nn.layers import Conv, Flatten, Linear, ReLU
 from cifar_linear.nn.network import Network
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.storage.csv_tables import COLUMNS
+from cifar_linear.runs.tables import COLUMNS
 
 MiB = 2**20
 NETWORK = Network((Conv(4, 3), ReLU(), Flatten(), Linear(10)), (3, 32, 32))
@@ -167,7 +167,7 @@ def pictures():
 
 
 def run_files():
-    """Files of a run folder that are no arrays, by name and kind."""
+    """Files of a run folder that are not arrays, by name and kind."""
     return {
         ("deep record", "run.json"): b"[" * MiB,
         ("large record", "run.json"): b'{"format":1,"x":[' + b"[]," * (20 * MiB) + b"[]]}",

@@ -358,5 +358,5 @@ def test_runs_are_found_by_name_as_on_the_command_line(stored):
     for name in ("stored", "last", stored.path.name):
         assert load_run(name, stored.path.parent).path.samefile(stored.path)
     assert "finished after epoch 3" in repr(load_run(stored.path))
-    with pytest.raises(RunError, match="no run or sweep has this name; there are: stored"):
+    with pytest.raises(RunError, match="no run or sweep has this name; near it: stored"):
         load_run("sotred", stored.path.parent)

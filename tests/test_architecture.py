@@ -31,7 +31,7 @@ ONLY_IN = {
     "distributed": tuple(f"sweep/{name}.py" for name in ("cluster", "connecting", "remote", "comparing", "sending")),
     "dask": "sweep/connecting.py",
     "cryptography": "sweep/connecting.py",
-    "subprocess": ("runs/provenance.py", "course/gradients/sandbox.py", "report/printing.py", "sweep/workers.py"),
+    "subprocess": ("runs/provenance.py", "course/gradients/sandbox.py", "report/pdf.py", "sweep/workers.py"),
 }
 
 

@@ -62,7 +62,7 @@ def test_batches_are_changed_and_the_data_set_is_not(images):
 
     def met(n_batch, epoch):
         batches = Batches(split, n_batch=n_batch, shuffle=False, seed=1, augmentation=augmentation)
-        return np.concatenate([pixels.copy() for pixels, _ in batches(epoch)])
+        return np.concatenate([pixels.copy() for pixels, *_ in batches(epoch)])
 
     np.testing.assert_array_equal(met(7, 1), met(50, 1))
     assert (met(7, 1) != met(7, 2)).any()

@@ -336,7 +336,7 @@ def test_a_report_is_printed_with_nothing_cut_off(browser, run, page, tmp_path):
 
 
 def test_without_a_browser_the_page_is_written_and_the_way_to_a_pdf_is_said(run, page, tmp_path, monkeypatch):
-    monkeypatch.setattr("cifar_linear.report.printing.BROWSERS", ("no-such-browser",))
+    monkeypatch.setattr("cifar_linear.report.pdf.BROWSERS", ("no-such-browser",))
     result = run("report", page.parent.parent / "runs", "-o", tmp_path, "--pdf")
     assert result.exit_code == 1
     assert "written, but not as a PDF: that takes Chromium or Chrome on the PATH; or open the page" in result.stderr

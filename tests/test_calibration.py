@@ -10,13 +10,13 @@ from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss, top_k_accuracy_score
 
-from cifar_linear.cli.evaluate import calibration_sentences
+from cifar_linear.experiments.calibration import sentences as calibration_sentences
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.experiments.loading import load_dataset
-from cifar_linear.nn.calibration import brier_score, fitted_temperature, reliability, top_accuracy
+from cifar_linear.nn.calibration import brier_score, fitted_temperature, reliability
 from cifar_linear.nn.losses import LOSSES, softmax
-from cifar_linear.nn.metrics import wilson
-from cifar_linear.runs.record import Honesty, SplitCalibration
+from cifar_linear.nn.metrics import top_accuracy, wilson
+from cifar_linear.runs.record import CalibrationMetrics, SplitCalibration
 
 
 def drawn(images=600, classes=10, seed=0):
@@ -183,7 +183,7 @@ def test_a_report_has_the_numbers_and_the_diagram(run, trained):
 
 def honest(**changes):
     numbers = {"nll": 1.0, "brier": 0.5, "ece": 0.1, "ece_if_calibrated": 0.01, "ece_limit": 0.02}
-    return Honesty(**{**numbers, "over_confidence": 0.1, "bins": [], **changes})
+    return CalibrationMetrics(**{**numbers, "over_confidence": 0.1, "bins": [], **changes})
 
 
 def sentences(top_5=0.8, tempered=None, **changes):

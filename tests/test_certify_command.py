@@ -3,19 +3,22 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from folders import finished_run
 from PIL import Image
 
-from cifar_linear.cli.certify import sentences
 from cifar_linear.config.models import Config
 from cifar_linear.errors import RunError
 from cifar_linear.experiments import certificate as certificate_module
+from cifar_linear.experiments.certificate import sentences
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.figures.curves import cost_figure, distance_figure
+from cifar_linear.report.collecting import Run
+from cifar_linear.report.curves import distances
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Certificate, SplitMetrics
 
@@ -178,10 +181,10 @@ def with_other_images(folder):
     [
         (without_lambda, 2, "no certificate with lambda 0: the lowest cost need not be reached by any weights"),
         (edited, 2, "config.yaml has lambda 2, the run was trained with 1"),
-        (lambda folder: with_status(folder, "diverged"), 1, "diverged: its last finite weights are no result"),
+        (lambda folder: with_status(folder, "diverged"), 1, "diverged: its last finite weights are not a result"),
         (lambda folder: with_status(folder, "running"), 1, "killed: its process is gone"),
         (lambda folder: with_status(folder, "failed"), 1, "failed: it has no result"),
-        (lambda folder: (folder.path / "model.npz").unlink(), 1, "model.npz: cannot be read"),
+        (lambda folder: (folder.path / "model.npz").unlink(), 1, "model.npz: missing; copy it back"),
         (with_other_images, 5, "was trained with other train images than these"),
     ],
     ids=["lambda 0", "edited", "diverged", "killed", "failed", "no weights", "other images"],
@@ -294,3 +297,13 @@ def test_a_network_is_refused_with_the_reason(run, own_run, monkeypatch):
     result = run("certify", own_run.path, "--quiet")
     assert result.exit_code == 2
     assert "no certificate of a network: its cost is not convex in its weights" in result.stderr
+
+
+def test_the_distance_to_the_optimum_of_a_page_is_over_the_axis_of_its_figure(certified):
+    """Update steps where there are several evaluations in an epoch."""
+    of_epochs = Run.read(certified.path)
+    of_steps = replace(of_epochs, rows=[{**row, "epoch": 0.0} for row in of_epochs.rows])
+    for run, axis, column in ((of_epochs, "epoch", "epoch"), (of_steps, "update step", "step")):
+        (drawing,) = distances({run.name: run})
+        assert drawing.draw().axes[0].get_xlabel() == drawing.chart.x == axis
+        assert [x for x, _ in drawing.chart.series[0].points] == [row[column] for row in run.rows]

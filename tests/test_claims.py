@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
-from cifar_linear.config.questions import METRICS, compared, read_questions
+from cifar_linear.config.conditions import METRICS, compared
+from cifar_linear.config.questions import read_questions
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.report import claims
 from cifar_linear.report.claims import answer

@@ -18,11 +18,13 @@ from clusters import SHORT_LEASES, Processes, pids_of_workers
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from distributed.comm import CommClosedError
 from folders import BASE, assert_same_cells, by_cell, folders, table_rows
 from mnist_files import write_mnist
 
 from cifar_linear.errors import ConfigError, RunError
 from cifar_linear.sweep import comparing, connecting
+from cifar_linear.sweep.cluster import Cluster
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Those of another program's processes and threads.
 
@@ -163,7 +165,7 @@ def test_ctrl_c_lets_the_workers_save_and_the_cluster_stays(grid, undisturbed, t
     _, stderr = ended(client, code=130)
     assert not claims(tmp_path / "runs")
     assert {folder.read_record().status for folder in folders(tmp_path / "runs")} <= {"interrupted", "finished"}
-    assert f"To go on: cifar-linear sweep --config {tmp_path}/runs/grid/sweep.yaml" in stderr
+    assert f"To continue: cifar-linear sweep --config {tmp_path}/runs/grid/sweep.yaml" in stderr
     assert f"--scheduler {cluster.address}" in stderr
     stdout, _ = ended(start(*words))
     assert table_rows(stdout) == undisturbed[0]
@@ -196,6 +198,25 @@ def test_workers_without_the_folder_send_their_runs_back(grid, undisturbed, tmp_
     assert table_rows(stdout) == table
     assert_same_cells(by_cell(tmp_path / "runs"), expected)
     assert not list((tmp_path / "dask").glob("cifar-linear-*"))
+
+
+def test_a_full_disk_of_one_worker_is_told_with_path_and_cause(tmp_path, cluster, blind):
+    """The other worker's groups end, and the rest is trained by the same command elsewhere."""
+    path = tmp_path / "grid.yaml"
+    path.write_text(yaml.safe_dump({"base": BASE, "grid": {"seed": [1, 2, 3, 4]}}, sort_keys=False))
+    (tmp_path / "full").mkdir()
+    full = f"mount -t tmpfs -o size=200k none {tmp_path}/full && export TMPDIR={tmp_path}/full && exec"
+    cluster.add_worker(command=blind)
+    cluster.add_worker(command=[word.replace("exec", full) for word in blind])
+    words = (path, tmp_path / "runs")
+    _, stderr = ended(start(*words, "--scheduler", cluster.address), code=1)
+    failed = [line for line in stderr.splitlines() if "1 run failed" in line]
+    assert failed
+    told = rf"failed on \S+, .*: {tmp_path}/full/\S+: cannot be written: No space left on device"
+    assert all(re.search(told, line) for line in failed)
+    assert len(re.findall("1 run done on", stderr)) == 4 - len(failed) > 0
+    ended(start(*words))
+    assert len(folders(tmp_path / "runs")) == 4
 
 
 @pytest.fixture
@@ -330,3 +351,15 @@ def test_without_dask_the_extra_is_named(sweep, sweep_file, monkeypatch):
     result = sweep(sweep_file({"eta": [0.1]}), "--scheduler", "local")
     assert result.exit_code == 2
     assert "pip install 'cifar-linear[cluster]'" in result.stderr
+
+
+def test_a_scheduler_that_has_just_gone_is_no_error_of_its_own():
+    """A call may find the connection closed before the client knows: then there is no worker to send anything to."""
+
+    class Gone:
+        status = "running"
+
+        def nthreads(self):
+            raise CommClosedError("in <TCP (closed)>")
+
+    assert not Cluster(Gone(), {}, {}).free()

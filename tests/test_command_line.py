@@ -69,6 +69,16 @@ def test_the_list_of_commands_is_not_cut(run, prefix, group):
         (["config", "show"], "error: missing argument 'FILE'\ntry 'cifar-linear config show --help'\n"),
         (["train"], "error: CONFIG trains a new run, --resume RUN continues one; give one of them\ntry"),
         (["sweep"], "error: missing CONFIG, a YAML file with base and grid\ntry"),
+        (
+            ["train", "a.yaml", "--epochs", "5"],
+            "error: no such option '--epochs': it is a config key: --set epochs=5\n",
+        ),
+        (["sweep", "--batch-size=5"], "error: no such option '--batch-size': it is a config key: --set n_batch=5\n"),
+        (["train", "--lr"], "error: no such option '--lr': it is a config key: --set eta=VALUE\n"),
+        (["runs", "--epochs", "5"], "error: no such option '--epochs'"),
+        (["report", "-o", __file__], "error: invalid value for '-o' / '--output': Directory "),
+        (["export", "csv", "-o", __file__], "error: invalid value for '-o' / '--output': Directory "),
+        (["train", "a.yaml", "--set", "eta", "1"], "error: --set eta: write --set eta=1\ntry"),
         (["train", "a.yaml", "-c", "b.yaml"], "error: CONFIG and --config are two ways to name one file; leave out"),
     ],
 )
@@ -102,7 +112,7 @@ def test_a_dry_run_is_a_plan(run, sweep_file, runs_dir):
         run("sweep", sweep_file({"eta": [0.1]}), option, "-j", 1, "--runs-dir", runs_dir).stdout
         for option in ("--dry-run", "--plan")
     ]
-    assert all("1 cell, 0 of them there already" in plan for plan in plans)
+    assert all("1 cell, 0 of them already done" in plan for plan in plans)
     assert not runs_dir.exists()
 
 
@@ -249,14 +259,14 @@ def raising(error):
 
 
 def test_memory_that_runs_out_is_a_line(run, small_config, runs_dir, monkeypatch):
-    """With the command that goes on with the run."""
+    """With the command that continues the run."""
     train = ("train", small_config, "-q", "--no-figures", "--runs-dir", runs_dir)
     monkeypatch.setattr("cifar_linear.training.evaluation.evaluate", raising(MemoryError()))
     result = run(*train)
     path = only_run(runs_dir).path
     help_ = "not enough memory; free some, or use fewer images with data.limit"
     assert result.exit_code == 1
-    assert result.stderr == f"error: {path}: {help_}. To go on: cifar-linear train --resume {path}\n"
+    assert result.stderr == f"error: {path}: {help_}. To continue: cifar-linear train --resume {path}\n"
     monkeypatch.undo()
     monkeypatch.setattr("cifar_linear.experiments.jobs.load_dataset", raising(MemoryError("Unable to allocate 5 GiB")))
     assert run(*train).stderr == "error: " + help_.replace(";", ": Unable to allocate 5 GiB;") + "\n"
@@ -269,7 +279,7 @@ def test_memory_that_runs_out_at_the_test_set_is_told_with_what_is_left(run, sma
     assert result.exit_code == 1
     assert "the run is trained, but not evaluated on the test set: not enough memory; free some" in result.stderr
     monkeypatch.undo()
-    words = result.stderr.rpartition("To go on: cifar-linear ")[2].split()
+    words = result.stderr.rpartition("To continue: cifar-linear ")[2].split()
     assert run(*words, "-q", "--no-figures").exit_code == 0
     assert "test" in only_run(runs_dir).read_record().metrics
 

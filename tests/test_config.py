@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -123,6 +124,10 @@ BAD_VALUES = [
     ("data: {}", "f.yaml:6: data.dataset: missing (which images)"),
     ("data: {dataset: svhn}", "f.yaml:6: data.dataset: must be one of 'cifar10', 'cifar100', 'mnist', "),
     ("data: {dataset: svhn}", "'synthetic', 'features', found \"svhn\""),
+    ("data: {dataset: CIFAR10}", "'features', found \"CIFAR10\"; did you mean 'cifar10'?"),
+    ("data: {dataset: fashion-mnist}", "'features', found \"fashion-mnist\"; did you mean 'fashion_mnist'?"),
+    ("averaging: true", "averaging: must be a mapping of keys, such as {from_epoch: 20}, found true"),
+    ("augmentation: true", "augmentation: must be a mapping of keys, found true"),
     ("data: {dataset: cifar10, train: []}", "data.train: must have at least 1 item, not 0, found []"),
     ("data: {dataset: cifar10, train: test_batch}", 'data.train: must be a list, found "test_batch"'),
     ("data: {dataset: cifar10, train: [batch_1]}", "data.train.0: must be 'data_batch_1', 'data_batch_2'"),
@@ -171,6 +176,31 @@ def test_all_problems_are_reported_at_once_in_the_order_of_the_file():
 def test_unknown_key_names_the_nearest_known_one_at_any_level():
     assert "did you mean 'n_batch'?" in refusal(GOOD + "nbatch: 3\n")
     assert "did you mean 'data.dataset'?" in refusal(GOOD + "dataset: cifar10\n")
+    assert "did you mean 'seed', or the option --seeds 3?" in refusal(GOOD + "seeds: 3\n")
+    assert "data.seeds: unknown key; did you mean 'data.seed'?" in refusal(GOOD, "data.seeds=3")
+
+
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        ("batch_size", "n_batch"),
+        ("batchSize", "n_batch"),
+        ("learning_rate", "eta"),
+        ("lr", "eta"),
+        ("weight_decay", "lambda"),
+        ("l2", "lambda"),
+    ],
+)
+def test_what_other_programs_call_a_key_is_understood(word, key):
+    assert f"{word}: unknown key; did you mean '{key}'?" in refusal(GOOD + f"{word}: 3\n")
+
+
+def test_a_file_that_is_not_there_is_answered_with_one_that_is(tmp_path):
+    (tmp_path / "mine.yaml").write_text(GOOD)
+    with pytest.raises(ConfigError, match=re.escape(f"there is no such file; did you mean {tmp_path / 'mine.yaml'}?")):
+        read_config(tmp_path / "mine.yml")
+    with pytest.raises(ConfigError, match="there is no such file; cifar-linear config new writes a config"):
+        read_config(tmp_path / "none" / "other.yml")
     assert "known here: data, loss, lambda, eta, n_batch" in refusal(GOOD + "xyzzy: 1\n")
 
 
@@ -260,7 +290,7 @@ def test_a_config_may_come_from_standard_input(monkeypatch):
 
 def test_missing_file_and_folder_are_refused(tmp_path):
     for path in (tmp_path, tmp_path / "no.yaml"):
-        with pytest.raises(ConfigError, match=f"{path}: cannot be read"):
+        with pytest.raises(ConfigError, match=f"{path}: (cannot be read|there is no such file)"):
             read_config(path)
 
 

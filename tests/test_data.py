@@ -34,7 +34,7 @@ def numbers(pixels):
 def met(batches, epoch):
     """The numbers of an epoch's images, batch by batch, with their labels checked."""
     found = []
-    for pixels, labels in batches(epoch):
+    for pixels, labels, _ in batches(epoch):
         found.append(numbers(pixels).tolist())
         assert (labels == numbers(pixels) % 10).all()
     return found
@@ -165,7 +165,7 @@ def test_features_of_any_dtype_reach_the_batches_with_their_values(dtype):
     """Negative numbers and fractions, which do not fit into a pixel."""
     features = (100 * np.random.default_rng(0).normal(0, 1, (23, 4))).astype(dtype)
     split = Split(features, np.arange(23))
-    for pixels, labels in Batches(split, n_batch=5, shuffle=True, seed=1)(1):
+    for pixels, labels, _ in Batches(split, n_batch=5, shuffle=True, seed=1)(1):
         np.testing.assert_array_equal(pixels, features[labels])
     np.testing.assert_array_equal(np.concatenate(list(pixel_chunks(split, np.float64))), features)
 

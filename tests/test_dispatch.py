@@ -8,9 +8,10 @@ import pytest
 from folders import folders
 
 from cifar_linear.config.sweeps import read_sweep
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.sweep.dispatch import Dispatch
 from cifar_linear.sweep.folder import SweepFolder
-from cifar_linear.sweep.groups import DatasetCache, groups_of
+from cifar_linear.sweep.groups import groups_of
 from cifar_linear.sweep.run import SweepListener, run_sweep
 from cifar_linear.sweep.tasks import Outcome, Task
 

@@ -19,6 +19,7 @@ from cifar_linear.cli import cli
 from cifar_linear.config.reading import parse_config
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.errors import ConfigError
+from cifar_linear.report.tables import RESULTS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [path.relative_to(ROOT) for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))]
@@ -39,6 +40,17 @@ def commands(group, prefix=()):
 def test_every_command_explains_itself(words, command):
     assert command.help
     assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option))
+
+
+@pytest.mark.parametrize(("words", "command"), [pytest.param(*pair, id=" ".join(pair[0])) for pair in commands(cli)])
+def test_the_example_of_a_help_is_the_first_of_the_page(run, words, command):
+    page = (ROOT / "docs" / "reference" / "command-line.md").read_text()
+    section = page.partition(f"\n### {' '.join(words)}\n")[2]
+    lines = [
+        command.words for block in blocks(section) if block.language == "console" for command in commands_of(block)
+    ]
+    first = next(line for line in lines if line.startswith(f"cifar-linear {words[0]}"))
+    assert run(*words, "--help").stdout.endswith(f"\n  Example:\n    {first}\n")
 
 
 def console_lines(path):
@@ -184,6 +196,12 @@ def test_the_lines_for_completion_are_those_of_the_program():
 
 def shown(page, language):
     return [block.text for block in blocks((ROOT / page).read_text()) if block.language == language]
+
+
+def test_every_column_of_a_report_is_explained():
+    page = (ROOT / "docs" / "reference" / "report.md").read_text().replace("\\|", "|")
+    for column in RESULTS:
+        assert f"\n| `{column.title}` | " in page
 
 
 def test_the_config_of_the_readme_is_the_one_of_the_reference():

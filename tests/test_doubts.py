@@ -16,8 +16,9 @@ from cifar_linear.data.wrong_labels import with_wrong_labels
 from cifar_linear.errors import DivergedError
 from cifar_linear.experiments.doubts import COLUMNS, Doubts, sentences
 from cifar_linear.experiments.out_of_fold import out_of_fold
-from cifar_linear.nn.confident_learning import area_under_curve, confident_classes, thresholds
+from cifar_linear.nn.confident_learning import confident_classes, thresholds
 from cifar_linear.nn.losses import softmax
+from cifar_linear.nn.metrics import area_under_curve
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
 

@@ -95,8 +95,8 @@ def test_what_cannot_be_had_leaves_nothing_and_says_what_to_do(fetch, tmp_path, 
 @pytest.mark.parametrize(
     ("address", "code", "message"),
     [
-        ("no address", 2, "is no address that begins with http:// or https://"),
-        ("file:///etc/", 2, "is no address that begins with http:// or https://"),
+        ("no address", 2, "is not an address that begins with http:// or https://"),
+        ("file:///etc/", 2, "is not an address that begins with http:// or https://"),
         ("http://127.0.0.1:1/", 3, "http://127.0.0.1:1/cifar-10-python.tar.gz: cannot be reached"),
     ],
 )

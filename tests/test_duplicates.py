@@ -11,8 +11,8 @@ from cifar_linear.data.augment import Augmentation
 from cifar_linear.data.duplicates import mirrored, near_duplicates
 from cifar_linear.data.synthetic import source
 from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.image_lists import numbers_of_csv
 from cifar_linear.experiments.loading import load_dataset
-from cifar_linear.storage.csv_tables import numbers_of_csv
 from cifar_linear.training.evaluation import evaluate
 
 SHAPE = (3, 32, 32)
@@ -171,11 +171,11 @@ def test_numbers_are_read_from_a_column_or_from_lines():
     ("content", "message"),
     [
         (b"train,given\n3,cat\n", "there is no column test in it, only train, given"),
-        (b"test\nseven\n", "line 2: 'seven' is no number of an image"),
-        (b"1\n-2\n", "line 2: '-2' is no number"),
-        (b"test,train\n\n3\n,4\n", "line 4: '' is no number"),
+        (b"test\nseven\n", "line 2: 'seven' is not the number of an image"),
+        (b"1\n-2\n", "line 2: '-2' is not the number"),
+        (b"test,train\n\n3\n,4\n", "line 4: '' is not the number"),
         (b"60\n", "lists image 60, but the test images are numbered 0 to 59"),
-        (b"9999999999999999999999\n", "is no number of an image"),
+        (b"9999999999999999999999\n", "is not the number of an image"),
         (b"", "lists no images"),
         (b"test\n", "lists no images"),
         ("\n".join(map(str, range(60))).encode(), "lists all 60 test images"),

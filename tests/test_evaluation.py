@@ -108,7 +108,7 @@ def test_recorded_losses_are_those_of_each_batch_before_its_update(make_config, 
     recorded = np.concatenate([row.step_losses for row in rows])
     expected = []
     for epoch in (1, 2):
-        for pixels, labels in twin.batches(epoch):
+        for pixels, labels, _ in twin.batches(epoch):
             X = twin.standardization.apply(pixels)
             expected.append(cost(X, labels, parameters["W"], parameters["b"], 0, twin.objective.loss))
             gradients = twin.objective.gradients(pixels, labels, parameters)

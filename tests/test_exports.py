@@ -153,7 +153,7 @@ def test_runs_of_one_name_are_refused_before_anything_is_written(trained, run, r
 def test_what_is_no_run_is_named(run, tmp_path):
     result = run("export", "onnx", "--runs-dir", tmp_path)
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"error: no run to report in {tmp_path}")
+    assert result.stderr.startswith(f"error: no run that can be read in {tmp_path}")
     result = run("export", "excel")
     assert result.exit_code == 2
     assert "'excel' is not one of 'onnx', 'safetensors', 'tensorboard', 'csv'" in result.stderr

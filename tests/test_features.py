@@ -1,4 +1,4 @@
-"""Examples that are no pixels, through everything below the command line."""
+"""Examples that are not pixels, through everything below the command line."""
 
 import numpy as np
 import pytest

@@ -329,7 +329,7 @@ def test_files_that_a_hand_in_names_are_never_read(class_, check, tmp_path):
         (lambda path: (path / "model.npz").write_bytes(b"PK"), "model.npz: damaged"),
         (lambda path: (path / "metrics.csv").write_text("epoch,step\n0,0\n"), "metrics.csv: line 2"),
         (lambda path: (path / "config.yaml").write_text("eta: [1"), "config.yaml"),
-        (lambda path: (path / "metrics.csv").write_text(""), "broken off before its first evaluation"),
+        (lambda path: (path / "metrics.csv").write_text(""), "stopped before its first evaluation"),
         (lambda path: (path / "predictions.npz").write_bytes(b""), "predictions.npz: damaged"),
         (lambda path: (path / "run.json").unlink(), "no run in it: there is no run.json"),
     ],

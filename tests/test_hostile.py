@@ -51,7 +51,7 @@ def test_each_kind_of_reader_is_tried(told):
     [
         ("data_batch_1", "os.system", "it asks for posix.system, which no image batch needs; refused"),
         ("data_batch_1", "by its own instruction", "it asks for os.system"),
-        ("data_batch_1", "state of a class", "it sets the state of something that is no array; refused"),
+        ("data_batch_1", "state of a class", "it sets the state of something that is not an array; refused"),
         ("data_batch_1", "many lists", "it has far more parts than an image batch; refused"),
         ("data_batch_1", "promised array", "it has an instruction that no image batch needs; refused"),
         ("data_batch_1", "promised bytes", "it promises more than the file holds"),

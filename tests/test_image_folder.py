@@ -239,7 +239,7 @@ def test_a_class_of_which_nothing_is_left_is_refused(imported, folder):
 def test_a_size_that_is_none_is_refused(imported, size):
     result = imported("--size", size)
     assert result.exit_code == 2
-    assert "is no size such as 64 or 64x48" in result.stderr
+    assert "is not a size such as 64 or 64x48" in result.stderr
 
 
 def test_a_folder_that_exists_is_never_overwritten(imported, tmp_path):

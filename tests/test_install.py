@@ -191,7 +191,7 @@ def test_the_command_for_missing_or_damaged_data_can_be_run_as_it_stands(run, fi
     folder = tmp_path / "my data"
     for dataset in PUBLICATIONS:
         missing = run("data", "verify", dataset, "--data-dir", folder)
-        assert f"cifar-linear data download {dataset} --data-dir '{folder}'. " in missing.stderr
+        assert f"cifar-linear data download {dataset} --data-dir '{folder}'\n" in missing.stderr
     (folder / "cifar-10-batches-py").mkdir(parents=True)
     (folder / "cifar-10-batches-py" / "test_batch").touch()
     damaged = run("data", "verify", "--data-dir", folder)

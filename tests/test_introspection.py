@@ -21,7 +21,6 @@ from cifar_linear.nn.introspection import (
     occlusion,
     patch,
     peaks,
-    receptive_field,
     saliency,
 )
 from cifar_linear.nn.layers import Conv, Flatten, Linear, MaxPool, ReLU
@@ -29,7 +28,7 @@ from cifar_linear.nn.network import Network
 from cifar_linear.nn.parameters import stacked
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.inside import filters
+from cifar_linear.report.networks import filters
 from cifar_linear.runs.folder import RunFolder
 
 SHAPE = (2, 8, 8)
@@ -73,8 +72,8 @@ def test_an_output_depends_on_its_receptive_field_and_on_no_other_pixel(network,
     rng = np.random.default_rng(3)
     positive = {name: rng.uniform(0.5, 1, (1, *shape)) for name, shape in network.parameter_shapes.items()}
     plain = replace(network, standardization=None, layers=tuple(_plain(layer) for layer in network.layers))
-    field = receptive_field(network, index)
-    assert field.size == receptive_field(plain, index).size
+    field = network.receptive_field(index)
+    assert field.size == plain.receptive_field(index).size
 
     def output(images):
         for (_, y), _ in zip(plain.activations(images, positive), range(index + 1), strict=False):

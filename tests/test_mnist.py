@@ -116,7 +116,7 @@ def test_a_missing_file_and_a_wrong_label_are_told(tmp_path):
 @pytest.mark.parametrize("state", ["holds no MNIST", "does not exist"])
 def test_a_folder_without_mnist_is_told(tmp_path, state):
     path = tmp_path if state == "holds no MNIST" else tmp_path / "nowhere"
-    with pytest.raises(DataError, match=f"{state}: looked there and in MNIST/raw"):
+    with pytest.raises(DataError, match=f"{state}\n  looked there for MNIST: the four files, .*also in MNIST/raw"):
         MNIST.source(path)
 
 

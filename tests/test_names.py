@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import UTC, datetime
 
 import pytest
 from folders import folders
@@ -9,7 +10,7 @@ from folders import folders
 from cifar_linear.errors import RunError
 from cifar_linear.runs.discovery import find, find_run, named, newest_runs
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.places import names
+from cifar_linear.runs.places import made_name, names, parsed_name
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,20 @@ def runs(trained, tmp_path):
 
 def of_name(runs, name):
     return max(path for path in runs.iterdir() if path.name.endswith(name))
+
+
+@pytest.mark.parametrize("name", ["lambda-0", "a_1_b", "twice_2"])
+@pytest.mark.parametrize("count", [1, 2, 10])
+def test_the_name_of_a_folder_can_be_read_again(name, count):
+    """A number at its end may be the run's own."""
+    made = parsed_name(made_name(datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC), name, count))
+    assert made.when == "20260304T050607Z"
+    assert made.numbers[name] == count
+    assert made.numbers[made.name] == 1
+
+
+def test_other_names_are_of_no_made_folder():
+    assert [parsed_name(name) for name in ("grid", "20260304T050607Z", "20260304_a", "20260304T050607Z_")] == [None] * 4
 
 
 @pytest.mark.parametrize(
@@ -97,7 +112,7 @@ def test_a_name_that_is_not_there_is_told_with_those_near_it(run, runs):
     result = run("evaluate", "run-7", "--runs-dir", runs)
     assert result.exit_code == 1
     assert result.stderr == (
-        f"error: {runs / 'run-7'}: no run or sweep has this name; there are: run-3, run-2, run-1, run-0; "
+        f"error: {runs / 'run-7'}: no run or sweep has this name; near it: run-3, run-2, run-1, run-0; "
         "train it first, or choose another --runs-dir\n"
     )
     result = run("evaluate", "grid", "--runs-dir", runs)
@@ -109,6 +124,27 @@ def test_a_name_that_is_not_there_is_told_with_those_near_it(run, runs):
         result.stderr
         == f"error: {runs / 'none'}: no runs in this folder; train one first, or choose another --runs-dir\n"
     )
+
+
+def test_without_a_near_name_all_are_told(run, runs):
+    said = run("evaluate", "zzz", "--runs-dir", runs).stderr
+    assert "no run or sweep has this name; there are: " in said
+
+
+def test_a_folder_without_its_record_is_called_damaged(run, runs):
+    """By its name, by its path, and where all runs are reported."""
+    path = of_name(runs, "run-1")
+    (path / "run.json").unlink()
+    said = f"{path}: damaged: there is no run.json; copy it back, or train again with the config.yaml in this folder"
+    for words in (("evaluate", "run-1"), ("report", "run-1"), ("evaluate", path), ("report", path), ("report",)):
+        assert said in run(*words, "--runs-dir", runs).stderr
+
+
+def test_a_folder_above_the_runs_is_told_with_theirs(run, runs):
+    result = run("report", runs.parent, "--runs-dir", runs)
+    assert result.stderr == f"error: {runs.parent}: no runs in this folder; did you mean {runs}?\n"
+    result = run("report", "--runs-dir", runs / "none")
+    assert result.stderr.startswith(f"error: {runs / 'none'}: there is no such folder; train first, or name a run")
 
 
 def test_a_name_that_two_have_is_told_with_both(runs):

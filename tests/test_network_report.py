@@ -14,7 +14,7 @@ from cifar_linear.errors import RunError
 from cifar_linear.nn.metrics import confusion
 from cifar_linear.report.collecting import Run, collect
 from cifar_linear.report.drawing import draw_one
-from cifar_linear.report.inside import inside
+from cifar_linear.report.networks import inside
 from cifar_linear.report.tables import classes
 from cifar_linear.report.writing import write_report
 from cifar_linear.runs.folder import RunFolder

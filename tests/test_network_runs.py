@@ -104,7 +104,7 @@ def test_momentum_and_penalty_are_those_of_the_course(network):
     state, batches = group.first_state(), group.batches()
     parameters = {name: array.copy() for name, array in state.parameters.items()}
     velocity = {name: np.zeros_like(array) for name, array in parameters.items()}
-    for pixels, labels in batches(1):
+    for pixels, labels, _ in batches(1):
         (gradient,) = group.objective.loss_gradients(pixels, labels, parameters, np.ones(1))
         for name, array in parameters.items():
             velocity[name] = 0.8 * velocity[name] + 0.2 * gradient[name]

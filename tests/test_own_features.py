@@ -20,7 +20,7 @@ from cifar_linear.config.models import Config
 from cifar_linear.config.reading import parse_config
 from cifar_linear.data import inspection, rows
 from cifar_linear.data.array_files import Stored, open_array
-from cifar_linear.data.features import Files, open_examples
+from cifar_linear.data.features import Files, open_split
 from cifar_linear.data.label_files import read_labels
 from cifar_linear.errors import ConfigError, DataError
 from cifar_linear.experiments.loading import load_dataset, make_standardization
@@ -594,7 +594,7 @@ def an_unknown_label_in_test(folder):
 def a_typo_in_validation(folder):
     np.save(folder / "train_labels.npy", np.array(["zebra", "horse"] * 100))
     np.save(folder / "validation_labels.npy", np.array(["zebra", "hrose"] * 30))
-    return {"test": None}, 3, "label 'hrose' in row 1 (30 such rows) is no known class; did you mean 'horse'?"
+    return {"test": None}, 3, "label 'hrose' in row 1 (30 such rows) is not a known class; did you mean 'horse'?"
 
 
 def an_empty_label(folder):
@@ -789,7 +789,7 @@ _CONTENTS = st.one_of(
 def test_any_content_is_read_or_refused_in_words(tmp_path, content, ending):
     path = tmp_path / f"a{ending}"
     path.write_bytes(content)
-    for read in (read_labels, lambda path: open_examples(Files(path, path), None)):
+    for read in (read_labels, lambda path: open_split(Files(path, path), None)):
         said = None
         try:
             read(path)

@@ -80,7 +80,7 @@ def test_what_is_not_trained_yet_travels_as_well(run_folder, out):
     ],
 )
 def test_anything_but_files_of_runs_is_refused(member, out, tmp_path):
-    with pytest.raises(RunError, match="no file of a run"):
+    with pytest.raises(RunError, match="not a file of a run"):
         unpack(archive(member), out)
     assert list(tmp_path.iterdir()) == [out]
     assert list(out.iterdir()) == []

@@ -9,10 +9,11 @@ from feature_files import data, write
 from sklearn.linear_model import LogisticRegression
 
 from cifar_linear.config.models import Config
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.sweep import groups, probe
-from cifar_linear.sweep.groups import DatasetCache, groups_of, runs_that_fit
+from cifar_linear.sweep.groups import groups_of, runs_that_fit
 from cifar_linear.sweep.probe import probe_of
 
 

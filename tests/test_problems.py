@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from cifar_linear.config.models import Config
-from cifar_linear.config.problems import SENTENCES, SPECIAL, problems_of
+from cifar_linear.config.problems import SENTENCES, problems_of
 from cifar_linear.config.questions import Questions, read_questions
 from cifar_linear.config.sweeps import SweepFile
 from cifar_linear.config.yaml_tree import Place, Tree
@@ -22,6 +22,8 @@ BAD = [
     {}, {"x": 1}, {"kind": "x"}, {"kind": []}, {"dataset": "x"}, {"size": 0}, {"cost": [0]},
     {"cost": [1, 0]}, {"cost": [0, 1, 2]},
 ]  # fmt: skip
+SPECIAL = {"missing", "extra_forbidden", "union_tag_not_found", "union_tag_invalid", "conflict", "beside"}
+"""Types of errors about keys rather than values."""
 
 
 def known(kind):

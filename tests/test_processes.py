@@ -137,7 +137,9 @@ def test_the_command_to_go_on_names_the_data(start, runs_dir, tmp_path):
     wait_for(lambda: list(runs_dir.glob("*/run.json")))
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
-    assert f"to go on: cifar-linear train --resume {only_run(runs_dir).path} --data-dir '{tmp_path}/my data'" in stderr
+    assert (
+        f"to continue: cifar-linear train --resume {only_run(runs_dir).path} --data-dir '{tmp_path}/my data'" in stderr
+    )
 
 
 def test_metrics_can_be_read_while_they_grow(start, runs_dir):

@@ -1,10 +1,14 @@
 import re
+from typing import get_args
 
 import pytest
 
+from cifar_linear.config.questions import FigureName
 from cifar_linear.errors import RunError
+from cifar_linear.report.sections import SECTIONS, SHEETS
 from cifar_linear.runs.discovery import newest_runs
 from cifar_linear.runs.folder import RunFolder
+from cifar_linear.runs.report_files import drawn_in
 
 
 def test_questions_are_answered_by_the_newest_runs_of_their_names(run, tmp_path):
@@ -50,7 +54,7 @@ def test_questions_are_answered_by_the_newest_runs_of_their_names(run, tmp_path)
     (tmp_path / "questions.yaml").write_text("title: x\nquestions: [{question: y, runs: [nobody], figures: [cots]}]\n")
     result = run(*arguments)
     assert result.exit_code == 2
-    assert "questions.0.figures.0: must be 'grid', 'norms'" in result.stderr
+    assert "questions.0.figures.0: must be 'grid', 'parallel'" in result.stderr
 
 
 def test_ends_of_an_axis_that_show_nothing_are_refused(run, tmp_path):
@@ -79,3 +83,18 @@ def test_all_missing_runs_of_all_questions_are_told(run, tmp_path):
 def test_a_question_about_runs_that_are_not_there_is_told(tmp_path):
     with pytest.raises(RunError, match="no run or sweep has this name; train it first"):
         newest_runs(tmp_path, "nobody")
+
+
+def test_every_figure_that_a_report_has_can_be_asked_for():
+    """It stands in a section, and a report that is written again finds its old file."""
+    sections = [name for section in SECTIONS for name in section.figures]
+    assert sorted(sections) == sorted(get_args(FigureName))
+    assert set(SHEETS) <= set(sections)
+
+
+def test_figures_of_the_folder_of_a_report_are_known_by_their_names(tmp_path):
+    figures = ["parallel.png", "reliability.pdf", "templates-common-scale-2.svg", "maps-1.png", "filters.png"]
+    others = ["grid-2.png", "my-cost.png", "cost.txt"]
+    for name in figures + others:
+        (tmp_path / name).touch()
+    assert sorted(path.name for path in drawn_in(tmp_path)) == sorted(figures)

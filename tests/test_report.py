@@ -93,7 +93,7 @@ def test_what_cannot_be_reported_is_a_line_and_the_rest_is_reported(run, own_run
     assert len(notes) == 3
     assert "written by another version (format 0, this one reads 1 and 2)" in notes[0]
     assert "model.npz: damaged, or not a file of this program" in notes[1]
-    assert f"{third.path.name}: killed after epoch 4: its process is gone; train --resume goes on with it" in notes[2]
+    assert f"{third.path.name}: killed after epoch 4: its process is gone; train --resume continues it" in notes[2]
     text = (tmp_path / "report.md").read_text()
     assert all(f"- {markdown(note)}" in text for note in notes)
     assert "lambda 1, eta 0.003" in text
@@ -233,7 +233,7 @@ def test_a_run_whose_best_weights_are_gone_is_left_out_with_the_reason(run, stop
     (stopped.path / "best_model.npz").unlink()
     result = run("report", stopped.path, own_runs, "-o", tmp_path)
     assert result.exit_code == 0
-    assert f"left out: {stopped.path / 'best_model.npz'}: cannot be read: No such file" in result.stderr
+    assert f"left out: {stopped.path / 'best_model.npz'}: missing; copy it back, or train" in result.stderr
 
 
 def test_class_names_may_hold_what_matplotlib_takes_for_mathematics(own_runs, tmp_path):

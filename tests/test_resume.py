@@ -55,9 +55,9 @@ def test_a_finished_run_can_be_lengthened(run, small_config, runs_dir, tmp_path)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("eta=0.5", "a run goes on as it began; eta would change: train a new run instead"),
-        ("augmentation.flip=0.5", "augmentation.flip would change"),
-        ("repro=strict", "repro would change"),
+        ("eta=0.5", "eta cannot change when resuming; train a new run instead"),
+        ("augmentation.flip=0.5", "augmentation.flip cannot change"),
+        ("repro=strict", "repro cannot change"),
         ("epochs=2", "has already trained 3 epochs; epochs must be at least 3, found 2"),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_run_killed_at_random_moments_ends_as_if_nothing_had_happened(small_co
     runs_dir = tmp_path / "broken"
     folder, kills = None, 0
     while folder is None or "test" not in folder.read_record().metrics:
-        # A kill before the first record has left nothing to go on with.
+        # A kill before the first record has left nothing to continue.
         process = start("--resume", folder.path) if folder else start(*new, "--runs-dir", runs_dir)
         if kills < 5:
             time.sleep(rng.uniform(0.5, 1.5))

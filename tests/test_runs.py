@@ -12,7 +12,7 @@ from cifar_linear.runs.artifacts import Predictions, StoredModel
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.provenance import data_record, environment_record
 from cifar_linear.runs.record import Record, SplitMetrics
-from cifar_linear.storage.csv_tables import COLUMNS
+from cifar_linear.runs.tables import COLUMNS
 
 HEAD = ",".join(COLUMNS).encode() + b"\n"
 
@@ -236,7 +236,7 @@ def test_damaged_steps_are_told(tmp_path, content):
 def test_missing_file_is_named(folder):
     with pytest.raises(RunError, match=f"{folder.path}: not a run folder: there is no run.json"):
         folder.read_record()
-    with pytest.raises(RunError, match=f"{folder.path / 'model.npz'}: cannot be read: No such file"):
+    with pytest.raises(RunError, match=f"{folder.path / 'model.npz'}: missing; copy it back"):
         folder.read_model()
 
 

@@ -15,11 +15,12 @@ from folders import BASE, assert_same_cells, by_cell, folders, same, table_rows
 
 from cifar_linear.config.sweeps import read_sweep
 from cifar_linear.errors import ConfigError, LeaseLostError, RunError
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.storage import leases
 from cifar_linear.storage.leases import Lease
 from cifar_linear.sweep.folder import SweepFolder
-from cifar_linear.sweep.groups import DatasetCache, groups_of
+from cifar_linear.sweep.groups import groups_of
 from cifar_linear.sweep.shards import Shard, read_shard
 
 GRID = {"n_batch": [10, 15, 20, 25, 30, 40], "lambda": [0, 0.1]}

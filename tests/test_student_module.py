@@ -155,7 +155,7 @@ def test_names_that_are_not_known_are_mapped(check):
     [
         (
             ["--map", "gradient=f"],
-            "--map gradient: is no role; choose from probabilities, cost, loss, gradients, model",
+            "--map gradient: is not a role; choose from probabilities, cost, loss, gradients, model",
         ),
         (["--map", "gradients=f"], "--map gradients=f: there is no such function; found EvaluateClassifier"),
         (["--map", "gradients"], "--map needs ROLE=NAME"),

@@ -177,7 +177,7 @@ def test_a_reason_is_given_only_where_the_numbers_show_one(four):
         (summary,) = summaries({"best": best, name: changed(four[others[0]], **rows)})
         assert summary.which == "best"
         said[name] = " ".join(summary.why)
-    assert said["restless"].startswith("restless: the steps are too long. In the second half")
+    assert said["restless"].startswith("restless: the steps are too long: in the second half")
     assert said["over"].startswith("over: over-fitting. 40.00 points more on training images than best, 25.00 fewer")
     assert said["under"].startswith("under: under-fitting. 29.00 points fewer on training images than best; ")
     assert said["chance"] == ""

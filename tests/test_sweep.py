@@ -7,9 +7,11 @@ import pytest
 from folders import BASE, folders
 
 from cifar_linear.config.sweeps import read_sweep
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.sweep.folder import SweepFolder
-from cifar_linear.sweep.groups import DatasetCache, estimate, groups_of
+from cifar_linear.sweep.groups import groups_of
+from cifar_linear.sweep.plan import estimate
 from cifar_linear.sweep.table import table_of
 
 
@@ -128,7 +130,7 @@ def test_plan_says_what_would_run_and_runs_nothing(sweep, sweep_file, runs_dir):
     assert not runs_dir.exists()
     assert re.findall(r"group \d: 2 runs, 3 epochs, about [\d.]+ s\n", result.stdout)
     assert "  lambda 1, n_batch 20\n" in result.stdout
-    assert "4 cells, 0 of them there already\n" in result.stdout
+    assert "4 cells, 0 of them already done\n" in result.stdout
     sweep(path)
     document = json.loads(sweep(path, "--plan", "--json").stdout)
     assert (document["cells_there"], document["groups"]) == (4, [])

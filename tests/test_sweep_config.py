@@ -41,6 +41,13 @@ def test_a_grid_that_cannot_be_run_is_refused_with_its_line(sweep_file, grid, me
     assert message in str(caught.value)
 
 
+def test_a_single_config_is_called_that(small_config):
+    with pytest.raises(ConfigError) as caught:
+        read_sweep(small_config)
+    said = f"{small_config}: this is a single config, not a sweep; run it with cifar-linear train"
+    assert str(caught.value) == said
+
+
 def test_a_grid_that_is_too_large_is_counted_not_built(sweep_file):
     """Neither its values are compared nor its cells made: the count is the only problem."""
     with pytest.raises(ConfigError) as caught:

@@ -15,8 +15,9 @@ import yaml
 from folders import BASE, folders, stopped_after
 
 from cifar_linear.config.sweeps import read_sweep
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.sweep.folder import SweepFolder, existing_folders
-from cifar_linear.sweep.groups import DatasetCache, run_cells
+from cifar_linear.sweep.tasks import run_cells
 
 
 def start(path, runs_dir, *arguments):
@@ -89,7 +90,7 @@ def test_a_sweep_stopped_at_any_moment_ends_in_the_same_table(request, sweep_fil
         _, stderr = process.communicate(timeout=60)
         if number != signal.SIGKILL and process.returncode != 0:
             assert process.returncode == 128 + number
-            assert f"interrupted by {number.name}" in stderr
+            assert f"stopped by {'Ctrl-C' if number == signal.SIGINT else number.name}" in stderr
     if workers > 1 and number == signal.SIGKILL:
         time.sleep(1)  # Workers without a parent notice at their next step, and save.
     stdout, stderr = start(path, tmp_path / "runs").communicate(timeout=60)
@@ -174,7 +175,7 @@ def test_the_command_that_goes_on_runs_as_it_is_printed(run, small_config, sweep
         patched.setattr("cifar_linear.sweep.tasks.run_cells", interrupt)
         first = run(command, config, "--seeds", 2, "--no-figures", *folders)
     assert first.exit_code == 130
-    (text,) = re.findall(r"To go on: cifar-linear (.+)", first.stderr)
+    (text,) = re.findall(r"To continue: cifar-linear (.+)", first.stderr)
     words = shlex.split(text)
     assert words[words.index("--data-dir") + 1] == str(tmp_path / "it's data")
     result = run(*words, "--no-figures")

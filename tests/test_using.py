@@ -221,6 +221,8 @@ def test_broken_picture_is_an_error_line_and_the_others_are_predicted(run, one, 
     assert len(lines) == 5
     assert all(line.startswith(f"error: {path}: ") for line, path in zip(lines, bad, strict=False))
     assert lines[-1] == "error: 4 of 6 pictures could not be read"
+    alone = run("predict", one, tmp_path / "text.png")
+    assert (alone.exit_code, alone.stderr.count("error:")) == (3, 1)
 
 
 def test_picture_of_another_size_and_mode_becomes_an_image_of_the_data_set(tmp_path):

@@ -144,7 +144,7 @@ def test_a_config_edited_by_hand_is_found(trained, verify, run):
     assert told["changes"] == ["eta was 0.01, config.yaml has 0.02"]
     resumed = run("train", "--resume", folder.path, "--set", "epochs=5")
     assert resumed.exit_code == 2
-    assert "eta would change: train a new run instead" in resumed.stderr
+    assert "eta cannot change when resuming; train a new run instead" in resumed.stderr
 
 
 def changed_checkpoint(folder):
@@ -223,7 +223,7 @@ def test_what_cannot_be_verified_is_told(trained, verify, tmp_path):
     with folder.locked():
         code, _, stderr = verify(folder)
         assert code == 1
-        assert "still running" in stderr
+        assert "still under way; verify it when it has ended" in stderr
     for name in ("checkpoint.npz", "metrics.csv"):
         (folder.path / name).unlink()
     code, _, stderr = verify(folder)

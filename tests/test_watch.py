@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from cifar_linear.experiments.loading import load_dataset
 from cifar_linear.experiments.run import run_group
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.places import written_last
+from cifar_linear.runs.record import Status
 from cifar_linear.sweep import live_page
 from cifar_linear.sweep.live_page import LivePage, reloading
 from cifar_linear.sweep.watching import Watcher
@@ -153,7 +155,7 @@ def test_a_folder_that_vanishes_is_one_line(run, swept, monkeypatch):
     watcher = Watcher(swept)
     watcher.look()
     shutil.rmtree(swept)
-    with pytest.raises(RunError, match="not a folder"):
+    with pytest.raises(RunError, match="there is no such folder"):
         watcher.look()
     result = run("watch", swept)
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
@@ -228,6 +230,14 @@ def test_an_empty_folder_is_one_line(run, tmp_path):
     assert (
         result.stderr == f"error: {tmp_path}: no runs in this folder; train one first, or choose another --runs-dir\n"
     )
+
+
+def test_every_status_is_counted_and_can_be_asked_for(run, swept):
+    """`watch` and `runs` have lists of their own, in the order in which they show them."""
+    statuses = {*get_args(Status), "killed"}
+    assert {*statuses, "waiting"} <= set(json.loads(run("watch", swept, "--json").stdout))
+    for status in statuses:
+        assert run("runs", "--status", status, "--runs-dir", swept).exit_code == 0
 
 
 def test_json_is_the_whole_snapshot(run, swept):

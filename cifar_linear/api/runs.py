@@ -139,8 +139,7 @@ class Run:
         features = len(self._stored.model.mean)
         if images.ndim != 2 or images.shape[1] != features:
             raise ConfigError(f"images have the shape {images.shape}; (n, {features}) is needed for this run")
-        best = self._stored.record.best is not None
-        return Classifier.of(self._stored.folder, best).predict(images)
+        return Classifier.judged(self._stored.folder, self._stored.record).predict(images)
 
     @cached_property
     def figures(self) -> Mapping[str, Picture]:

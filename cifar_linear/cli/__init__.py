@@ -26,7 +26,7 @@ from cifar_linear.cli.diagnose import diagnose
 from cifar_linear.cli.evaluate import evaluate
 from cifar_linear.cli.export import export
 from cifar_linear.cli.gradcheck import gradcheck
-from cifar_linear.cli.options import debug_option, is_debugging
+from cifar_linear.cli.options import debug_option, is_debugging, written_after
 from cifar_linear.cli.predict import predict
 from cifar_linear.cli.printing import printable
 from cifar_linear.cli.probe import probe
@@ -62,51 +62,70 @@ class _Commands(click.Group):
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         try:
-            return super().make_context(*arguments, **options)
+            return super().make_context(*arguments, obj=tuple(arguments[1]), **options)
         except OSError as error:  # The help and the version are printed here; nothing else is written.
             raise click.exceptions.Exit(_unwritable(error)) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (CifarLinearError, Interrupted) as error:
+        except CifarLinearError as error:
+            _fail(ctx, error, f"error: {error}", error.exit_code)
+        except Interrupted as error:
             _fail(ctx, error, str(error), error.exit_code)
         except KeyboardInterrupt as error:
-            _fail(ctx, error, "interrupted", 130)
+            _fail(ctx, error, "stopped by Ctrl-C", 130)
         except MemoryError as error:
-            _fail(ctx, error, not_enough_memory(error), 1)
+            _fail(ctx, error, f"error: {not_enough_memory(error)}", 1)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except OSError as error:
             if not _is_of_printing(error):
-                _fail(ctx, error, f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
+                _fail(ctx, error, f"error: unexpected {type(error).__name__}: {error}; --debug shows where", 1)
             ctx.exit(_unwritable(error))
         except Exception as error:
-            _fail(ctx, error, f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
+            _fail(ctx, error, f"error: unexpected {type(error).__name__}: {error}; --debug shows where", 1)
 
 
 def _fail(ctx: click.Context, error: BaseException, message: str, exit_code: int) -> None:
     """End the process with a message, and with --debug a traceback before it."""
     traced = "".join(traceback.format_exception(error)) if is_debugging(ctx) else ""
-    _say_error(message, traced)
+    _say(f"{traced}{message}")
     ctx.exit(exit_code)
 
 
-def _say_error(message: str, before: str = "") -> None:
+def _say(text: str) -> None:
     with suppress(OSError):  # The exit code says it all the same.
-        click.echo(printable(f"{before}error: {message}", keep="\n"), err=True)
+        click.echo(printable(text, keep="\n"), err=True)
 
 
 def _say_usage(error: click.ClickException) -> None:
     """Click's errors in the form of all others, with a line that leads to the help."""
-    message = error.format_message()
+    message = _about_a_key(error) or error.format_message()
     if message.startswith("Usage: "):  # Called with nothing at all: the message is the help.
         click.echo(message, err=True)
         return
     ctx = getattr(error, "ctx", None)
     hint = f"\ntry '{ctx.command_path} --help'" if ctx else ""
     start = message[:1].lower() if message[1:2].islower() else message[:1]
-    _say_error(f"{start}{message[1:].rstrip('.')}{hint}")
+    _say(f"error: {start}{message[1:].rstrip('.')}{hint}")
+
+
+def _about_a_key(error: click.ClickException) -> str | None:
+    """The message about an option that is a key of the config, as in ``train --epochs 5``."""
+    ctx = getattr(error, "ctx", None)
+    if (
+        not isinstance(error, click.NoSuchOption)
+        or ctx is None
+        or "overrides" not in {p.name for p in ctx.command.params}
+    ):
+        return None
+    from cifar_linear.config.models import schema
+    from cifar_linear.config.problems import key_called
+
+    key = key_called(error.option_name.lstrip("-").replace("-", "_"), schema())
+    value = written_after(ctx, error.option_name)
+    return key and f"no such option '{error.option_name}': it is a config key: --set {key}={value}"
 
 
 def _is_of_printing(error: OSError) -> bool:
@@ -119,7 +138,7 @@ def _unwritable(error: OSError) -> int:
     give_up_on(sys.stdout)
     if error.errno == errno.EPIPE:
         return _BROKEN_PIPE
-    _say_error(f"the output cannot be written: {error.strerror}")
+    _say(f"error: the output cannot be written: {error.strerror}")
     return 1
 
 
@@ -127,12 +146,13 @@ def _unwritable(error: OSError) -> int:
     _PROGRAM,
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\nTo begin:\n  cifar-linear config new mine.yaml\n  cifar-linear train mine.yaml",
 )
 @click.version_option(__version__, "-V", "--version", prog_name=_PROGRAM)
 @debug_option
 def cli() -> None:
-    """Train linear classifiers on images, reproducibly, from a YAML file to a run folder."""
-    # What Matplotlib says of its own folders on stderr is no result and no error of a command.
+    """Train linear classifiers and small networks on images, reproducibly, from a YAML file to a report."""
+    # What Matplotlib says of its own folders on stderr is neither a result nor an error of a command.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 

@@ -1,4 +1,4 @@
-"""``cifar-linear config``: write, check and explain config files."""
+"""``cifar-linear config``: write, check and show config files."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, PUBLISHED, debug_option, set_option
+from cifar_linear.cli.options import PATH, PUBLISHED, debug_option, example, set_option
 
 if TYPE_CHECKING:
     from cifar_linear.config.starter import DatasetName
 
 
-@click.group(short_help="Write, check and explain config files.")
+@click.group(short_help="Write, check and show config files.")
 def config() -> None:
-    """Write, check and explain config files."""
+    """Write, check and show config files, and print their schema."""
 
 
-@config.command(short_help="Write a commented config to begin with.")
+@config.command(short_help="Write a commented config to begin with.", epilog=example("config new first.yaml"))
 @click.argument("file", metavar="[FILE]", type=PATH, default="-")
 @click.option(
     "--dataset",
@@ -43,7 +43,7 @@ def new(file: Path, dataset: DatasetName) -> None:
         click.echo(f"config: {file}")
 
 
-@config.command(short_help="Print the JSON Schema for editors.")
+@config.command(short_help="Print the JSON Schema for editors.", epilog=example("config schema > schema.json"))
 @click.option("--sweep", "kind", flag_value="sweep", help="Print the schema of sweep files.")
 @click.option("--questions", "kind", flag_value="questions", help="Print the schema of files of questions.")
 @debug_option
@@ -59,7 +59,7 @@ def schema(kind: str | None) -> None:
     click.echo(json.dumps(schema(kinds[kind]), indent=2))
 
 
-@config.command(short_help="Check a config and print it complete.")
+@config.command(short_help="Check a config and print it complete.", epilog=example("config show first.yaml"))
 @click.argument("config_path", metavar="FILE", type=PATH)
 @set_option
 @debug_option

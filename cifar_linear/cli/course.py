@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cifar_linear.cli.options import PATH, data_dir_option, debug_option, quiet_option
+from cifar_linear.cli.options import FOLDER, PATH, data_dir_option, debug_option, example, quiet_option
 from cifar_linear.cli.printing import printable
 from cifar_linear.signals import SafeStop
 
@@ -17,7 +17,7 @@ def course() -> None:
     """For courses: check what students hand in."""
 
 
-@course.command(short_help="Flag hand-ins that do not hold.")
+@course.command(short_help="Flag hand-ins that do not hold.", epilog=example("course check handins --sample 0 -q"))
 @click.argument("folder", type=PATH)
 @click.option("--asked", type=PATH, metavar="PATH", help="The config that was asked for, or a folder of them.")
 @data_dir_option
@@ -39,7 +39,7 @@ def course() -> None:
     help="For training a run again.",
 )
 @click.option(
-    "-o", "--output", type=PATH, default="course-check", show_default=True, metavar="DIR", help="For page and tables."
+    "-o", "--output", type=FOLDER, default="course-check", show_default=True, metavar="DIR", help="For page and tables."
 )
 @click.option(
     "--gradescope", type=PATH, metavar="DIR", help="Also write a results file of Gradescope for each hand-in."
@@ -62,9 +62,9 @@ def check(
     """Flag hand-ins whose numbers do not hold, each flag with its evidence; nothing is marked.
 
     FOLDER has a run folder, a folder of them or a zip archive of either for each student. Metrics are computed again
-    from the weights and your images; files, curves, preprocessing and the start of the training are held against config
-    and seed; a sample is trained again; and hand-ins are compared with each other. The page says what each check can
-    prove and what it cannot.
+    from the weights and your images; files, curves, preprocessing and the start of the training are compared with the
+    config and seed; a sample is trained again; and hand-ins are compared with each other. The page says what each check
+    can prove and what it cannot.
     """
     from cifar_linear.cli.progress import Progress
     from cifar_linear.course.handins.asked import read_asked

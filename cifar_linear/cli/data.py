@@ -18,6 +18,7 @@ from cifar_linear.cli.options import (
     config_option,
     data_dir_option,
     debug_option,
+    example,
     figure_option,
     quiet_option,
     set_option,
@@ -41,7 +42,7 @@ data.add_command(import_folder)
 _dataset_argument = click.argument("dataset", type=click.Choice(PUBLISHED), default="cifar10")
 
 
-@data.command(short_help="Download a published data set.")
+@data.command(short_help="Download a published data set.", epilog=example("data download mnist --data-dir ~/data"))
 @_dataset_argument
 @data_dir_option
 @click.option(
@@ -66,7 +67,7 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
     for mirror in mirrors:
         if not mirror.startswith(("http://", "https://")):
             raise click.BadParameter(
-                f"{mirror!r} is no address that begins with http:// or https://", param_hint="--mirror"
+                f"{mirror!r} is not an address that begins with http:// or https://", param_hint="--mirror"
             )
     publication, folder = PUBLICATIONS[dataset], data_dir or default_folder()
     received: dict[str, int] = {}
@@ -86,7 +87,11 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
     _report(dataset, folder)
 
 
-@data.command(name="import", short_help="Import archives you already have.")
+@data.command(
+    name="import",
+    short_help="Import archives you already have.",
+    epilog=example("data import ~/Downloads/cifar-10-python.tar.gz"),
+)
 @click.argument("files", type=PATH, nargs=-1, required=True)
 @data_dir_option
 @click.option(
@@ -95,7 +100,9 @@ def download(dataset: str, data_dir: Path | None, mirrors: tuple[str, ...], quie
     help="Also read archives whose SHA-256 sum is not the published one; without it they are refused unread.",
 )
 @click.option(
-    "--dataset", type=click.Choice(PUBLISHED), help="What unpublished archives hold, if their names leave it open."
+    "--dataset",
+    type=click.Choice(PUBLISHED),
+    help="Which data set unpublished archives hold, if their names do not say it.",
 )
 @debug_option
 def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool, dataset: str | None) -> None:
@@ -114,7 +121,7 @@ def import_(files: tuple[Path, ...], data_dir: Path | None, unpublished: bool, d
     _report(dataset, folder)
 
 
-@data.command(short_help="Check the images against the published.")
+@data.command(short_help="Check the images against the published.", epilog=example("data verify mnist --data-dir ."))
 @_dataset_argument
 @data_dir_option
 @click.option("--strict", is_flag=True, help="Exit with code 5 unless every batch is as published.")
@@ -152,7 +159,10 @@ def _report(dataset: str, folder: Path) -> bool:
     return published == total
 
 
-@data.command(short_help="Draw images of a split.")
+@data.command(
+    short_help="Draw images of a split.",
+    epilog=example("data show --config configs/quickstart.yaml --augment --set augmentation.flip=0.5 -o images.png"),
+)
 @config_option(required=False)
 @set_option
 @data_dir_option
@@ -179,11 +189,10 @@ def show(
     from cifar_linear.config.reading import config_or_default
     from cifar_linear.experiments.loading import load_dataset
     from cifar_linear.experiments.samples import draw_images
-    from cifar_linear.figures.style import figure_file, rendered
+    from cifar_linear.figures.style import format_of, rendered
     from cifar_linear.storage.atomic import write_whole
 
-    form = figure_file(output)
     config = config_or_default(config_path, overrides)
     figure = draw_images(config, load_dataset(config, data_dir), split, count, at_random, augment)
-    write_whole(output, rendered(figure, form))
+    write_whole(output, rendered(figure, format_of(output)))
     click.echo(f"images: {output}")

@@ -13,6 +13,7 @@ from cifar_linear.cli.options import (
     config_option,
     data_dir_option,
     debug_option,
+    example,
     quiet_option,
     runs_dir_option,
     set_option,
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from cifar_linear.runs.record import Sensitivity
     from cifar_linear.training.evaluation import Evaluation
 
+_NOISES = ("noise_at_start", "noise_at_end")
 
-@click.command(short_help="Say what is wrong with a run, or will be.")
+
+@click.command(short_help="Say what is wrong with a run, or will be.", epilog=example("diagnose mine"))
 @click.argument("run", metavar="[RUN]", required=False)
 @runs_dir_option
 @config_option(required=False, text="A config that has not been trained yet, instead of RUN.")
@@ -53,8 +56,8 @@ def diagnose(
 ) -> None:
     """Compare eta with the largest stable rate and with the noise of batches, and look for other trouble.
 
-    That is saturation, over- and under-fitting, dead filters, a large penalty, unfinished training, and metrics that
-    hang on rounding. Each sentence has a number behind it; a run of which nothing can be said gets none.
+    Other trouble is saturation, over- and under-fitting, dead filters, a large penalty, unfinished training, and
+    metrics that depend on rounding. Each sentence has a number behind it; if nothing is wrong, nothing is printed.
 
     RUN is the path of a run folder, the name of a run in --runs-dir, sweep/cell, or last.
     """
@@ -65,9 +68,9 @@ def diagnose(
     from cifar_linear.runs.folder import RunFolder
 
     if (run is None) == (config_path is None):
-        raise click.UsageError("RUN is diagnosed after, --config before a training; give one of them")
+        raise click.UsageError("give RUN (after training) or --config (before)")
     if run is not None and overrides:
-        raise click.UsageError("--set belongs to --config: a run is as it is")
+        raise click.UsageError("--set belongs to --config: a finished run's settings cannot change")
     if config_path is not None:
         config = read_config(config_path, overrides)
         dataset = load_dataset(config, data_dir)
@@ -102,9 +105,6 @@ def plain(facts: Facts) -> dict[str, object]:
     noises = {name: noise and noise._asdict() for name in _NOISES if (noise := getattr(facts, name)) is not None}
     measured = facts.sensitivity.model_dump() if facts.sensitivity else None
     return {**asdict(facts), **noises, "sensitivity": measured}
-
-
-_NOISES = ("noise_at_start", "noise_at_end")
 
 
 def _measured(config: Config, dataset: Dataset, quiet: bool) -> Sensitivity:

@@ -12,6 +12,7 @@ from cifar_linear.cli.options import (
     config_source,
     data_dir_option,
     debug_option,
+    example,
     figure_option,
     quiet_option,
     set_option,
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from cifar_linear.training.evaluation import Evaluation
 
 
-@click.command(short_help="Find labels that a config's model doubts.")
+@click.command(
+    short_help="Find labels that a config's model doubts.",
+    epilog=example("data doubts configs/quickstart.yaml -s data.images_per_batch=100 -s epochs=5 --flip 0.1 -q"),
+)
 @config_source(
     "The experiment whose model and training images are used, a YAML file. Also as an argument.", "a YAML file"
 )
@@ -63,11 +67,11 @@ def doubts(
     from cifar_linear.config.reading import read_config
     from cifar_linear.experiments.doubts import COLUMNS, draw_doubts, find_doubts, sentences
     from cifar_linear.experiments.loading import load_dataset
-    from cifar_linear.figures.style import figure_file, rendered
+    from cifar_linear.figures.style import format_of, rendered
     from cifar_linear.storage.atomic import write_whole
     from cifar_linear.storage.csv_tables import rows_as_csv
 
-    form, config = figure_file(output), read_config(config_path, overrides)
+    config = read_config(config_path, overrides)
     dataset, unit = load_dataset(config, data_dir), config.unit
     with Progress(config.length, quiet, unit=unit) as progress, SafeStop() as stop:
 
@@ -78,7 +82,7 @@ def doubts(
     rows, table = found.rows(), output.with_suffix(".csv")
     write_whole(table, rows_as_csv(rows, (*COLUMNS, *["flipped"] * bool(flip))).encode())
     if rows:
-        write_whole(output, rendered(draw_doubts(found, count, dataset.image_shape), form))
+        write_whole(output, rendered(draw_doubts(found, count, dataset.image_shape), format_of(output)))
     if as_json:
         numbers = {"images": len(found.labels), "folds": folds, "accuracy": found.accuracy, "found": found.found}
         click.echo(json.dumps({**numbers, "doubts": rows}, indent=2))

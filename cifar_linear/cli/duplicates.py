@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import config_source, data_dir_option, debug_option, figure_option, set_option
+from cifar_linear.cli.options import config_source, data_dir_option, debug_option, example, figure_option, set_option
 from cifar_linear.cli.printing import printable
-from cifar_linear.cli.terminal import counted
+from cifar_linear.wording import counted
 
 if TYPE_CHECKING:
     from cifar_linear.data.dataset import SplitName
 
 
-@click.command(short_help="Find test images that are training images.")
+@click.command(
+    short_help="Find test images that are training images.",
+    epilog=example("data duplicates configs/quickstart.yaml -s data.images_per_batch=100"),
+)
 @config_source("The experiment whose images are compared, a YAML file. Also as an argument.", "a YAML file")
 @set_option
 @data_dir_option
@@ -56,20 +59,20 @@ def duplicates(
     from cifar_linear.config.reading import read_config
     from cifar_linear.experiments.duplicates import OTHERS, draw_duplicates, find_duplicates, rows
     from cifar_linear.experiments.loading import load_dataset
-    from cifar_linear.figures.style import figure_file, rendered
+    from cifar_linear.figures.style import format_of, rendered
     from cifar_linear.storage.atomic import write_whole
     from cifar_linear.storage.csv_tables import rows_as_csv
 
-    form, dataset = figure_file(output), load_dataset(read_config(config_path, overrides), data_dir)
+    dataset = load_dataset(read_config(config_path, overrides), data_dir)
     pairs = find_duplicates(dataset, split, threshold)
     table, found = output.with_suffix(".csv"), rows(pairs, dataset, split)
     write_whole(table, rows_as_csv(found, (split, *OTHERS)).encode())
     if found:
-        write_whole(output, rendered(draw_duplicates(pairs, dataset, split, count), form))
+        write_whole(output, rendered(draw_duplicates(pairs, dataset, split, count), format_of(output)))
     if as_json:
         click.echo(json.dumps({"split": split, "images": len(dataset.splits[split]), "pairs": found}, indent=2))
         return
     differing = sum(row["label"] != row["train_label"] for row in found)
-    of = counted(len(dataset.splits[split]), f"{split} image")
-    click.echo(f"{len(found)} of {of} are nearly the same as a training image, {differing} with another label")
+    images = counted(len(dataset.splits[split]), f"{split} image")
+    click.echo(f"{len(found)} of {images} are nearly the same as a training image, {differing} with another label")
     click.echo(printable(f"table: {table}" + (f", pairs: {output}" if found else "")))

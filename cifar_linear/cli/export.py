@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, debug_option, runs_argument, runs_dir_option
+from cifar_linear.cli.options import FOLDER, debug_option, example, runs_argument, runs_dir_option
 from cifar_linear.cli.printing import printable
 
 if TYPE_CHECKING:
     from cifar_linear.exports.writing import ExportFormat
 
 
-@click.command(short_help="Export runs for other programs.")
+@click.command(short_help="Export runs for other programs.", epilog=example("export csv mine"))
 @click.argument("form", type=click.Choice(["onnx", "safetensors", "tensorboard", "csv"]), metavar="FORMAT")
 @runs_argument
 @click.option(
     "-o",
     "--output",
-    type=PATH,
+    type=FOLDER,
     default="export",
     show_default=True,
     metavar="DIR",

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, set_option
+from cifar_linear.cli.options import PATH, config_option, data_dir_option, debug_option, example, set_option
 from cifar_linear.cli.printing import printable
 
 if TYPE_CHECKING:
     from cifar_linear.experiments.gradient_check import Case
 
 
-@click.command(short_help="Check the gradients numerically.")
+@click.command(short_help="Check the gradients numerically.", epilog=example("gradcheck"))
 @config_option(required=False)
 @set_option
 @data_dir_option
@@ -41,10 +41,10 @@ def gradcheck(
 ) -> None:
     """Compare analytic with numeric gradients, on generated images or a config's own.
 
-    The cases are every loss, lambda 0 and 0.1, a penalised bias, batches of 1 and 20 images, all in float64. The first
-    20 dimensions are compared entry by entry, all of them along random directions. A network's parameters are compared
-    along random directions by a complex step, for batches of 1 and 8 images. The relative error is
-    |ga - gn| / max(eps, |ga| + |gn|).
+    Every loss is checked with lambda 0 and 0.1, with a penalised bias, and on batches of 1 and 20 images, in float64:
+    the first 20 dimensions entry by entry, then all dimensions along random directions. A network's parameters are
+    checked along random directions by a complex step, on batches of 1 and 8 images. The relative error of an analytic
+    gradient ga and a numeric one gn is |ga - gn| / max(eps, |ga| + |gn|).
 
     With --module, the functions of a student's file are checked instead: probabilities, loss and cost, and the gradient
     against finite differences of its own cost and against the right one. Mistakes are named. The file is not imported;

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, debug_option, quiet_option
+from cifar_linear.cli.options import PATH, debug_option, example, quiet_option
 from cifar_linear.cli.printing import printable
 
 if TYPE_CHECKING:
@@ -24,11 +24,15 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tu
         return None
     sides = value.lower().split("x")
     if len(sides) > 2 or not all(side.isdecimal() and 1 <= int(side) <= _LARGEST_SIDE for side in sides):
-        raise click.BadParameter(f"{value!r} is no size such as 64 or 64x48, of 1 to {_LARGEST_SIDE} pixels a side")
+        raise click.BadParameter(f"{value!r} is not a size such as 64 or 64x48, of 1 to {_LARGEST_SIDE} pixels a side")
     return int(sides[0]), int(sides[-1])
 
 
-@click.command(name="import-folder", short_help="Turn folders of pictures into arrays.")
+@click.command(
+    name="import-folder",
+    short_help="Turn folders of pictures into arrays.",
+    epilog=example("data import-folder pictures -o colours --size 16"),
+)
 @click.argument("folder", type=PATH)
 @click.option("-o", "--output", "out", type=PATH, required=True, metavar="DIR", help="A new folder for the arrays.")
 @click.option(

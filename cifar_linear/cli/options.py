@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 PATH = click.Path(path_type=Path, readable=False)
 """A path, unchecked: the code that uses it says what is wrong with it."""
+FOLDER = click.Path(path_type=Path, readable=False, file_okay=False)
+"""A folder to write into; the command line refuses a file."""
 PUBLISHED = ("cifar10", "cifar100", "mnist", "fashion_mnist")
 """The data sets that can be downloaded, here without loading what knows them."""
 
@@ -38,6 +41,11 @@ def debug_option(function: _Function) -> _Function:
     return click.option(
         "--debug", is_flag=True, expose_value=False, callback=_note_debug, help="Show the traceback of an error."
     )(function)
+
+
+def example(words: str) -> str:
+    """The end of a command's help: a line to copy, which the page of the command line shows as well."""
+    return f"\b\nExample:\n  cifar-linear {words}"
 
 
 def config_option(required: bool, text: str = "The experiment, a YAML file; - for standard input.") -> _Decorator:
@@ -103,7 +111,7 @@ def runs_argument(function: _Function) -> _Function:
 
 
 def resume_option(function: _Function) -> _Function:
-    """--resume, the run to go on with."""
+    """--resume, the run to continue."""
     text = "Continue a run that was stopped: a path, a name, or last. --set epochs=N lengthens it."
     return click.option("--resume", metavar="RUN", shell_complete=complete_run, help=text)(function)
 
@@ -128,7 +136,7 @@ class Output(NamedTuple):
     quiet: bool
 
 
-def output_options(json_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def output_options(json_text: str) -> _Decorator:
     """--no-figures, --format, --json and --quiet; the command gets them as one `Output`."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -150,6 +158,20 @@ def quiet_option(function: _Function) -> _Function:
     return click.option("-q", "--quiet", is_flag=True, help="No progress, only the result.")(function)
 
 
+def written_after(ctx: click.Context, word: str) -> str:
+    """The word that follows another one on the command line, after a space or =; VALUE if none does."""
+    words = [part for written in ctx.obj or () for part in written.split("=", 1)]
+    return next((value for before, value in pairwise(words) if before == word), "VALUE")
+
+
+def _with_equals_signs(ctx: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse ``--set eta 1``, before its value is taken for an argument."""
+    for override in value:
+        if "=" not in override:
+            raise click.UsageError(f"--set {override}: write --set {override}={written_after(ctx, override)}", ctx)
+    return value
+
+
 def set_option(function: _Function) -> _Function:
     """--set, changes to the config."""
     return click.option(
@@ -158,6 +180,7 @@ def set_option(function: _Function) -> _Function:
         "overrides",
         multiple=True,
         metavar="KEY=VALUE",
+        callback=_with_equals_signs,
         help="Override a key of the config, with dots between levels: --set eta=0.01. May be repeated.",
     )(function)
 
@@ -176,6 +199,17 @@ def runs_dir_option(function: _Function) -> _Function:
     )(function)
 
 
+def _figure_file(_ctx: click.Context, _parameter: click.Parameter, path: Path) -> Path:
+    """Raise `ConfigError` unless a figure can be written into this file."""
+    from cifar_linear.errors import ConfigError
+    from cifar_linear.figures.style import format_of
+
+    format_of(path)
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: there is no folder {path.parent}; make it first, or choose another with -o")
+    return path
+
+
 def figure_option(default: str, what: str, more: str = "") -> _Decorator:
     """-o of a command that draws one figure: the file, as ``output``.
 
@@ -185,7 +219,16 @@ def figure_option(default: str, what: str, more: str = "") -> _Decorator:
         more: what else the help says.
     """
     text = f"{what} to write: .png, .pdf or .svg, in a folder that exists{more}."
-    return click.option("-o", "--output", type=PATH, default=default, show_default=True, metavar="FILE", help=text)
+    return click.option(
+        "-o",
+        "--output",
+        type=PATH,
+        default=default,
+        show_default=True,
+        metavar="FILE",
+        callback=_figure_file,
+        help=text,
+    )
 
 
 def format_option(function: _Function) -> _Function:
@@ -226,7 +269,7 @@ def refuse_both(best: bool, optimum: bool) -> None:
         raise click.UsageError("--best and --optimum are different weights; leave out one of them")
 
 
-def split_option(default: str) -> Callable[[_Function], _Function]:
+def split_option(default: str) -> _Decorator:
     """--split, one of the three."""
     splits = click.Choice(["train", "validation", "test"])
     return click.option("--split", type=splits, default=default, show_default=True, help="Which images.")

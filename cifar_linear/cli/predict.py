@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from cifar_linear.cli.options import PATH, best_option, debug_option, optimum_option, refuse_both, run_argument
+from cifar_linear.cli.options import PATH, best_option, debug_option, example, optimum_option, refuse_both, run_argument
 from cifar_linear.cli.printing import printable
 
 
-@click.command(short_help="Classify PNG or JPEG pictures.")
+@click.command(short_help="Classify PNG or JPEG pictures.", epilog=example("predict mine picture.png --top 2"))
 @run_argument
 @click.argument("images", type=PATH, nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to name.")
@@ -23,12 +23,14 @@ def predict(
 ) -> None:
     """Name the most probable classes of PNG or JPEG pictures.
 
-    Pictures are squeezed to the size that the run was trained on; transparent parts become white, and 16 bits per
-    channel 8. One that cannot be read is an error line; the others are predicted all the same, and the exit code is 3.
+    Pictures are squeezed to the size that the run was trained on. Transparent parts become white, and 16 bits per
+    channel become 8. For a picture that cannot be read there is an error line; the others are still predicted, and the
+    exit code is 3.
     """
     from cifar_linear.data.image_files import read_picture
     from cifar_linear.errors import ConfigError, DataError
-    from cifar_linear.experiments.classifier import Classifier, stored_temperature
+    from cifar_linear.experiments.calibration import stored_temperature
+    from cifar_linear.experiments.classifier import Classifier
     from cifar_linear.runs.folder import RunFolder
 
     refuse_both(best, optimum)
@@ -46,6 +48,8 @@ def predict(
         try:
             pixels = read_picture(path, classifier.image_shape)
         except DataError as error:
+            if len(images) == 1:
+                raise
             click.echo(f"error: {printable(str(error))}", err=True)
             failed += 1
             continue

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cifar_linear.cli.certify import part_done, sentences
 from cifar_linear.cli.options import (
     PATH,
     Output,
     data_dir_option,
     debug_option,
+    example,
     name_option,
     output_options,
     runs_dir_option,
@@ -24,9 +24,9 @@ from cifar_linear.errors import CheckError
 from cifar_linear.signals import SafeStop
 
 if TYPE_CHECKING:
+    from cifar_linear.experiments.dataset_cache import DatasetCache
     from cifar_linear.nn.certificate import Bracket
     from cifar_linear.runs.record import Certificate
-    from cifar_linear.sweep.groups import DatasetCache
     from cifar_linear.sweep.table import Row
 
 
@@ -34,7 +34,9 @@ _SHOWN = 10
 """Settings in the printed table; the report has them all."""
 
 
-@click.command(short_help="Find the best linear classifier of features.")
+@click.command(
+    short_help="Find the best linear classifier of features.", epilog=example("probe . -n half -q --no-figures")
+)
 @click.argument("features", type=PATH)
 @set_option
 @data_dir_option
@@ -58,8 +60,8 @@ def probe(
     or a config in YAML. One setting is selected on the validation images, it alone is evaluated on the test set, and
     a certificate proves how far it is from the optimum of its lambda.
     """
+    from cifar_linear.experiments.dataset_cache import DatasetCache
     from cifar_linear.experiments.jobs import chosen_name
-    from cifar_linear.sweep.groups import DatasetCache
     from cifar_linear.sweep.probe import probe_of
 
     images = DatasetCache(data_dir)
@@ -76,6 +78,7 @@ def probe(
 def _certificate(winner: Row, images: DatasetCache, quiet: bool) -> Certificate | None:
     """The certificate; None, with a line on stderr, if the bounds stay wide: the sweep is none the worse for it."""
     from cifar_linear.cli.progress import Progress
+    from cifar_linear.experiments.certificate import part_done
     from cifar_linear.sweep.probe import TOLERANCE, certificate_of
 
     with Progress(100, quiet, unit="%") as progress, SafeStop() as stop:
@@ -100,6 +103,8 @@ def _conclusion(winner: Row, images: DatasetCache, certificate: Certificate | No
 
 
 def _lines(winner: Row, certificate: Certificate | None, C: float) -> Iterator[str]:  # as scikit-learn calls it
+    from cifar_linear.experiments.certificate import sentences
+
     yield f"selected: {winner.folders[0].path}"
     if certificate:
         yield from sentences(certificate)

@@ -19,7 +19,7 @@ class Progress:
         unit: of the count; ``B`` for bytes.
     """
 
-    def __init__(self, total: int, quiet: bool, unit: str = "epoch") -> None:
+    def __init__(self, total: int, quiet: bool, unit: str) -> None:
         from tqdm import tqdm
 
         on_terminal = sys.stderr is not None and sys.stderr.isatty()

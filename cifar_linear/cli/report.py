@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, debug_option, format_option, runs_argument, runs_dir_option
+from cifar_linear.cli.options import FOLDER, PATH, debug_option, example, format_option, runs_argument, runs_dir_option
 from cifar_linear.cli.printing import printable
 from cifar_linear.cli.terminal import as_unicode
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from cifar_linear.figures.style import Format
 
 
-@click.command(short_help="Report one run, or compare several.")
+@click.command(short_help="Report one run, or compare several.", epilog=example("report mine --ylim accuracy 0.2 1"))
 @runs_argument
 @click.option(
     "-o",
     "--output",
-    type=PATH,
+    type=FOLDER,
     metavar="DIR",
     help="The folder of the report.  [default: the run's own; for a sweep, report in its folder; else report]",
 )
@@ -96,7 +96,7 @@ def report(
 
 def _announce(page: Path, pdf: bool) -> None:
     """Say where a report is, and print it if that is wanted."""
-    from cifar_linear.report.printing import print_page
+    from cifar_linear.report.pdf import print_page
 
     click.echo(f"report: {page}")
     if pdf:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import debug_option, runs_dir_option
+from cifar_linear.cli.options import debug_option, example, runs_dir_option
 from cifar_linear.cli.printing import printable
-from cifar_linear.cli.terminal import percent
+from cifar_linear.wording import percent
 
 if TYPE_CHECKING:
     from cifar_linear.runs.listing import Summary
@@ -23,7 +23,7 @@ _KEYS = ("name", "status", "created", "loss", "lambda", "eta", "validation", "te
 _STATUSES = ("running", "killed", "interrupted", "finished", "diverged", "failed")
 
 
-@click.command(short_help="List runs and sweeps.")
+@click.command(short_help="List runs and sweeps.", epilog=example("runs --limit 5"))
 @runs_dir_option
 @click.option(
     "--sort",
@@ -32,7 +32,7 @@ _STATUSES = ("running", "killed", "interrupted", "finished", "diverged", "failed
     show_default=True,
     help="By which column; dates, accuracies and times from the highest.",
 )
-@click.option("--status", "statuses", type=click.Choice(_STATUSES), multiple=True, help="Only runs that are so.")
+@click.option("--status", "statuses", type=click.Choice(_STATUSES), multiple=True, help="Only runs with this status.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
@@ -85,7 +85,7 @@ def _number(value: float | None) -> str:
 
 
 def _date(created: str | None) -> str:
-    """In local time, to the minute; what is no date is left as it is."""
+    """In local time, to the minute; what is not a date is left as it is."""
     try:
         return f"{datetime.fromisoformat(created or '').astimezone():%Y-%m-%d %H:%M}"
     except (ValueError, OverflowError):

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.again import written
+from cifar_linear.cli.command_lines import written
 from cifar_linear.cli.options import (
     Output,
     config_source,
     data_dir_option,
     debug_option,
+    example,
     name_option,
     output_options,
     runs_dir_option,
@@ -24,13 +25,13 @@ from cifar_linear.cli.options import (
     set_option,
 )
 from cifar_linear.cli.sweep_output import ClusterOptions, run_and_print
-from cifar_linear.cli.terminal import counted, duration
+from cifar_linear.wording import counted, duration
 
 if TYPE_CHECKING:
     from cifar_linear.sweep.plan import Plan
 
 
-@click.command(short_help="Train a grid of settings and choose one.")
+@click.command(short_help="Train a grid of settings and choose one.", epilog=example("sweep grid.yaml -q --no-figures"))
 @config_source(
     "The sweep, a YAML file with base and grid; - for standard input. Also as an argument.",
     "a YAML file with base and grid",
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
 @click.option("-j", "--workers", type=click.IntRange(min=1), metavar="N", help="Groups to train at once.  [default: 1]")
 @click.option("--scheduler", metavar="ADDRESS", help="Train on a dask cluster; local starts one here.")
 @click.option("--insecure", is_flag=True, help="Let tcp:// to a scheduler leave this machine, without encryption.")
-@click.option("--shard", metavar="I/N", help="Begin with share I of N, then help others; auto in a SLURM array.")
+@click.option(
+    "--shard", metavar="I/N", help="Train share I of N first, then what others have left; auto in a SLURM array."
+)
 @click.option("--sbatch", is_flag=True, help="Print a SLURM script that trains the sweep as an array; train nothing.")
 @click.option("--retry-failed", is_flag=True, help="Train failed cells again.")
 @click.option("--with-test", is_flag=True, help="Evaluate every setting on the test set, not only the selected one.")
@@ -72,9 +75,9 @@ def sweep(
     A second call trains only what is missing.
     """
     from cifar_linear.config.sweeps import read_sweep
+    from cifar_linear.experiments.dataset_cache import DatasetCache
     from cifar_linear.experiments.jobs import chosen_name
     from cifar_linear.sweep.folder import SweepFolder
-    from cifar_linear.sweep.groups import DatasetCache
     from cifar_linear.sweep.plan import plan_sweep
     from cifar_linear.sweep.shards import read_shard
     from cifar_linear.sweep.slurm import array_script
@@ -121,5 +124,5 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
         yield from (f"  {as_text(cell.settings) or 'the base as it is'}" for cell in group)
     wanted = sum(len(group) for group, _ in plan.groups)
     total = duration(sum(seconds for _, seconds in plan.groups))
-    yield f"{counted(plan.there + wanted, 'cell')}, {plan.there} of them there already"
+    yield f"{counted(plan.there + wanted, 'cell')}, {plan.there} of them already done"
     yield f"{wanted} to run; groups: {len(plan.groups)}, one after another about {total}"

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from cifar_linear.cli.again import command
+from cifar_linear.cli.command_lines import command
 from cifar_linear.cli.options import Output
-from cifar_linear.cli.terminal import counted
 from cifar_linear.errors import ConfigError, DivergedError, RunError
 from cifar_linear.signals import SafeStop
+from cifar_linear.wording import counted
 
 if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress
     from cifar_linear.config.sweeps import Sweep
+    from cifar_linear.experiments.dataset_cache import DatasetCache
     from cifar_linear.sweep.executors import Executor
-    from cifar_linear.sweep.groups import Cells, DatasetCache
+    from cifar_linear.sweep.groups import Cells
     from cifar_linear.sweep.shards import Shard
     from cifar_linear.sweep.table import Row
     from cifar_linear.sweep.tasks import Outcome
@@ -82,7 +83,7 @@ def run_and_print(
     how = {"workers": workers, "shard": shard, "with_test": with_test, **(cluster._asdict() if cluster else {})}
     again = command("sweep", **where, **how)
     total = sum(cell.config.length for cell in sweep.cells)
-    with Progress(total, output.quiet) as progress, SafeStop() as stop:
+    with Progress(total, output.quiet, sweep.cells[0].config.unit) as progress, SafeStop() as stop:
         lines = _GroupLines(progress, output.quiet, len(sweep.cells))
         listener = SweepListener(lines.planned, lines.watch, lines.ended, stop.check)
         try:
@@ -97,7 +98,7 @@ def run_and_print(
                 with_test=with_test,
             )
         except KeyboardInterrupt:
-            progress.say(f"stopped; what has been done is kept in {path}. To go on: {again}")
+            progress.say(f"stopped; what has been done is kept in {path}, the folder of a sweep. To continue: {again}")
             raise
     left = sum(not row.complete for row in rows) if (others := SweepFolder(path).others()) else 0
     conclusion = conclude(rows[0]) if conclude and rows[0].selected else Conclusion({}, [])
@@ -114,7 +115,7 @@ def run_and_print(
             f"To train them again: {again} --retry-failed"
         )
     if lines.failures:
-        raise RunError(f"{path}: {counted(lines.failures, 'group')} did not finish. To go on: {again}")
+        raise RunError(f"{path}: {counted(lines.failures, 'group')} did not finish. To continue: {again}")
     if all(row.status == "diverged" for row in rows):
         raise DivergedError(f"{path}: every cell diverged; try lower values of eta")
 
@@ -180,7 +181,7 @@ class _GroupLines:
             self._progress.say(f"{_at_work(others)} on this sweep as well")
         there = self._cells - sum(map(len, groups))
         if there and not self._quiet:
-            self._progress.say(f"{there} of {self._cells} cells are there already")
+            self._progress.say(f"{there} of {self._cells} cells are already done")
 
     def watch(self, evaluation: Evaluation) -> None:
         runs = len(evaluation.valid)
@@ -193,14 +194,13 @@ class _GroupLines:
         self._length += len(cells) * cells[0].config.length
         group = f"group {self._done}/{len(self._groups)}"
         self._progress.show(self._length, group)
+        runs, where = counted(len(cells), "run"), f" on {outcome.where}" if outcome.where else ""
         if outcome.kind == "failed":
             self.failures += 1
-            self._progress.say(f"{group}: {counted(len(cells), 'run')} failed: {outcome.text}")
+            self._progress.say(f"{group}: {runs} failed{where}: {outcome.text}")
         elif not self._quiet:
             seconds = perf_counter() - self._started
             done = "done elsewhere" if outcome.kind == "there" else "done"
-            where = f" on {outcome.where}" if outcome.where else ""
-            runs = counted(len(cells), "run")
             self._progress.say(f"{group}: {runs} {done}{where}, {seconds:.1f} s since the start")
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.again import command
+from cifar_linear.cli.command_lines import command
 from cifar_linear.cli.options import (
     Output,
     config_source,
     data_dir_option,
     debug_option,
+    example,
     name_option,
     output_options,
     resume_option,
@@ -23,17 +24,20 @@ from cifar_linear.cli.options import (
     set_option,
 )
 from cifar_linear.cli.sweep_output import run_and_print
-from cifar_linear.cli.terminal import counted, duration
 from cifar_linear.cli.train_output import EpochLines, out_of_memory, summary
 from cifar_linear.errors import DivergedError, RunError
 from cifar_linear.signals import SafeStop
+from cifar_linear.wording import counted, duration
 
 if TYPE_CHECKING:
     from cifar_linear.experiments.jobs import Job
     from cifar_linear.runs.folder import RunFolder
 
 
-@click.command(short_help="Train a classifier, or continue a run.")
+@click.command(
+    short_help="Train a classifier, or continue a run.",
+    epilog=example("train configs/quickstart.yaml -s epochs=20 -n mine -q"),
+)
 @config_source("The experiment, a YAML file; - for standard input. Also as an argument.")
 @resume_option
 @set_option
@@ -68,11 +72,11 @@ def train(
     overrides = (*overrides, "dtype=float64") if float64 else overrides
     if plan:
         if config_path is None or seeds is not None:
-            raise click.UsageError("--plan is of one new run: give CONFIG, without --resume or --seeds")
+            raise click.UsageError("--plan works for one new run: give CONFIG, without --resume or --seeds")
         _print_plan(config_path, overrides, data_dir, output.as_json)
     elif resume is not None:
         if any(option is not None for option in (config_path, name, seeds)):
-            raise click.UsageError("--resume has config and name from the run; leave out CONFIG, --name and --seeds")
+            raise click.UsageError("--resume takes config and name from the run; leave out CONFIG, --name and --seeds")
         with continued_run(RunFolder(find_run(runs_dir, resume)), overrides, data_dir) as job:
             _train(job, data_dir, output)
     elif config_path is None:
@@ -91,7 +95,7 @@ def _print_plan(config_path: Path, overrides: Sequence[str], data_dir: Path | No
     from cifar_linear.experiments.assembly import updates_of
     from cifar_linear.experiments.facts import facts_before
     from cifar_linear.experiments.loading import load_dataset
-    from cifar_linear.sweep.groups import estimate
+    from cifar_linear.sweep.plan import estimate
 
     config = read_config(config_path, overrides)
     dataset = load_dataset(config, data_dir)
@@ -115,9 +119,9 @@ def _repeat(
 ) -> None:
     """The same with several seeds: a sweep over nothing else."""
     from cifar_linear.config.sweeps import sweep_over_seeds
+    from cifar_linear.experiments.dataset_cache import DatasetCache
     from cifar_linear.experiments.jobs import chosen_name
     from cifar_linear.runs.folder import RunFolder
-    from cifar_linear.sweep.groups import DatasetCache
 
     sweep, images = sweep_over_seeds(config_path, overrides, seeds), DatasetCache(data_dir)
     images.of(sweep.cells[0].config)  # Without images no folder is made.
@@ -129,14 +133,14 @@ def _train(job: Job, data_dir: Path | None, output: Output) -> None:
     """Train one run, print the result and draw it."""
     from cifar_linear.cli.progress import Progress
 
-    with Progress(job.config.length, output.quiet) as progress, SafeStop() as stop:
+    with Progress(job.config.length, output.quiet, job.config.unit) as progress, SafeStop() as stop:
         folder = job.open_folder()  # Not before a signal can be told to wait: a new folder is never left empty.
         again = command("train", resume=folder.path, data_dir=data_dir)
         try:
             record = job.train(folder, EpochLines(progress, output.quiet, job.config), stop.check)
         except KeyboardInterrupt:
             progress.say(f"stopped; the run up to its last evaluation is kept in {folder.path}")
-            progress.say(f"to go on: {again}")
+            progress.say(f"to continue: {again}")
             raise
         except MemoryError as error:
             raise RunError(out_of_memory(error, folder, again)) from error
@@ -154,7 +158,7 @@ def _train(job: Job, data_dir: Path | None, output: Output) -> None:
 
 
 def _draw(folder: RunFolder, output: Output) -> None:
-    """The figures and the report. Raises `RunError` if they cannot be written, with the word that the run is safe."""
+    """The figures and the report. Raises `RunError` if they cannot be written, which says that the run is safe."""
     from cifar_linear.report.collecting import collect
     from cifar_linear.report.writing import write_report
 

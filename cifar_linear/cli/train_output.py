@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cifar_linear.cli.terminal import counted, percent
 from cifar_linear.errors import CifarLinearError, not_enough_memory
+from cifar_linear.wording import counted, percent
 
 if TYPE_CHECKING:
     from cifar_linear.cli.progress import Progress
@@ -40,12 +40,12 @@ class EpochLines:
 
 
 def out_of_memory(error: MemoryError, folder: RunFolder, again: str) -> str:
-    """What is left of a run that memory did not suffice for, and how it goes on."""
+    """What is left of a run that memory did not suffice for, and how to continue it."""
     trained = False
     with suppress(CifarLinearError):
         trained = folder.read_record().status == "finished"
     what = "the run is trained, but not evaluated on the test set: " if trained else ""
-    return f"{folder.path}: {what}{not_enough_memory(error)}. To go on: {again}"
+    return f"{folder.path}: {what}{not_enough_memory(error)}. To continue: {again}"
 
 
 def summary(record: Record) -> str:
@@ -57,15 +57,14 @@ def summary(record: Record) -> str:
         lines.append("data: synthetic, generated images; these metrics say nothing about CIFAR-10")
     if record.stopped_early and record.config.early_stopping:
         lines.append(f"stopped early: {record.config.early_stopping.patience} evaluations without a new minimum")
-    done = record.epoch if record.config.unit == "epoch" else record.step
     return "\n".join(
-        [*lines, f"{record.status} after {counted(done or 0, record.config.unit)} in {record.seconds:.1f} s"]
+        [*lines, f"{record.status} after {counted(record.done, record.config.unit)} in {record.seconds:.1f} s"]
     )
 
 
 def _lines(record: Record, metrics: Mapping[SplitName, SplitMetrics]) -> Iterator[str]:
-    for split, of in metrics.items():
-        row = f"{_nats(of.loss):>9} {_nats(of.cost):>9} {percent(of.accuracy):>10}"
+    for split, values in metrics.items():
+        row = f"{_nats(values.loss):>9} {_nats(values.cost):>9} {percent(values.accuracy):>10}"
         yield f"{split:10} {_images(record, split):9d} {row}"
 
 

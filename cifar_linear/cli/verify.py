@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import data_dir_option, debug_option, quiet_option, run_argument
+from cifar_linear.cli.options import data_dir_option, debug_option, example, quiet_option, run_argument
 from cifar_linear.cli.printing import printable
 from cifar_linear.signals import SafeStop
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cifar_linear.training.evaluation import Evaluation
 
 
-@click.command(short_help="Train a run again, compare bit for bit.")
+@click.command(short_help="Train a run again, compare bit for bit.", epilog=example("verify mine -q"))
 @run_argument
 @data_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -39,7 +39,7 @@ def verify(run: Path, data_dir: Path | None, as_json: bool, quiet: bool) -> None
             "the run was killed: only its checkpoint is compared; train --resume completes the other files", err=True
         )
     dataset = load_dataset(recorded.config, data_dir)
-    with Progress(recorded.config.length, quiet) as progress, SafeStop() as stop:
+    with Progress(recorded.config.length, quiet, recorded.config.unit) as progress, SafeStop() as stop:
 
         def watch(evaluation: Evaluation) -> None:
             progress.show(evaluation.reached(recorded.config.unit), "")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cifar_linear.cli.options import PATH, complete_run, debug_option, runs_dir_option
+from cifar_linear.cli.options import PATH, complete_run, debug_option, example, runs_dir_option
 from cifar_linear.cli.printing import printable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _EVERY = 1.0
 """Seconds between two looks."""
 
 
-@click.command(short_help="See how a sweep or a run is getting on.")
+@click.command(short_help="See how a sweep or a run is getting on.", epilog=example("watch grid"))
 @click.argument("folder", metavar="[FOLDER]", required=False, shell_complete=complete_run)
 @runs_dir_option
 @click.option("--html", type=PATH, metavar="FILE", help="Keep a report in one file up to date until all has ended.")
@@ -31,7 +31,7 @@ def watch(folder: str | None, runs_dir: Path, html: Path | None, as_json: bool) 
 
     FOLDER is the path or the name of a sweep or a run, or a folder of runs; without it, the sweep or run of --runs-dir
     that was written last. On a terminal the view is renewed every second until all has ended, or Ctrl-C; elsewhere it
-    is printed once. Nothing but run folders is read, so any machine that sees the folder will do.
+    is printed once. Only run folders are read, so this works on any machine that sees the folder.
     """
     from cifar_linear.cli.watch_output import tree
     from cifar_linear.runs.discovery import find

@@ -10,7 +10,8 @@ import click
 
 from cifar_linear.cli.braille import curve
 from cifar_linear.cli.printing import printable
-from cifar_linear.cli.terminal import can_print, counted, duration, percent
+from cifar_linear.cli.terminal import can_print
+from cifar_linear.wording import counted, duration, percent
 
 if TYPE_CHECKING:
     from cifar_linear.sweep.watching import Seen, Snapshot

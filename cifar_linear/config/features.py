@@ -87,7 +87,6 @@ class FeaturesData(Section):
         description="channels, height and width of rows that are images: then templates are drawn",
     )
 
-    classes: ClassVar[None] = None
     training_images: ClassVar[None] = None
     """Not known before the files are read."""
 

@@ -145,7 +145,7 @@ class Config(Section):
     averaging: Averaging | None = Field(None, description="evaluate and keep the running mean of the weights")
     bias: Literal["separate", "column"] = Field(
         "separate",
-        description="separate: not penalised; column: penalised like the weights, as the weight of a column of ones",
+        description="separate: penalised only with penalise: all; column: weight of a column of ones, always penalised",
     )
     penalise: Literal["weights", "all"] = Field(
         "weights", description="what the penalty covers: weights, or all: the biases as well"

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cifar_linear.config.yaml_tree import KeyPath, Place, Problem, Tree
@@ -37,15 +37,23 @@ SENTENCES = {
 }
 """What is wrong with a value, by the type of Pydantic's error; its context fills the gaps."""
 
-SPECIAL = {"missing", "extra_forbidden", "union_tag_not_found", "union_tag_invalid", "conflict", "beside"}
-"""Types of errors about keys rather than values."""
+_ELSEWHERE = {
+    "batch_size": "n_batch",
+    "batchsize": "n_batch",
+    "learning_rate": "eta",
+    "lr": "eta",
+    "weight_decay": "lambda",
+    "l2": "lambda",
+    "num_epochs": "epochs",
+}
+"""What other programs call a key."""
 
 
 def problems_of(errors: Iterable[Any], tree: Tree, schema: dict[str, Any]) -> list[Problem]:
     """Pydantic's errors as problems of the file; ``schema`` is the JSON Schema of what was validated."""
     known = dict(_known_keys(schema, schema))
     errors = list(errors)
-    return [_problem_of(error, tree, known) for error in errors if not _is_told_already(error, errors)]
+    return [_problem_of(error, tree, known, schema) for error in errors if not _is_told_already(error, errors)]
 
 
 def _is_told_already(error: Any, errors: Iterable[Any]) -> bool:
@@ -56,7 +64,7 @@ def _is_told_already(error: Any, errors: Iterable[Any]) -> bool:
     )
 
 
-def _problem_of(error: Any, tree: Tree, known: dict[str, str]) -> Problem:
+def _problem_of(error: Any, tree: Tree, known: Mapping[str, str], schema: Mapping[str, Any]) -> Problem:
     path = path_in_file(error["loc"], tree.values, missing=error["type"] == "missing")
     match error["type"]:
         case "missing" if isinstance(error["loc"][-1], int):
@@ -64,18 +72,21 @@ def _problem_of(error: Any, tree: Tree, known: dict[str, str]) -> Problem:
         case "missing":
             return Problem(_place_of_choice(error["loc"], path, tree), path, f"missing ({known[_key(path)]})")
         case "extra_forbidden":
-            message = _unknown_key(path, known)
+            message = _unknown_key(path, known, error["input"])
         case "union_tag_not_found":
             path = (*path, error["ctx"]["discriminator"].strip("'"))
             message = f"missing ({known[_key(path)]})"
         case "union_tag_invalid":
             path = (*path, error["ctx"]["discriminator"].strip("'"))
             message = f"must be one of {error['ctx']['expected_tags']}, found {_found(error['ctx']['tag'])}"
+            message += _meant(error["ctx"]["tag"], error["ctx"]["expected_tags"])
         case "conflict" | "beside":
             path = (*(path if error["type"] == "conflict" else path[:-1]), error["ctx"]["key"])
             message = error["ctx"]["message"]
         case _:
-            message = f"{_sentence(error)}, found {_found(error['input'])}"
+            message = f"{_sentence(error)}{_example(error, schema)}, found {_found(error['input'])}"
+            if error["type"] == "literal_error":
+                message += _meant(error["input"], error["ctx"]["expected"])
     return Problem(tree.place(path), path, message)
 
 
@@ -86,6 +97,21 @@ def _sentence(error: Any) -> str:
         return str(error["msg"])
     said = text.format(**error.get("ctx", {}))
     return re.sub(r"(at (?:least|most) 1 \w+)s\b", r"\1", said)
+
+
+def _example(error: Any, schema: Mapping[str, Any]) -> str:
+    """What may stand where a mapping is needed, if one of its keys has an example."""
+    section = schema.get("$defs", {}).get(error.get("ctx", {}).get("class_name"), {})
+    examples = [
+        (key, value["examples"][0]) for key, value in section.get("properties", {}).items() if "examples" in value
+    ]
+    return ", such as {{{}: {}}}".format(*examples[0]) if examples else ""
+
+
+def _meant(found: object, choices: str) -> str:
+    """The choice that is nearest to a word, if one is near; ``choices`` are quoted in a sentence."""
+    near = difflib.get_close_matches(str(found).lower(), re.findall(r"'(.+?)'", choices), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _too_short(error: Any) -> str:
@@ -134,14 +160,29 @@ def _known_keys(node: dict[str, Any], schema: dict[str, Any], prefix: str = "") 
         yield from _known_keys(value, schema, f"{prefix}{key}.")
 
 
-def _unknown_key(path: KeyPath, known: dict[str, str]) -> str:
+def key_called(word: str, schema: dict[str, Any]) -> str | None:
+    """The key with this last part, or what other programs call so: ``lr`` is ``eta``; None if there is none."""
+    by_last_part = _by_last_part(dict(_known_keys(schema, schema)), "")
+    return by_last_part.get(_ELSEWHERE.get(word, word))
+
+
+def _by_last_part(known: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Keys by their last part; if several have the same, that of the level of ``prefix``, or else the first."""
+    parts = [(name, *name.rpartition(".")[::2]) for name in known]
+    anywhere = {last: name for name, _, last in reversed(parts)}
+    return anywhere | {last: name for name, level, last in parts if level == prefix}
+
+
+def _unknown_key(path: KeyPath, known: Mapping[str, str], value: object) -> str:
     """A message with the nearest known key of any level; without one, with the keys of this level."""
     if _key(path) in known:
         return "does not apply with the other settings here; leave it out"
-    by_last_part = {name.rpartition(".")[2]: name for name in reversed(known)}
-    nearest = difflib.get_close_matches(str(path[-1]), by_last_part, n=1)
-    if nearest:
-        return f"unknown key; did you mean '{by_last_part[nearest[0]]}'?"
+    by_last_part = _by_last_part(known, _key(path[:-1]))
+    word = str(path[-1])
+    elsewhere = [called] if (called := _ELSEWHERE.get(word.lower())) in by_last_part else []
+    if nearest := elsewhere or difflib.get_close_matches(word, by_last_part, n=1):
+        option = f", or the option --seeds {value}" if path == ("seeds",) else ""
+        return f"unknown key; did you mean '{by_last_part[nearest[0]]}'{option}?"
     prefix = f"{_key(path[:-1])}.".lstrip(".")
     siblings = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
     return f"unknown key; known here: {', '.join(name for name in siblings if '.' not in name)}"

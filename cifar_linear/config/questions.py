@@ -9,14 +9,17 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 from pydantic_core import PydanticCustomError
 
+from cifar_linear.config.conditions import CONDITION, METRICS, TERM
 from cifar_linear.config.reading import listed, parse_file, validated
 from cifar_linear.errors import ConfigError
 
 FigureName = Literal[
     "grid",
+    "parallel",
     "norms",
     "cost",
     "accuracy",
+    "optimum",
     "templates",
     "templates-common-scale",
     "filters",
@@ -24,10 +27,12 @@ FigureName = Literal[
     "maps",
     "saliency",
     "probabilities",
+    "reliability",
     "confusion",
     "classes",
     "mistakes",
 ]
+"""The figures of a report, by the names of their files."""
 
 
 def problem_of_limits(quantity: str, ends: tuple[float, float]) -> str | None:
@@ -42,54 +47,6 @@ def problem_of_limits(quantity: str, ends: tuple[float, float]) -> str | None:
 
 class _Section(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-METRICS = (
-    "test accuracy",
-    "validation accuracy",
-    "training accuracy",
-    "training loss",
-    "validation loss",
-    "training cost",
-    "first cost",
-    "highest late cost",
-    "largest fall",
-    "gap",
-    "norm",
-    "epochs",
-    "roughness",
-)
-"""What a condition may compare. Late is the second half of the evaluations; a fall is one of the validation accuracy
-from one evaluation to the next; accuracies and gaps are fractions. Roughness is the mean square of the difference of
-neighbouring weights of a linear model as a part of what independent weights have, 1 for noise."""
-TERM = re.compile(rf"(?:{'|'.join(METRICS)}) of [\w./-]*\w|\d+(?:\.\d+)?")
-"""A metric of a run, or a number."""
-_SIDE = rf"({TERM.pattern})(?: ([*+-]) (\d+(?:\.\d+)?))?"
-_CONDITION = re.compile(rf"{_SIDE} ([<>]) {_SIDE}")
-
-
-def compared(condition: str) -> tuple[tuple[str, float, float], tuple[str, float, float]]:
-    """Return the larger and the smaller side of a condition if it holds, each as term, factor and summand.
-
-    >>> compared("gap of a < gap of b * 0.5")
-    (('gap of b', 0.5, 0.0), ('gap of a', 1.0, 0.0))
-    """
-    match = _CONDITION.fullmatch(condition)
-    if match is None:
-        raise ValueError(f"{condition!r} is no condition")
-    left, right = (_side(*match.groups()[start : start + 3]) for start in (0, 4))
-    return (left, right) if match[4] == ">" else (right, left)
-
-
-def _side(term: str, sign: str | None, number: str | None) -> tuple[str, float, float]:
-    by = float(number or 0)
-    return term, by if sign == "*" else 1.0, {"+": by, "-": -by}.get(sign or "", 0.0)
-
-
-def terms_of(term: str) -> tuple[str, str | None]:
-    """Return metric and run of a term; for a number, its text and None."""
-    metric, _, run = term.partition(" of ")
-    return metric, run or None
 
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
@@ -121,7 +78,7 @@ class Claim(_Section):
     @field_validator("condition")
     @classmethod
     def _compares(cls, condition: str) -> str:
-        if not _CONDITION.fullmatch(condition):
+        if not CONDITION.fullmatch(condition):
             message = f"{condition!r}: must be like `gap of run-a > gap of run-b + 0.01`, with {', '.join(METRICS)}"
             raise PydanticCustomError("condition", "{message}", {"message": message})
         return condition

@@ -1,5 +1,6 @@
 """Reads a YAML file into a `Config`, or reports all problems of the file at once."""
 
+import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,12 +62,16 @@ def validated(kind: type[_Model], tree: Tree) -> tuple[_Model | None, list[Probl
 def parse_file(path: Path) -> tuple[Tree, list[Problem]]:
     """The mapping in a YAML file, or in standard input if the path is ``-``; and the keys that it repeats.
 
-    Raises `ConfigError` for a file that cannot be read or is no mapping.
+    Raises `ConfigError` for a file that cannot be read or is not a mapping.
     """
     if path == Path("-"):
         return parse_yaml(sys.stdin.buffer.read(LARGEST_FILE + 1), "standard input")
     try:
         return parse_yaml(path.read_bytes(), str(path))
+    except FileNotFoundError as error:
+        near = difflib.get_close_matches(path.name, [file.name for file in path.parent.glob("*.y*ml")], n=1)
+        hint = f"did you mean {path.parent / near[0]}?" if near else "cifar-linear config new writes a config"
+        raise ConfigError(f"{path}: there is no such file; {hint}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; a YAML file was expected") from error
 

@@ -94,6 +94,9 @@ def read_sweep(path: Path, overrides: Sequence[str] = (), seeds: int | None = No
         ConfigError: with all problems of the file and of every cell.
     """
     tree, problems = parse_file(path)
+    if "data" in tree.values and "base" not in tree.values:
+        name = tree.place(()).name
+        raise ConfigError(f"{name}: this is a single config, not a sweep; run it with cifar-linear train")
     file, more = validated(SweepFile, tree)
     if file is None:
         raise ConfigError(listed(problems + more))

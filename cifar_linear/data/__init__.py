@@ -1,1 +1,1 @@
-"""Images and labels: where they come from, how they are split, standardised and cut into batches."""
+"""Images and labels: where they come from, how they are split and cut into batches."""

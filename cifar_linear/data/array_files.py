@@ -163,9 +163,7 @@ def _read_npz(path: Path, key: str | None, preferred: str | None) -> Stored:
         with path.open("rb") as file, np.lib.npyio.NpzFile(file) as arrays:
             key = _key_in(path, arrays.files, key, preferred)
             return Stored(path, key, arrays[key])
-    except DataError:
-        raise
-    except OSError:
+    except (DataError, OSError):
         raise
     except Exception as error:  # NumPy and zipfile document no common exception for a damaged archive
         raise DataError(f"{path}: not arrays as numpy.savez writes them: {_first_line(error)}") from error

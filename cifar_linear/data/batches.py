@@ -1,6 +1,7 @@
 """Mini-batches of a split as they are stored, and chunks of a split as floats, in buffers that are reused."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -11,13 +12,24 @@ from cifar_linear.data.dataset import Split
 from cifar_linear.data.rows import Rows
 from cifar_linear.randomness import Purpose, rng_for
 
-Batch = tuple[Examples, Labels] | tuple[Examples, Labels, Floats]
-"""Raw examples (n, d) and labels (n,), and weights (n,) or (n, R) where examples have them."""
-
 _CHUNK = 500
 """Examples in a matrix product: few enough for their pixels to stay in the processor's cache."""
 _PART = 5000
 """Examples that are evaluated at once: many, so that little time is spent between the operations on arrays."""
+
+
+class Batch(NamedTuple):
+    """A mini-batch.
+
+    Attributes:
+        examples: raw pixels or features, (n, d).
+        labels: their classes, (n,).
+        weights: how much each example counts, (n,), or (n, R) with one for each run; None for 1.
+    """
+
+    examples: Examples
+    labels: Labels
+    weights: Floats | None = None
 
 
 class Batches:
@@ -50,9 +62,9 @@ class Batches:
         self._gathered = np.empty((n_batch, split.images.shape[1]), split.images.dtype)
 
     def __call__(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """Yield raw examples (n, d) in the dtype of the split, overwritten by the next batch, and labels (n,).
+        """Yield batches of raw examples in the dtype of the split, which the next batch overwrites.
 
-        Examples that have weights come with them. Batches before the one numbered ``first`` are left out.
+        Batches before the one numbered ``first`` are left out.
         """
         order = self.order(epoch)
         if self._augmentation:
@@ -66,10 +78,8 @@ class Batches:
             np.take(self._split.images, rows, axis=0, out=gathered, mode="clip")
             if self._augmentation:
                 self._augmentation.apply(gathered, flipped[rows], moved[:, rows])
-            if self._split.weights is None:
-                yield gathered, self._split.labels[rows]
-            else:
-                yield gathered, self._split.labels[rows], self._split.weights[rows]
+            weights = self._split.weights
+            yield Batch(gathered, self._split.labels[rows], None if weights is None else weights[rows])
 
     def order(self, epoch: int) -> Labels:
         """The indices of all examples in the order of an epoch, (n,)."""

@@ -4,7 +4,6 @@ Source of the formats and names: A. Krizhevsky, https://www.cs.toronto.edu/~kriz
 """
 
 import math
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Images, Labels
-from cifar_linear.data.dataset import Source
+from cifar_linear.data.dataset import Source, not_found
 from cifar_linear.data.safe_pickle import PickledArray, PickleError, load_pickle
 from cifar_linear.errors import DataError
 
@@ -130,15 +129,9 @@ class Cifar:
             for folder in (data_dir / layout.folder, data_dir):
                 if any((folder / (name + layout.ending)).is_file() for name in self.images):
                     return folder, layout
-        state = (
-            f"holds no {self.title}" if data_dir.is_dir() else "not a folder" if data_dir.exists() else "does not exist"
-        )
-        raise DataError(
-            f"{data_dir}: {state}: looked there for {', '.join(layout.folder for layout in self.layouts)} or their "
-            f"files. To install it there: cifar-linear data download {self.name} --data-dir "
-            f"{shlex.quote(str(data_dir))}. If it is elsewhere, name that folder with --data-dir or CIFAR_LINEAR_DATA; "
-            "or train on generated images with --set data.dataset=synthetic"
-        )
+        folders = ", ".join(layout.folder for layout in self.layouts)
+        generated = "to train on generated images: --set data.dataset=synthetic"
+        raise not_found(data_dir, self.title, self.name, f"{folders}, or the files in them", generated)
 
 
 def _read_python(path: Path, wanted: Wanted) -> tuple[np.ndarray, np.ndarray]:

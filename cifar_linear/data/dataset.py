@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -11,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from cifar_linear.arrays import Bools, Examples, Floats, Images, Labels
+from cifar_linear.errors import DataError
 
 SplitName = Literal["train", "validation", "test"]
 """The splits by their names in configs and reports."""
@@ -67,7 +69,7 @@ class Dataset:
     Attributes:
         train, validation, test: disjoint splits of one kind of image; there may be no test images.
         class_names: one name for each of the K labels.
-        image_shape: (channels, height, width), whose product is d; (d,) of features that are no images.
+        image_shape: (channels, height, width), whose product is d; (d,) of features that are not images.
     """
 
     train: Split
@@ -153,7 +155,7 @@ def _by_class(labels: Labels, rng: np.random.Generator) -> Labels:
 
 
 def as_pixels(examples: Examples, image_shape: tuple[int, ...]) -> Images:
-    """Return examples (m, d) as pixels to show, (m, d); those that are no images as (m, 0).
+    """Return examples (m, d) as pixels to show, (m, d); those that are not images as (m, 0).
 
     Pixels stay as they are. Other numbers are spread from the least, black, to the largest, white.
     """
@@ -165,3 +167,24 @@ def as_pixels(examples: Examples, image_shape: tuple[int, ...]) -> Images:
     least, largest = float(numbers.min()), float(numbers.max())
     pixels: Images = np.rint(255 * (numbers.astype(np.float64) - least) / ((largest - least) or 1)).astype(np.uint8)
     return pixels
+
+
+def not_found(data_dir: Path, title: str, name: str, wanted: str, *more: str) -> DataError:
+    """The error for a data folder without a data set.
+
+    Args:
+        data_dir: the folder.
+        title: of the data set, for people.
+        name: of the data set, in configs.
+        wanted: what was looked for.
+        more: further lines of advice.
+    """
+    state = f"holds no {title}" if data_dir.is_dir() else "not a folder" if data_dir.exists() else "does not exist"
+    lines = [
+        f"{data_dir}: {state}",
+        f"looked there for {title}: {wanted}",
+        "to install it there:",
+        f"  cifar-linear data download {name} --data-dir {shlex.quote(str(data_dir))}",
+        "if it is elsewhere, name that folder with --data-dir or CIFAR_LINEAR_DATA",
+    ]
+    return DataError("\n  ".join([*lines, *more]))

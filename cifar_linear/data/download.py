@@ -87,7 +87,7 @@ def fetch(archive: Archive, mirrors: Sequence[str], folder: Path, listener: Down
 def _fetch_from(address: str, archive: Archive, path: Path, listener: DownloadListener) -> None:
     """Download from one address, in up to three attempts.
 
-    urllib3's Retry is no help here: it does not see a connection that breaks after the headers, in the body.
+    urllib3's Retry does not help here: it does not see a connection that breaks after the headers, in the body.
     """
     for attempt in range(1, _ATTEMPTS):
         try:

@@ -39,7 +39,7 @@ class Files(NamedTuple):
     labels_key: str | None = None
 
 
-class Examples(NamedTuple):
+class OpenedSplit(NamedTuple):
     """Features and labels as they are in their files.
 
     Attributes:
@@ -57,7 +57,7 @@ class Examples(NamedTuple):
     def split(self, class_names: Sequence[str], unit_length: bool) -> Split:
         """The examples with labels as indices of the class names, each row divided by its norm if ``unit_length``.
 
-        Raises `DataError` for a label that is no class, and for rows without a norm.
+        Raises `DataError` for a label that is not a class, and for rows without a norm.
         """
         facts = inspect(self.stored)
         if facts.largest > _LARGEST:
@@ -72,14 +72,14 @@ class Examples(NamedTuple):
 
 
 class Splits(NamedTuple):
-    """Splits by their names, the names of their classes, and the shape of a row; (d,) if it is no image."""
+    """Splits by their names, the names of their classes, and the shape of a row; (d,) if it is not an image."""
 
     splits: Mapping[str, Split]
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
 
 
-def open_examples(files: Files, image_shape: tuple[int, ...] | None) -> Examples:
+def open_split(files: Files, image_shape: tuple[int, ...] | None) -> OpenedSplit:
     """Open the files of a split; of features that are mapped only the header is read.
 
     Args:
@@ -93,7 +93,7 @@ def open_examples(files: Files, image_shape: tuple[int, ...] | None) -> Examples
     labels = read_labels(files.labels, files.labels_key)
     if len(labels) != len(stored.array):
         raise DataError(f"{files.labels}: {len(labels)} labels, but {files.features} has {len(stored.array)} rows")
-    return Examples(files, stored, labels, found)
+    return OpenedSplit(files, stored, labels, found)
 
 
 def open_splits(
@@ -111,15 +111,15 @@ def open_splits(
         unit_length: whether each row is divided by its Euclidean norm.
 
     Raises:
-        DataError: for files that are no features and labels, and splits that do not belong together.
+        DataError: for files that are not features and labels, and splits that do not belong together.
     """
-    examples = {name: open_examples(of_split, image_shape) for name, of_split in files.items()}
-    training = examples["train"]
+    opened = {name: open_split(of_split, image_shape) for name, of_split in files.items()}
+    training = opened["train"]
     found = classes_of(training.labels, training.files.labels, named=class_names is not None)
     names = class_names or found
-    for other in examples.values():
+    for other in opened.values():
         _check_alike(training.stored, other.stored)
-    splits = {name: of_split.split(names, unit_length) for name, of_split in examples.items()}
+    splits = {name: of_split.split(names, unit_length) for name, of_split in opened.items()}
     return Splits(splits, names, training.image_shape)
 
 

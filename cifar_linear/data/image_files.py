@@ -125,7 +125,7 @@ def _kind(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(16)
     known = [kind for kind, pattern in _OTHER_FORMATS.items() if re.match(pattern, start, re.DOTALL)]
-    return f"a {known[0]} picture" if known else "no picture of a known format"
+    return f"a {known[0]} picture" if known else "not a picture of a known format"
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

@@ -25,7 +25,7 @@ _TOO_NEW = 2.0
 _NAMED = 5
 
 
-class Facts(NamedTuple):
+class ArrayFacts(NamedTuple):
     """What one pass through an array (n, d) of numbers finds.
 
     Attributes:
@@ -41,7 +41,7 @@ class Facts(NamedTuple):
     first_zero_row: int
 
 
-def inspect(stored: Stored) -> Facts:
+def inspect(stored: Stored) -> ArrayFacts:
     """Return the facts about an array (n, d), from memory if its file has the size and the time that it had then.
 
     Raises:
@@ -51,7 +51,7 @@ def inspect(stored: Stored) -> Facts:
     remembered = _remembered()
     known = remembered.get(key)
     if known and known["state"] == state:
-        return Facts(**known["facts"])
+        return ArrayFacts(**known["facts"])
     facts = _pass_through(stored)
     if time.time() - state[1] / 1e9 > _TOO_NEW and state == _state(stored.path):
         others = {other: entry for other, entry in remembered.items() if other != key}
@@ -60,7 +60,7 @@ def inspect(stored: Stored) -> Facts:
     return facts
 
 
-def _pass_through(stored: Stored) -> Facts:
+def _pass_through(stored: Stored) -> ArrayFacts:
     digest, largest, zeros, first_zero = hashlib.sha256(), 0.0, 0, -1
     array = stored.array
     rows = max(1, _CHUNK // max(1, array.shape[1] * array.itemsize))
@@ -77,7 +77,7 @@ def _pass_through(stored: Stored) -> Facts:
             first_zero = start + int(empty[0])
         zeros += len(empty)
         stored.advise("MADV_DONTNEED", start, start + len(chunk))
-    return Facts(digest.hexdigest(), largest, zeros, first_zero)
+    return ArrayFacts(digest.hexdigest(), largest, zeros, first_zero)
 
 
 def _not_finite(stored: Stored, rows: int) -> str:
@@ -104,7 +104,7 @@ def _remembered() -> dict[str, Any]:
     """What was written; nothing if that cannot be read, since all of it can be found again."""
     try:
         content = json.loads((default_folder() / _MEMORY).read_bytes())
-        return content if all(Facts(**entry["facts"]) and entry["state"] for entry in content.values()) else {}
+        return content if all(ArrayFacts(**entry["facts"]) and entry["state"] for entry in content.values()) else {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
 

@@ -26,7 +26,7 @@ _STAGING = ".staging"
 """The folder, in the data folder, for what is not complete yet."""
 
 
-class Batch(NamedTuple):
+class VerifiedBatch(NamedTuple):
     """The state of a published batch in a data folder, and a remark on it if it is not as published."""
 
     name: str
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     remark: str
 
 
-def verify(dataset: str, data_dir: Path) -> list[Batch]:
+def verify(dataset: str, data_dir: Path) -> list[VerifiedBatch]:
     """Read every batch of a data set and compare its files, byte for byte, with the published ones.
 
     Files with other bytes are good data if they can be read. Raises `DataError` if the folder holds none of the data.
@@ -44,7 +44,7 @@ def verify(dataset: str, data_dir: Path) -> list[Batch]:
 
 
 def install_dataset(dataset: str, data_dir: Path, get: Get, say: Say) -> None:
-    """Put a data set into a data folder, unless it is there already, readable and complete.
+    """Put a data set into a data folder, unless it is already there, readable and complete.
 
     One process at a time does so; others wait.
 
@@ -92,29 +92,30 @@ def recognize_archives(
     """
     found: dict[str, dict[str, Path]] = {}
     for path in paths:
-        of, archive = _recognized(path, dataset, unpublished)
-        found.setdefault(of, {})[archive.name] = path
+        publication, archive = _recognized(path, dataset, unpublished)
+        found.setdefault(publication, {})[archive.name] = path
     if len(found) > 1:
         raise ConfigError(f"files of {' and '.join(found)}: import one data set after another")
-    ((of, files),) = found.items()
-    missing = [archive.name for archive in PUBLICATIONS[of].archives if archive.name not in files]
+    ((publication, files),) = found.items()
+    missing = [archive.name for archive in PUBLICATIONS[publication].archives if archive.name not in files]
     if missing:
-        raise ConfigError(f"{of} is not complete without {', '.join(missing)}: name all its files at once")
-    return of, files
+        raise ConfigError(f"{publication} is not complete without {', '.join(missing)}: name all its files at once")
+    return publication, files
 
 
 def _recognized(path: Path, dataset: str | None, unpublished: bool) -> tuple[str, Archive]:
     """The data set and the archive that a file is: by its sum, or with ``unpublished`` by its name."""
-    published = [(of, archive) for of in PUBLICATIONS for archive in PUBLICATIONS[of].archives if dataset in (None, of)]
+    wanted = [name for name in PUBLICATIONS if dataset in (None, name)]
+    published = [(name, archive) for name in wanted for archive in PUBLICATIONS[name].archives]
     digest = _sha256(path)
-    for of, archive in published:
+    for name, archive in published:
         if archive.sha256 == digest:
-            return of, archive
-    named = [(of, archive) for of, archive in published if archive.name == path.name]
+            return name, archive
+    named = [(name, archive) for name, archive in published if archive.name == path.name]
     if not named:
         names = dict.fromkeys(archive.name for _, archive in published)
         raise DataError(f"{path}: neither the content nor the name of one of {', '.join(names)}")
-    sets = [of for of, _ in named]
+    sets = [name for name, _ in named]
     if not unpublished:
         raise DataError(
             f"{path}: its SHA-256 sum is not that of the published {path.name}, so it is not unpacked: get the archive "
@@ -135,16 +136,16 @@ def _sha256(path: Path) -> str:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _verified(dataset: str, source: Source, name: str) -> Batch:
+def _verified(dataset: str, source: Source, name: str) -> VerifiedBatch:
     try:
         source.read(name)
     except DataError as error:
-        return Batch(name, "damaged", str(error))
+        return VerifiedBatch(name, "damaged", str(error))
     if all(published_as(path) == dataset for path in source.files(name)):
-        return Batch(name, "as published", "")
+        return VerifiedBatch(name, "as published", "")
     known = all(path.name.removesuffix(".gz") in members(dataset) for path in source.files(name))
     remark = "its bytes differ from the published file" if known else "no checksum of this layout is known"
-    return Batch(name, "readable", remark)
+    return VerifiedBatch(name, "readable", remark)
 
 
 def _is_complete(dataset: str, data_dir: Path) -> bool:
@@ -154,7 +155,7 @@ def _is_complete(dataset: str, data_dir: Path) -> bool:
         return False
 
 
-def _check_readable(batches: Sequence[Batch], staging: Path) -> None:
+def _check_readable(batches: Sequence[VerifiedBatch], staging: Path) -> None:
     """Raise `DataError` for a batch from an archive that cannot be read."""
     for batch in batches:
         if batch.state == "damaged":

@@ -17,7 +17,7 @@ from cifar_linear.errors import DataError
 
 _TEXT = (".csv", ".tsv", ".txt")
 _HEADERS = ("label", "labels", "class", "target", "y")
-"""First lines of a single column that are no label."""
+"""First lines of a single column that are not a label."""
 
 
 def read_labels(path: Path, key: str | None = None) -> NDArray[Any]:
@@ -86,7 +86,9 @@ def numbered(labels: NDArray[Any], names: Sequence[str], path: Path) -> Labels:
             rows = np.flatnonzero(inverse == k)
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise DataError(f"{path}: label {name!r} in row {rows[0]} ({rows.size} such rows) is no known class{hint}")
+            raise DataError(
+                f"{path}: label {name!r} in row {rows[0]} ({rows.size} such rows) is not a known class{hint}"
+            )
     numbers: Labels = np.array([index[name] for name in found.tolist()], np.intp)[inverse]
     return numbers
 
@@ -145,4 +147,4 @@ def _text_of(path: Path) -> str:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is no text in UTF-8") from error
+        raise DataError(f"{path}: not a text in UTF-8") from error

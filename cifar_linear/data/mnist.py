@@ -5,7 +5,6 @@ R. Vollgraf, https://github.com/zalandoresearch/fashion-mnist (the same format a
 """
 
 import gzip
-import shlex
 import struct
 import zlib
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cifar_linear.arrays import Images, Labels
-from cifar_linear.data.dataset import Source
+from cifar_linear.data.dataset import Source, not_found
 from cifar_linear.data.registry import published_as
 from cifar_linear.errors import DataError
 
@@ -90,16 +89,10 @@ class Mnist:
             for folder in (data_dir / self.folder, data_dir / "raw", data_dir):
                 if any(_published(folder / f"{name}-images-idx3-ubyte") for name in self.images):
                     return folder
-            known = data_dir.is_dir()
-            state = f"holds no {self.title}" if known else "not a folder" if data_dir.exists() else "does not exist"
+            wanted = f"the four files, such as train-images-idx3-ubyte, plain or .gz, also in {self.folder}"
+            raise not_found(data_dir, self.title, self.name, wanted)
         except OSError as error:
             raise DataError(f"{data_dir}: cannot be read: {error.strerror}") from error
-        raise DataError(
-            f"{data_dir}: {state}: looked there and in {self.folder} for the four files, such as "
-            "train-images-idx3-ubyte, plain or .gz. To install it there: cifar-linear data download "
-            f"{self.name} --data-dir {shlex.quote(str(data_dir))}. "
-            "If it is elsewhere, name that folder with --data-dir or CIFAR_LINEAR_DATA"
-        )
 
     def _existing(self, plain: Path) -> Path:
         if path := _published(plain):

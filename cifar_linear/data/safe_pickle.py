@@ -85,7 +85,7 @@ class _Unpickler(pickle._Unpickler):
     def load_build(self) -> None:
         state = self.stack.pop()
         if not isinstance(self.stack[-1], PickledArray | _PickledDtype):
-            raise PickleError("it sets the state of something that is no array; refused")
+            raise PickleError("it sets the state of something that is not an array; refused")
         self.stack[-1].__setstate__(state)
 
     def refuse(self) -> None:

@@ -91,8 +91,8 @@ class Learner:
     @property
     def model(self) -> Linear:
         """The model, which sees the features minus their mean."""
-        seen = Standardization(self.mean, np.ones(len(self.mean)), unit=1)
-        return Linear(self.loss.scores_for(self.classes), seen, init_std=0)
+        standardization = Standardization(self.mean, np.ones(len(self.mean)), unit=1)
+        return Linear(self.loss.scores_for(self.classes), standardization, init_std=0)
 
     def scores(self, examples: Examples) -> Floats:
         """Scores of examples (n, d): (n, K), or (n, 1) for the logistic loss."""
@@ -107,8 +107,8 @@ class Learner:
     def safe_eta(self, training: Split, lam: float, n_batch: int, momentum: float) -> float:
         """A learning rate that suits the scale of the features. Raises ValueError if they are too large for any."""
         curvature = self.loss.curvature(self.classes)
-        seen = self.model.standardization
-        rate = largest_safe_eta(training.images, training.weights, seen, curvature, lam, n_batch, momentum)
+        standardization = self.model.standardization
+        rate = largest_safe_eta(training.images, training.weights, standardization, curvature, lam, n_batch, momentum)
         if not rate:
             raise ValueError(_TOO_LARGE)
         return rate

@@ -25,9 +25,10 @@ from cifar_linear.nn.schedules import Schedule, constant, cosine, plateau, step
 from cifar_linear.nn.standardization import Standardization
 from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.runs.artifacts import Checkpoint, StoredModel
+from cifar_linear.runs.file_names import CHECKPOINT_FILE
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.format_1 import with_what_had_not_begun
-from cifar_linear.storage.csv_tables import COLUMNS
+from cifar_linear.runs.tables import COLUMNS
 from cifar_linear.training.evaluation import Evaluation
 from cifar_linear.training.history import EvaluatedPoint
 from cifar_linear.training.loop import train
@@ -63,22 +64,24 @@ def updates_of(config: Config, steps: int) -> int:
     return config.steps or (config.epochs or 0) * steps
 
 
-def make_model(config: Config, classes: int, image_shape: tuple[int, ...], seen: Standardization) -> Model:
+def make_model(config: Config, classes: int, image_shape: tuple[int, ...], standardization: Standardization) -> Model:
     """Return the model of a config.
 
     Args:
         config: config of a run.
         classes: number of classes; the logistic loss needs a single score for two classes.
         image_shape: (channels, height, width).
-        seen: standardisation of raw pixels.
+        standardization: standardisation of raw pixels.
     """
-    if len(seen.mean) != prod(image_shape):
-        raise ValueError(f"{len(seen.mean)} features do not make images {image_shape}")
+    if len(standardization.mean) != prod(image_shape):
+        raise ValueError(f"{len(standardization.mean)} features do not make images {image_shape}")
     outputs = LOSSES[config.loss].scores_for(classes)
     if isinstance(config.model, NetworkModel):
         network = config.model.network(outputs, image_shape, config.penalise)
-        return replace(network, standardization=seen, threads=1 if config.repro == "strict" else cores())
-    return Linear(outputs, seen, config.init_std, bias_is_weight=config.penalise == "all" or config.bias == "column")
+        return replace(network, standardization=standardization, threads=1 if config.repro == "strict" else cores())
+    return Linear(
+        outputs, standardization, config.init_std, bias_is_weight=config.penalise == "all" or config.bias == "column"
+    )
 
 
 def make_objective(configs: Sequence[Config], model: Model) -> Objective:
@@ -112,7 +115,7 @@ def read_checkpoint(folder: RunFolder, config: Config, dataset: Dataset) -> Chec
     checkpoint = checkpoint._replace(arrays=with_what_had_not_begun(checkpoint.arrays, expected))
     columns = [*COLUMNS, *["averaged"] * bool(config.averaging), *["waited"] * bool(config.early_stopping)]
     if problem := checkpoint.problem(expected, columns):
-        raise RunError(f"{folder.path / 'checkpoint.npz'}: does not belong to this run: {problem}; train a new run")
+        raise RunError(f"{folder.path / CHECKPOINT_FILE}: does not belong to this run: {problem}; train a new run")
     return checkpoint
 
 
@@ -136,9 +139,9 @@ class Group:
         """Prepare a group. Raises ValueError if the configs cannot share a pass over the data."""
         if len({shared_part(config) for config in configs}) > 1:
             raise ValueError("runs that share a pass over the data may differ in lambda, eta, decay and momentum only")
-        seen = make_standardization(configs[0], dataset.train)
-        model = make_model(configs[0], len(dataset.class_names), dataset.image_shape, seen)
-        return cls(configs, dataset, seen, make_objective(configs, model))
+        standardization = make_standardization(configs[0], dataset.train)
+        model = make_model(configs[0], len(dataset.class_names), dataset.image_shape, standardization)
+        return cls(configs, dataset, standardization, make_objective(configs, model))
 
     @property
     def shared(self) -> Config:
@@ -225,6 +228,6 @@ class Group:
 
     def model(self, parameters: Parameters, run: int) -> StoredModel:
         """Return one run's model for storage."""
-        seen, dataset = self.standardization, self.dataset
-        facts = dataset.class_names, dataset.image_shape, seen.unit
-        return StoredModel(of_run(parameters, run), seen.mean, seen.std, *facts)
+        standardization, dataset = self.standardization, self.dataset
+        facts = dataset.class_names, dataset.image_shape, standardization.unit
+        return StoredModel(of_run(parameters, run), standardization.mean, standardization.std, *facts)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from pathlib import Path
 
 import numpy as np
@@ -10,36 +12,39 @@ import numpy as np
 from cifar_linear.data.batches import pixel_chunks
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.errors import CheckError, ConfigError, RunError
-from cifar_linear.experiments.classifier import Classifier, refuse_edited
+from cifar_linear.experiments.classifier import Classifier
+from cifar_linear.experiments.preconditions import refuse_edited, refuse_other_images, refuse_running
 from cifar_linear.nn.certificate import Bracket, Problem
 from cifar_linear.nn.linear import Linear
 from cifar_linear.nn.parameters import of_run
 from cifar_linear.runs.artifacts import StoredModel
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.provenance import other_images
-from cifar_linear.runs.record import Certificate
+from cifar_linear.runs.record import Certificate, Record
+from cifar_linear.wording import percent
 
 MOST_EVALUATIONS = 1000
 _WHY_NOT = {
-    "running": "its process is gone; train --resume goes on with it",
-    "diverged": "its last finite weights are no result; train it with a smaller eta",
+    "running": "its process is gone; train --resume continues it",
+    "diverged": "its last finite weights are not a result; train it with a smaller eta",
     "failed": "it has no result",
 }
 
 
-def certifiable(folder: RunFolder) -> Classifier:
+def certifiable(folder: RunFolder, record: Record) -> Classifier:
     """The weights that a run is judged by, if there can be a certificate of them.
+
+    Args:
+        folder: of the run.
+        record: what it has recorded.
 
     Raises `RunError` for a run that has not ended or has no result, `ConfigError` for one whose config was edited, or
     whose cost has no optimum that can be bounded, with the reason.
     """
-    record = folder.read_record()
-    if folder.is_at_work():
-        raise RunError(f"{folder.path}: still under way; certify it when it has ended")
+    refuse_running(folder, "certify")
     if record.status in _WHY_NOT:
         raise RunError(f"{folder.path}: {folder.status(record)}: {_WHY_NOT[record.status]}")
     refuse_edited(folder, record)
-    classifier = Classifier.of(folder, best=record.best is not None)
+    classifier = Classifier.judged(folder, record)
     if not isinstance(classifier.objective.model, Linear):
         raise ConfigError(
             f"{folder.path}: no certificate of a network: its cost is not convex in its weights, so that no point "
@@ -75,13 +80,13 @@ def certify(
     Raises what `certifiable` raises, and `CheckError` for other images or a bracket that stays wide; the folder is
     then as it was.
     """
-    classifier, record = certifiable(folder), folder.read_record()
-    if other := other_images(record.data, dataset):
-        raise CheckError(f"{folder.path}: was trained with other {' and '.join(other)} images than these")
+    record = folder.read_record()
+    classifier = certifiable(folder, record)
+    refuse_other_images(folder, record, dataset)
     with folder.locked():
         problem = problem_of(classifier, dataset)
         bracket = _narrow(folder.path, problem, tolerance, most, watch)
-        certificate, optimum = _compared(folder, classifier, problem, bracket, dataset, tolerance, with_test)
+        certificate, optimum = _compared(folder, record, classifier, problem, bracket, dataset, tolerance, with_test)
         folder.write_certificate(certificate, optimum)
     return certificate
 
@@ -111,6 +116,7 @@ def _narrow(path: Path, problem: Problem, tolerance: float, most: int, watch: Ca
 
 def _compared(
     folder: RunFolder,
+    record: Record,
     classifier: Classifier,
     problem: Problem,
     bracket: Bracket,
@@ -122,11 +128,18 @@ def _compared(
     ours = {name: array.astype(np.float64) for name, array in of_run(classifier.parameters, 0).items()}
     cost = problem.cost(ours["W"], ours["b"])
     point = problem.point(ours["W"], ours["b"])
-    seen = problem.model.standardization
+    standardization = problem.model.standardization
     best = {"W": bracket.best.W, "b": bracket.best.b}
     if cost < bracket.upper:
         best, bracket = ours, bracket._replace(upper=cost)
-    optimum = StoredModel(best, seen.mean, seen.std, classifier.class_names, classifier.image_shape, seen.unit)
+    optimum = StoredModel(
+        best,
+        standardization.mean,
+        standardization.std,
+        classifier.class_names,
+        classifier.image_shape,
+        standardization.unit,
+    )
     splits = {name: split for name, split in dataset.splits.items() if with_test or name != "test"}
     at_optimum = Classifier.made(folder, optimum)
     certificate = Certificate(
@@ -134,10 +147,51 @@ def _compared(
         upper=bracket.upper,
         cost=cost,
         cost_with_best_bias=min(cost, point.value),
-        weights="best" if folder.read_record().best else "last",
+        weights=record.weights,
         tolerance=tolerance,
         evaluations=bracket.evaluations + 1,
         run={name: classifier.evaluate(split) for name, split in splits.items()},
         optimum={name: at_optimum.evaluate(split) for name, split in splits.items()},
     )
     return certificate, optimum
+
+
+def part_done(gap: float, tolerance: float) -> int:
+    """How much of the way from bounds that say nothing has been gone, in percent.
+
+    Args:
+        gap: how far apart the bounds are, as a part of the cost.
+        tolerance: how far apart they may be in the end.
+    """
+    return int(100 * min(1.0, max(0.0, math.log(min(gap, 1.0)) / math.log(tolerance)))) if gap > 0 else 100
+
+
+def sentences(certificate: Certificate) -> Iterator[str]:
+    """Yield what a certificate says. Bounds are rounded outwards, so that the digits are true."""
+    digits = 2 - math.floor(math.log10(certificate.tolerance))
+    lower, upper = (
+        Context(prec=digits, rounding=rounding).create_decimal(Decimal(bound))
+        for bound, rounding in ((certificate.lower, ROUND_FLOOR), (certificate.upper, ROUND_CEILING))
+    )
+    yield f"The optimum lies between {lower} and {upper}: proved."
+    cost = f"{certificate.cost:.{digits}g}"
+    if certificate.cost - certificate.lower <= certificate.tolerance * certificate.cost:
+        yield f"This run's cost is {cost}: the optimum, to within the tolerance."
+    else:
+        distance = certificate.cost - certificate.upper
+        yield f"This run's cost is {cost}: {distance:.3g} above, or {_percent(certificate.above)}."
+        if certificate.bias_alone > certificate.tolerance * certificate.cost:
+            yield f"Of that, {certificate.bias_alone:.2g} is the bias alone."
+    for split in ("validation", "test"):
+        if split in certificate.optimum:
+            there, here = certificate.optimum[split].accuracy, certificate.run[split].accuracy
+            yield f"{split.capitalize()} accuracy at the optimum: {percent(there)} (run: {percent(here)})."
+
+
+def _percent(part: float) -> str:
+    """A part of the optimum with two digits.
+
+    >>> _percent(0.0430), _percent(0.00317)
+    ('4.3 %', '0.32 %')
+    """
+    return f"{100 * part:.2g} %" if part < 0.995 else f"{100 * part:.0f} %"

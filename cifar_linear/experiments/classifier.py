@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,15 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Bools, Doubles, Examples, Floats, Labels
-from cifar_linear.config.formatting import differing
 from cifar_linear.config.models import Config
 from cifar_linear.data.array_files import Stored
 from cifar_linear.data.batches import parts
-from cifar_linear.data.dataset import Split
+from cifar_linear.data.dataset import Split, SplitName
 from cifar_linear.data.rows import Rows, rows_of
-from cifar_linear.errors import ConfigError, RunError
+from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
-from cifar_linear.nn.metrics import Part, class_metrics, confusion
+from cifar_linear.nn.metrics import Proportion, class_metrics, confusion
 from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import Parameters, stacked
 from cifar_linear.runs.artifacts import PIXELS, StoredModel
@@ -101,6 +100,11 @@ class Classifier:
         return cls.made(folder, folder.read_optimum() if optimum else folder.read_model(best))
 
     @classmethod
+    def judged(cls, folder: RunFolder, record: Record) -> Classifier:
+        """The weights that a run is judged by. Raises what `of` raises."""
+        return cls.of(folder, best=record.weights == "best")
+
+    @classmethod
     def made(cls, folder: RunFolder, stored: StoredModel) -> Classifier:
         """These weights, for the config of a run. Raises `RunError` if they do not fit, `ConfigError`."""
         config = folder.config()
@@ -128,24 +132,6 @@ class Classifier:
         if self.config.data.normalize == "l2" and not isinstance(images, Rows):
             images = rows_of(Stored(Path(), None, images), "", unit_length=True)
         return Split(images, np.zeros(len(images), np.intp))
-
-
-def refuse_edited(folder: RunFolder, record: Record) -> None:
-    """Raise `ConfigError` if the config of a folder is not that of its run."""
-    if edited := differing(record.config, folder.config()):
-        key, was, now = edited[0]
-        raise ConfigError(f"{folder.path}: config.yaml has {key} {now}, the run was trained with {was}")
-
-
-def stored_temperature(folder: RunFolder, best: bool = False, optimum: bool = False) -> float:
-    """The temperature of a run's weights. Raises `RunError` if it has none for these."""
-    calibration = folder.read_calibration()
-    if calibration is None:
-        raise RunError(f"{folder.path}: no calibration.json: a run that finishes has one; leave out --calibrated")
-    if optimum or (calibration.weights == "best") != best:
-        hint = "add --best" if calibration.weights == "best" else "leave out --best and --optimum"
-        raise RunError(f"{folder.path}: its temperature is that of the {calibration.weights} weights; {hint}")
-    return calibration.temperature
 
 
 def by_class(predicted: Labels, labels: Labels, class_names: Sequence[str]) -> list[dict[str, Any]]:
@@ -176,9 +162,24 @@ def by_class(predicted: Labels, labels: Labels, class_names: Sequence[str]) -> l
     ]
 
 
-def _at(part: Part, k: int) -> dict[str, float] | None:
+def _at(part: Proportion, k: int) -> dict[str, float] | None:
     numbers = {name: float(values[k]) for name, values in part._asdict().items()}
     return None if math.isnan(numbers["value"]) else numbers
+
+
+def recorded_metrics(folder: RunFolder, best: bool, optimum: bool) -> Mapping[SplitName, SplitMetrics]:
+    """The metrics that a folder has of its run's last weights, its best, or those of the optimum; perhaps none.
+
+    Args:
+        folder: of the run.
+        best: whether the best weights are meant.
+        optimum: whether those of its certificate are.
+    """
+    if optimum:
+        certificate = folder.read_certificate()
+        return certificate.optimum if certificate else {}
+    record = folder.read_record()
+    return record.outcome if best else record.metrics
 
 
 def disagreements(found: SplitMetrics, recorded: SplitMetrics) -> dict[str, float]:

@@ -26,7 +26,8 @@ def sentences(facts: Facts) -> Iterator[str]:
             f"{100 * wrong:.0f} % of these are wrong: the scores are too large"
         )
     if facts.penalty_share is not None and facts.penalty_share > _MUCH_PENALTY:
-        yield f"penalty: it is {100 * facts.penalty_share:.0f} % of the training cost; a smaller lambda would fit more"
+        share = f"{100 * facts.penalty_share:.1f} %"
+        yield f"penalty: it is {share} of the training cost; a smaller lambda would fit better"
     for layer, (dead, channels) in (facts.dead or {}).items():
         if dead > _MANY_DEAD * channels:
             yield (
@@ -38,9 +39,9 @@ def sentences(facts: Facts) -> Iterator[str]:
     if facts.late_fall is not None and facts.late_fall > _STILL_FALLING and not _too_large(facts):
         yield (
             f"unfinished: the training cost still fell by {100 * facts.late_fall:.1f} % in the last tenth of the "
-            "epochs; more of them would go on"
+            "epochs; train longer"
         )
-    if facts.sensitivity and facts.sensitivity.hangs_on_rounding:
+    if facts.sensitivity and facts.sensitivity.depends_on_rounding:
         yield f"rounding: {facts.sensitivity.in_words()}"
 
 
@@ -85,10 +86,11 @@ def _of_the_rate(facts: Facts) -> Iterator[str]:
         yield f"rate: eta * lambda is {facts.shrinking:.3g}; above 1 the penalty alone makes W grow"
     if last > end:
         times = _times(last / end)
-        yield f"rate: at the end eta is {last:g}, {times} the largest stable rate, {end:.2g}: nothing settles"
+        yield f"rate: at the end eta is {last:g}, {times} the largest stable rate, {end:.2g}: the cost does not settle"
     stable = min(start, end)
     if facts.eta * _SLOW < stable < inf and facts.shrinking <= 1 and not _limited_by_noise(facts):
-        yield f"rate: eta {facts.eta:g} is stable; up to {stable:.2g}, {_times(stable / facts.eta)} as much, would be"
+        larger = f"{_times(stable / facts.eta)} as large ({stable:.2g})"
+        yield f"rate: eta {facts.eta:g} is stable and could be up to {larger}"
 
 
 def _why_diverged(facts: Facts) -> str | None:

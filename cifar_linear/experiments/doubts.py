@@ -17,8 +17,8 @@ from cifar_linear.errors import ConfigError
 from cifar_linear.experiments.out_of_fold import out_of_fold
 from cifar_linear.figures.images import image_figure
 from cifar_linear.figures.style import LONGEST_NAME, shortened
-from cifar_linear.nn.confident_learning import area_under_curve, confident_classes
-from cifar_linear.nn.metrics import true_class_probability
+from cifar_linear.nn.confident_learning import confident_classes
+from cifar_linear.nn.metrics import area_under_curve, true_class_probability
 from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.training.evaluation import Evaluation
 

@@ -10,11 +10,12 @@ import numpy as np
 from cifar_linear.arrays import Floats, Labels
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset, Split
-from cifar_linear.errors import CheckError, RunError
+from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import make_model, make_objective
-from cifar_linear.experiments.classifier import Classifier, refuse_edited
+from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.experiments.introspection import dead_channels
 from cifar_linear.experiments.loading import make_standardization
+from cifar_linear.experiments.preconditions import refuse_edited, refuse_other_images, refuse_running
 from cifar_linear.nn.curvature import Gradient, largest_curvature
 from cifar_linear.nn.gradient_noise import GradientNoise, gradient_noise
 from cifar_linear.nn.metrics import true_class_probability
@@ -23,7 +24,6 @@ from cifar_linear.nn.objective import Objective
 from cifar_linear.nn.parameters import Parameters, stacked
 from cifar_linear.randomness import Purpose, rng_for
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.provenance import other_images
 from cifar_linear.runs.record import Record, Sensitivity
 
 _IMAGES = 1000
@@ -78,8 +78,8 @@ class Facts:
 
 def facts_before(config: Config, dataset: Dataset, sensitivity: Sensitivity | None = None) -> Facts:
     """What is known of a config before it is trained; ``sensitivity``, if it was measured, is one of the facts."""
-    seen = make_standardization(config, dataset.train)
-    model = make_model(config, len(dataset.class_names), dataset.image_shape, seen)
+    standardization = make_standardization(config, dataset.train)
+    model = make_model(config, len(dataset.class_names), dataset.image_shape, standardization)
     first = stacked([model.initial(rng_for(config.seed, Purpose.WEIGHTS))])
     at = _Point(make_objective([config], model), dataset.train, first, config)
     return Facts(
@@ -124,13 +124,11 @@ def facts_after(folder: RunFolder, dataset: Dataset) -> Facts:
 def _diagnosable(folder: RunFolder, dataset: Dataset) -> Record:
     """The record of a run that has ended and been evaluated. Raises what `facts_after` raises."""
     record = folder.read_record()
-    if folder.is_at_work():
-        raise RunError(f"{folder.path}: still under way; diagnose it when it has ended")
+    refuse_running(folder, "diagnose")
     if not record.metrics:
         raise RunError(f"{folder.path}: ended before its first evaluation was saved; there is nothing to diagnose")
     refuse_edited(folder, record)
-    if other := other_images(record.data, dataset):
-        raise CheckError(f"{folder.path}: was trained with other {' and '.join(other)} images than these")
+    refuse_other_images(folder, record, dataset)
     return record
 
 

@@ -46,11 +46,11 @@ def calibrate(folder: RunFolder, validation: Split) -> None:
     record = folder.read_record()
     if record.status == "finished":
         with blas_threads(record.config):
-            _calibrate(folder, record, _chosen(folder, record).scored(validation), None)
+            _calibrate(folder, record, Classifier.judged(folder, record).scored(validation), None)
 
 
 def _evaluate_on_test(folder: RunFolder, record: Record, test: Split, validation: Split) -> Record:
-    chosen = _chosen(folder, record)
+    chosen = Classifier.judged(folder, record)
     scored = chosen.scored(test)
     probabilities, predicted = scored.predicted()
     mistakes = most_confident_mistakes(probabilities, predicted, test.labels, _MISTAKES)
@@ -69,10 +69,5 @@ def _evaluate_on_test(folder: RunFolder, record: Record, test: Split, validation
     return record
 
 
-def _chosen(folder: RunFolder, record: Record) -> Classifier:
-    """The weights that a run is judged by."""
-    return Classifier.of(folder, best=record.best is not None)
-
-
 def _calibrate(folder: RunFolder, record: Record, validation: Scored, test: Scored | None) -> None:
-    folder.write_calibration(calibrated("best" if record.best else "last", validation, test))
+    folder.write_calibration(calibrated(record.weights, validation, test))

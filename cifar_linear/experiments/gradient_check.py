@@ -84,10 +84,10 @@ def _check_network(config: Config, dataset: Dataset, gradients: Gradients) -> It
 
     The numeric side is a complex step: unlike a difference it crosses no kink of ReLU or pooling, and cancels nothing.
     """
-    seen = make_standardization(config, dataset.train)
+    standardization = make_standardization(config, dataset.train)
     for loss, (lam, penalise), images in product(("softmax", "sigmoid_bce"), _NETWORK_PENALTIES, (1, 8)):
         changed = config.model_copy(update={"loss": loss, "penalise": penalise})
-        model = make_model(changed, len(dataset.class_names), dataset.image_shape, seen)
+        model = make_model(changed, len(dataset.class_names), dataset.image_shape, standardization)
         parameters = model.initial(rng_for(config.seed, Purpose.WEIGHTS))
         objective = Objective(model, LOSSES[loss], np.array([lam]))
         pixels, labels = dataset.train.images[:images].astype(np.float64), dataset.train.labels[:images]
@@ -142,8 +142,8 @@ def _check_linear(config: Config, dataset: Dataset, gradients: Gradients) -> Ite
         parameters = whole.initial(rng_for(config.seed, Purpose.WEIGHTS))
         dimensions = FEW_DIMENSIONS if few else parameters["W"].shape[1]
         mean, std = standardization.mean[:dimensions], standardization.std[:dimensions]
-        seen = Standardization(mean, std, standardization.unit)
-        model = Linear(len(parameters["b"]), seen, bias_is_weight=bias == "column")
+        first = Standardization(mean, std, standardization.unit)
+        model = Linear(len(parameters["b"]), first, bias_is_weight=bias == "column")
         point = _Point(
             pixels=np.asarray(dataset.train.images[:images], np.float64)[:, :dimensions],
             # A single score separates the first class from all others.

@@ -1,13 +1,13 @@
 """A look inside a trained network, at test images: what the figures of its report need besides its weights."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
 from cifar_linear.arrays import Bools, Doubles, Floats, Images, Labels
 from cifar_linear.data.batches import pixel_chunks
 from cifar_linear.data.dataset import Split
-from cifar_linear.nn.introspection import first_filters, occlusion, patch, peaks, receptive_field, saliency
+from cifar_linear.nn.introspection import first_filters, occlusion, patch, patch_field, peaks, saliency
 from cifar_linear.nn.network import Network
 from cifar_linear.nn.parameters import Parameters, dtype_of, of_run
 from cifar_linear.runs.introspection import (
@@ -53,10 +53,7 @@ def introspect(network: Network, parameters: Parameters, test: Split, predicted:
 
 def dead_channels(network: Network, parameters: Parameters, images: Split) -> dict[str, Bools]:
     """For each ReLU, which of its channels are never above 0 in some images, (F,)."""
-    alive = {name: np.zeros(channels, np.bool_) for name, channels in relu_channels(network).items()}
-    for name, y in _activations(network, parameters, images):
-        _see(alive, name, y)
-    return {name: ~channels for name, channels in alive.items()}
+    return _searched(network, parameters, images)[0]
 
 
 def _activations(network: Network, parameters: Parameters, images: Split) -> Iterator[tuple[str, Floats]]:
@@ -66,15 +63,10 @@ def _activations(network: Network, parameters: Parameters, images: Split) -> Ite
             yield from network.activations(chunk[start : start + _AT_ONCE], parameters)
 
 
-def _see(alive: Mapping[str, Bools], name: str, y: Floats) -> None:
-    if name in alive:
-        alive[name][...] |= (y[0] > 0).reshape(len(y[0]), -1).any(axis=1)
-
-
 def _mean(network: Network) -> Doubles:
     """The raw pixels that the network sees as 0, (d,)."""
-    seen = network.standardization
-    return np.zeros(int(np.prod(network.shape))) if seen is None else seen.shift
+    standardization = network.standardization
+    return np.zeros(int(np.prod(network.shape))) if standardization is None else standardization.shift
 
 
 def _maps(network: Network, pixels: Floats, parameters: Parameters) -> dict[str, Maps]:
@@ -95,7 +87,8 @@ def _searched(network: Network, parameters: Parameters, split: Split) -> tuple[d
     for name, y in _activations(network, parameters, split):
         if name == first:
             found.append(peaks(y[0, :MOST_FILTERS]))
-        _see(alive, name, y)
+        if name in alive:
+            alive[name] |= (y[0] > 0).reshape(len(y[0]), -1).any(axis=1)
     responses, places = (np.concatenate(part, axis=1) for part in zip(*found, strict=True))
     return {name: ~channels for name, channels in alive.items()}, responses, places
 
@@ -103,7 +96,7 @@ def _searched(network: Network, parameters: Parameters, split: Split) -> tuple[d
 def _patches(network: Network, parameters: Parameters, images: Images, responses: Floats, places: Labels) -> Images:
     """What excites each filter of the first layer most, one patch of an image, (F, p, C, r, r)."""
     index = network.first_with_weights
-    field, count = receptive_field(network, index), min(MOST_PATCHES, len(images))
+    field, count = patch_field(network), min(MOST_PATCHES, len(images))
     if first_filters(network, of_run(parameters, 0)) is None:
         return np.empty((0, count, network.shape[0], field.size, field.size), np.uint8)
     mean = _mean(network).reshape(network.shape).mean(axis=(1, 2))

@@ -113,9 +113,9 @@ def _of_files(config: Config, data: FeaturesData, data_dir: Path | None) -> Data
 def _opened(data: FeaturesData, root: Path) -> Splits:
     """All files of a data set; relative paths begin at ``root``."""
     files = {
-        name: Files(root / of.features, root / (of.labels or of.features), of.features_key, of.labels_key)
-        for name, of in (("train", data.train), ("validation", data.validation), ("test", data.test))
-        if isinstance(of, FeatureFiles)
+        name: Files(root / part.features, root / (part.labels or part.features), part.features_key, part.labels_key)
+        for name, part in (("train", data.train), ("validation", data.validation), ("test", data.test))
+        if isinstance(part, FeatureFiles)
     }
     names = read_names(root / data.class_names) if isinstance(data.class_names, str) else data.class_names
     return open_splits(files, names, data.image_shape, unit_length=data.normalize == "l2")
@@ -188,10 +188,10 @@ def _standardization_of_features(data: FeaturesData, training: Split) -> Standar
         unit = 255 if training.images.dtype == np.uint8 else 1
         return Standardization.same_for_all(features, mean=0, std=1, unit=unit)
     try:
-        seen = Standardization.of(training.images)
+        standardization = Standardization.of(training.images)
     except ValueError as error:
         raise DataError(f"{data.train.features}: {error}") from error
-    return seen if data.normalize == "standardize" else seen.centred(groups=features)
+    return standardization if data.normalize == "standardize" else standardization.centred(groups=features)
 
 
 def make_augmentation(config: Config, dataset: Dataset) -> Augmentation | None:

@@ -35,20 +35,19 @@ def resumed_config(folder: RunFolder, overrides: Sequence[str]) -> Config:
     changed = [key for key, _, _ in differing(record.config, config)]
     unit = f"{record.config.unit}s"
     if others := ", ".join(sorted({*changed} - {unit})):
-        raise ConfigError(f"{folder.path}: a run goes on as it began; {others} would change: train a new run instead")
+        raise ConfigError(f"{folder.path}: {others} cannot change when resuming; train a new run instead")
     if changed and config.decay.kind == "cosine":
         raise ConfigError(
             f"{folder.path}: with decay.kind cosine, {unit} decides eta from the first {record.config.unit} on, so it "
             f"stays {record.config.length}: train a new run instead"
         )
-    done = (record.epoch if config.unit == "epoch" else record.step) or 0
-    if config.length < done:
-        trained = f"has already trained {done} {unit}; {unit} must be at least {done}"
+    if config.length < record.done:
+        trained = f"has already trained {record.done} {unit}; {unit} must be at least {record.done}"
         raise ConfigError(f"{folder.path}: {trained}, found {config.length}")
     if record.status == "diverged":
         raise RunError(f"{folder.path}: the run diverged and cannot be resumed")
     needs_test = config.data.test and "test" not in record.metrics  # It was stopped between training and test.
-    if record.status == "finished" and (record.stopped_early or config.length == done) and not needs_test:
+    if record.status == "finished" and (record.stopped_early or config.length == record.done) and not needs_test:
         raise RunError(f"{folder.path}: already finished; to train longer, add --set {unit}=N")
     return config
 

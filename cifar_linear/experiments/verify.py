@@ -13,17 +13,25 @@ from threadpoolctl import threadpool_limits
 from cifar_linear.config.formatting import differing
 from cifar_linear.config.models import Config
 from cifar_linear.data.dataset import Dataset
-from cifar_linear.errors import CheckError, RunError
+from cifar_linear.errors import RunError
 from cifar_linear.experiments.assembly import read_checkpoint
 from cifar_linear.experiments.final_evaluation import calibrate, evaluate_on_test
+from cifar_linear.experiments.preconditions import refuse_other_images, refuse_running
 from cifar_linear.experiments.run import Watch, run_group
 from cifar_linear.runs.artifacts import Checkpoint
+from cifar_linear.runs.file_names import (
+    CALIBRATION_FILE,
+    INTROSPECTION_FILE,
+    METRICS_FILE,
+    MODEL_FILES,
+    PREDICTIONS_FILE,
+)
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.provenance import changes_since, other_images
+from cifar_linear.runs.provenance import changes_since
 from cifar_linear.runs.record import Record
 from cifar_linear.training.evaluation import Evaluation
 
-_NOT_IN_EARLIER_VERSIONS = ("calibration.json", "introspection.npz")
+_NOT_IN_EARLIER_VERSIONS = (CALIBRATION_FILE, INTROSPECTION_FILE)
 
 
 class Comparison(NamedTuple):
@@ -64,8 +72,7 @@ class Recorded(NamedTuple):
 def recorded_run(folder: RunFolder) -> Recorded:
     """Read a run to verify. Raises `RunError` if it is still running or has no saved evaluation."""
     record = folder.read_record()
-    if folder.is_at_work():
-        raise RunError(f"{folder.path}: still running; verify it when it has ended")
+    refuse_running(folder, "verify")
     checkpoint = folder.read_checkpoint()
     if checkpoint is None or not checkpoint.rows:
         raise RunError(f"{folder.path}: ended before its first evaluation was saved; there is nothing to compare")
@@ -88,8 +95,7 @@ def verify_run(recorded: Recorded, dataset: Dataset, watch: Watch, check: Callab
         CheckError: before training, if the images differ from the original ones.
         RunError: if the checkpoint does not belong to the run.
     """
-    if other := other_images(recorded.record.data, dataset):
-        raise CheckError(f"{recorded.folder.path}: was trained with other {' and '.join(other)} images than these")
+    refuse_other_images(recorded.folder, recorded.record, dataset)
     checkpoint = read_checkpoint(recorded.folder, recorded.record.config, dataset)
     threads = max((library.num_threads for library in recorded.record.environment.blas), default=None)
     with TemporaryDirectory() as path, threadpool_limits(threads, user_api="blas"):
@@ -148,17 +154,17 @@ def _parts(folder: RunFolder, checkpoint: Checkpoint | None, whole: bool) -> dic
         record = folder.read_record()
         for best in (False, True) if record.best else (False,):
             model = folder.read_model(best)
-            parts["best_model.npz" if best else "model.npz"] = model.arrays()
-        parts["metrics.csv"] = _columns(folder.read_metrics())
+            parts[MODEL_FILES[best]] = model.arrays()
+        parts[METRICS_FILE] = _columns(folder.read_metrics())
         parts["where it ended"] = {"epoch": record.epoch, "step": record.step}
         parts |= {f"final metrics, {split}": metrics.model_dump() for split, metrics in record.metrics.items()}
         if predictions := folder.read_predictions(model):
-            parts["predictions.npz"] = predictions._asdict()
+            parts[PREDICTIONS_FILE] = predictions._asdict()
         if calibration := folder.read_calibration():
-            parts["calibration.json"] = dict(_numbers(calibration.model_dump()))
+            parts[CALIBRATION_FILE] = dict(_numbers(calibration.model_dump()))
         if (network := record.config.network()) and predictions:
             inside = folder.read_introspection(network, len(predictions.labels))
-            parts |= {"introspection.npz": inside.arrays()} if inside else {}
+            parts |= {INTROSPECTION_FILE: inside.arrays()} if inside else {}
     return parts
 
 
@@ -182,7 +188,7 @@ def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Describe which arrays of two collections differ, and by how much; None if none does."""
     differences = []
     for name in {**then, **now}:
-        ours, theirs = (np.asarray(of.get(name, ())) for of in (then, now))
+        ours, theirs = (np.asarray(arrays.get(name, ())) for arrays in (then, now))
         if ours.shape != theirs.shape:
             differences.append(f"{name} has {ours.size} values then, {theirs.size} now")
         elif ours.dtype != theirs.dtype:

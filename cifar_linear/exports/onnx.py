@@ -19,8 +19,8 @@ def onnx_model(model: StoredModel, loss: str, version: str, facts: Mapping[str, 
     """The content of an ``.onnx`` file.
 
     Its input ``images`` is uint8, (n, channels, height, width), pixels of 0 to 255; of a classifier of features it is
-    of the weights' type, (n, d). Its outputs are ``scores`` (n, K),
-    ``probabilities`` (n, K) and ``predicted`` (n,). Standardisation is folded into the weights.
+    of the weights' type, (n, d). Its outputs are ``scores`` (n, K), ``probabilities`` (n, K) and ``predicted`` (n,).
+    Standardisation is folded into the weights.
 
     Args:
         model: a linear classifier.

@@ -35,7 +35,8 @@ def export(form: ExportFormat, runs: Sequence[Run], out: Path) -> list[Path]:
 
     Raises:
         ConfigError: two runs have the same name.
-        RunError: a run cannot be in this format, or a file cannot be written. Nothing is written if the first is so.
+        RunError: a run cannot be in this format, or a file cannot be written. All contents are made before
+            anything is written.
     """
     names = Counter(run.name for run in runs)
     if doubled := next((name for name, count in names.items() if count > 1), None):
@@ -52,7 +53,7 @@ def _onnx(run: Run) -> Mapping[str, bytes]:
     if not run.model.is_linear:
         raise RunError(f"{run.folder.path}: only linear classifiers can be exported as ONNX; safetensors takes all")
     if run.record.config.data.normalize == "l2":
-        raise RunError(f"{run.folder.path}: normalize l2 is no part of an ONNX export; safetensors takes its weights")
+        raise RunError(f"{run.folder.path}: an ONNX export cannot contain normalize l2; safetensors takes its weights")
     return {f"{run.name}.onnx": onnx_model(run.model, run.record.config.loss, __version__, _facts(run))}
 
 

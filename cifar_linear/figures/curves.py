@@ -16,7 +16,8 @@ Rows = Sequence[Mapping[str, Any]]
 """The evaluation points of one run, as in metrics.csv."""
 
 SAME = "lambda = 0: loss and cost are the same"
-_AXES = {"epoch": "epoch", "step": "update step"}
+AXES = {"epoch": "epoch", "step": "update step"}
+"""What stands at an axis of epochs or of steps."""
 _MOST_BLOCKS = 100
 _OPTIMUM = "0.6"
 _SPLITS = {"train": ("training", "-"), "validation": ("validation", "--")}
@@ -114,7 +115,7 @@ def overlaid_figure(
             for run, rows in runs.items():
                 _line(axes, rows, axis, f"{split}_{quantity}", run, **known[run].line)
             axes.set_title(f"{panel}, {name}" if panel else name)
-            axes.set_xlabel(_AXES[axis])
+            axes.set_xlabel(AXES[axis])
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _quantity_axis(both[0], quantity, ylim)
     rooms = [
@@ -163,7 +164,7 @@ def distance_figure(
     axes.axhspan(min(low, unknown), unknown, color=_OPTIMUM, alpha=0.3, linewidth=0)
     axes.set_ylim(low, high)
     axes.set_ylabel("cost minus optimum in nats, logarithmic")
-    axes.set_xlabel(_AXES[axis])
+    axes.set_xlabel(AXES[axis])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     right, below = label_ends(figure, axes, list(runs)) if len(runs) > 1 else (0.15, 0.0)
     fix_margins(figure, 0.8, right, 0.5 + below, 0.15)
@@ -241,7 +242,7 @@ def _percent_axis(axes: Axes) -> None:
 
 def _finish(axes: Axes, rows: Rows, axis: str) -> None:
     """Label the x axis, with update steps above where it counts epochs, and add the legend."""
-    axes.set_xlabel(_AXES[axis])
+    axes.set_xlabel(AXES[axis])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     last = rows[-1]
     if last["epoch"] and axis == "epoch":

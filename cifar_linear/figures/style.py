@@ -101,14 +101,6 @@ def format_of(path: Path) -> Format:
         raise ConfigError(f"{path}: a figure's file ends in .png, .pdf or .svg") from None
 
 
-def figure_file(path: Path) -> Format:
-    """Return the same for a file that can be written. Raises `ConfigError` if its folder does not exist."""
-    form = format_of(path)
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path}: there is no folder {path.parent}; make it first, or choose another with -o")
-    return form
-
-
 def styled(draw: Callable[_Arguments, Figure]) -> Callable[_Arguments, Figure]:
     """Let a function draw with the project's look; Matplotlib's own settings stay as they are."""
 

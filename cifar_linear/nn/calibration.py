@@ -8,9 +8,8 @@ import numpy as np
 
 from cifar_linear.arrays import Doubles, Floats, Integers, Labels
 from cifar_linear.nn.losses import Loss
+from cifar_linear.nn.metrics import Z_95
 
-_Z = 1.959963984540054
-"""95 % of a normal distribution lie within this many standard deviations of the mean."""
 BINS = 15
 _OCTAVES = 20
 """Temperatures are looked for between 2**-20 and 2**20."""
@@ -52,7 +51,7 @@ class Bins(NamedTuple):
         shares = self.images / self.images.sum()
         mean = float(shares @ spread) * np.sqrt(2 / np.pi)
         deviation = np.sqrt(float(shares**2 @ spread**2) * (1 - 2 / np.pi))
-        return float(mean), float(mean + _Z * deviation)
+        return float(mean), float(mean + Z_95 * deviation)
 
 
 def reliability(confidence: Floats, correct: Floats, bins: int = BINS) -> Bins:
@@ -78,17 +77,6 @@ def brier_score(probabilities: Floats, labels: Labels) -> float:
     """The mean over the images of the sum over the classes of (p - target)^2, from probabilities (n, K)."""
     targets = labels[:, None] == np.arange(probabilities.shape[1])
     return float(np.square(probabilities.astype(np.float64) - targets).sum(axis=1).mean())
-
-
-def top_accuracy(class_scores: Floats, labels: Labels, count: int) -> float:
-    """The fraction of images whose class is among the ``count`` with the largest scores, of scores (n, K).
-
-    Of equal scores the classes with the lower numbers come first, as for the predicted class.
-    """
-    true = class_scores[np.arange(len(labels)), labels][:, None]
-    before = np.arange(class_scores.shape[1]) < labels[:, None]
-    rank = (class_scores > true).sum(axis=1) + ((class_scores == true) & before).sum(axis=1)
-    return float((rank < count).mean())
 
 
 def fitted_temperature(scores: Floats, labels: Labels, loss: Loss) -> float:

@@ -176,8 +176,8 @@ class Problem:
         return Targets(self.labels, self.loss, self.model.outputs)
 
     def _standardised(self, dtype: DTypeLike) -> Iterator[Floats]:
-        seen = self.model.standardization
-        shift, scale = seen.shift.astype(dtype), seen.scale.astype(dtype)
+        standardization = self.model.standardization
+        shift, scale = standardization.shift.astype(dtype), standardization.scale.astype(dtype)
         for raw in self.parts(dtype):
             yield np.multiply(np.subtract(raw, shift, out=raw), scale, out=raw)
 
@@ -218,7 +218,7 @@ class Problem:
     @cached_property
     def _lengths(self) -> Doubles:
         """Not less than the length of each image as it is standardised, with a one for the bias, (n,)."""
-        seen = self.model.standardization
+        standardization = self.model.standardization
         lengths = [np.linalg.norm(X, axis=1) for X in self._standardised(np.float64)]
         # What is subtracted rounds like what is left.
-        return np.concatenate(lengths) + float(np.linalg.norm(seen.shift * seen.scale)) + 1
+        return np.concatenate(lengths) + float(np.linalg.norm(standardization.shift * standardization.scale)) + 1

@@ -6,7 +6,7 @@ Intell. Res. 70, 2021.
 
 import numpy as np
 
-from cifar_linear.arrays import Bools, Doubles, Floats, Labels
+from cifar_linear.arrays import Doubles, Floats, Labels
 
 
 def confident_classes(probabilities: Floats, labels: Labels) -> Labels:
@@ -30,22 +30,3 @@ def thresholds(probabilities: Floats, labels: Labels) -> Doubles:
     count = given.sum(axis=0)
     total = np.where(given, probabilities, 0).sum(axis=0, dtype=np.float64)
     return np.where(count > 0, total / np.maximum(count, 1), np.inf)
-
-
-def area_under_curve(scores: Floats, positive: Bools) -> float:
-    """The chance that a positive example has a higher score than a negative one; of equal scores, one half.
-
-    It is the area under the curve of true over false positives (ROC); 0.5 is what scores drawn by lot have.
-
-    Args:
-        scores: (n,).
-        positive: which examples are positive, (n,): at least one, and not all.
-
-    >>> area_under_curve(np.array([0.1, 0.4, 0.8, 0.4]), np.array([False, False, True, True]))
-    0.875
-    """
-    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(count) - (count - 1) / 2
-    positives = int(positive.sum())
-    above = ranks[place][positive].sum() - positives * (positives + 1) / 2
-    return float(above / (positives * (len(scores) - positives)))

@@ -36,30 +36,30 @@ class Deviation(NamedTuple):
     relative: float
 
 
-def unit_vectors(shapes: Shapes, of: str) -> Directions:
+def unit_vectors(shapes: Shapes, parameter: str) -> Directions:
     """Return one direction for each entry of one parameter.
 
     Args:
         shapes: shape of every parameter, by name, without a run axis.
-        of: name of the parameter.
+        parameter: the name of one.
     """
-    entries = int(np.prod(shapes[of]))
+    entries = int(np.prod(shapes[parameter]))
     directions = {name: np.zeros((entries, *shape)) for name, shape in shapes.items()}
-    directions[of].reshape(entries, entries)[...] = np.eye(entries)
+    directions[parameter].reshape(entries, entries)[...] = np.eye(entries)
     return directions
 
 
-def random_directions(rng: np.random.Generator, count: int, shapes: Shapes, of: str) -> Directions:
+def random_directions(rng: np.random.Generator, count: int, shapes: Shapes, parameter: str) -> Directions:
     """Return random directions of length 1 that change one parameter only.
 
     Args:
         rng: draws the directions.
         count: number of directions.
         shapes: shape of every parameter, by name, without a run axis.
-        of: name of the parameter.
+        parameter: the name of one.
     """
     directions = {name: np.zeros((count, *shape)) for name, shape in shapes.items()}
-    flat = directions[of].reshape(count, -1)
+    flat = directions[parameter].reshape(count, -1)
     flat[...] = rng.standard_normal(flat.shape)
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
     return directions

@@ -3,44 +3,17 @@
 Parameters of one run have a run axis of length 1 where a network computes with them, and none where they are looked at.
 """
 
-from typing import Any, NamedTuple
-
 import numpy as np
 
 from cifar_linear.arrays import Doubles, Floats, Images, Labels
-from cifar_linear.nn.network import Network
+from cifar_linear.nn.metrics import ranks
+from cifar_linear.nn.network import Field, Network
 from cifar_linear.nn.parameters import Parameters, dtype_of
 
 SQUARE = 4
 """Rows and columns of the squares that `occlusion` covers."""
 STEP = 2
 """Pixels from one of them to the next."""
-
-
-class Field(NamedTuple):
-    """Output (i, j) of a layer sees the rows first + step i to first + step i + size - 1, and columns alike."""
-
-    first: int
-    step: int
-    size: int
-
-
-def receptive_field(network: Network, index: int) -> Field:
-    """The pixels of the image that an output of a layer depends on.
-
-    Args:
-        network: of which the layer is a part.
-        index: of the layer, from 0. From the first flat output on, the field is the whole image.
-    """
-    if len(network.shapes[index + 1]) != 3:
-        return Field(0, 1, max(network.shape[1:]))
-    first, step, size = 0, 1, 1
-    for layer, shape in zip(network.layers[: index + 1], network.shapes, strict=False):
-        rows, stride = layer.window(shape)
-        first -= getattr(layer, "padding", 0) * step
-        size += (rows - 1) * step
-        step *= stride
-    return Field(first, step, size)
 
 
 def first_filters(network: Network, parameters: Parameters) -> Floats | None:
@@ -61,6 +34,14 @@ def first_filters(network: Network, parameters: Parameters) -> Floats | None:
     flattened = index > 0 and network.layers[index - 1].kind == "flatten"
     before = network.shapes[index - 1]
     return W.reshape(len(W), *before) if flattened and len(before) == 3 else None
+
+
+def patch_field(network: Network) -> Field:
+    """The pixels that an output of the first layer with weights depends on; the whole image if it is flat."""
+    index = network.first_with_weights
+    if len(network.shapes[index + 1]) != 3:
+        return Field(0, 1, max(network.shape[1:]))
+    return network.receptive_field(index)
 
 
 def peaks(y: Floats) -> tuple[Floats, Labels]:
@@ -149,14 +130,7 @@ def agreement(of_pixels: Floats, of_squares: Floats) -> float:
         Spearman's coefficient, -1 to 1; NaN where either is the same everywhere.
     """
     windows = np.lib.stride_tricks.sliding_window_view(of_pixels, (SQUARE, SQUARE))[::STEP, ::STEP]
-    ours, theirs = _ranks(windows.sum(axis=(2, 3))), _ranks(np.abs(of_squares))
+    ours, theirs = ranks(windows.sum(axis=(2, 3))), ranks(np.abs(of_squares))
     if not (ours.std() and theirs.std()):
         return float("nan")
     return float(np.corrcoef(ours, theirs)[0, 1])
-
-
-def _ranks(values: Any) -> Doubles:
-    """Ranks from the smallest, equal values sharing the mean of theirs."""
-    _, place, counts = np.unique(values.ravel(), return_inverse=True, return_counts=True)
-    ranks: Doubles = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    return ranks

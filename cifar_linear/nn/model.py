@@ -1,15 +1,13 @@
 """The interface of a model for training and evaluation. A model holds no parameters: they are passed to its methods."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from cifar_linear.arrays import Doubles, Examples, Floats
+from cifar_linear.nn.layers.layer import Trace
 from cifar_linear.nn.parameters import Parameters
-
-Trace = Any
-"""What the forward pass keeps for the backward pass; opaque to callers."""
 
 
 class Model(Protocol):

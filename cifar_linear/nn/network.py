@@ -26,7 +26,15 @@ _FEWEST_IN_A_CHUNK, _MOST_IN_A_CHUNK = 8, 16  # in training
 Stage = Layer | ConvReLUPool
 
 
-class Row(NamedTuple):
+class Field(NamedTuple):
+    """Output (i, j) of a layer sees the rows first + step i to first + step i + size - 1, and columns alike."""
+
+    first: int
+    step: int
+    size: int
+
+
+class LayerRow(NamedTuple):
     """A line of a network's table.
 
     Attributes:
@@ -213,15 +221,28 @@ class Network:
         dy = dy.reshape(len(dy), -1, dy.shape[-1])
         return dy * self.standardization.scale.astype(dy.dtype)[:, None] if self.standardization else dy
 
-    def table(self) -> list[Row]:
+    def receptive_field(self, index: int) -> Field:
+        """The pixels of the image that an output of a layer can depend on, and rows and columns beyond its edges.
+
+        Args:
+            index: of the layer, from 0; its output and those before it are images.
+        """
+        first, step, size = 0, 1, 1
+        for layer, shape in zip(self.layers[: index + 1], self.shapes, strict=False):
+            window = layer.window(shape)
+            first -= window.padding * step
+            size += (window.size - 1) * step
+            step *= window.stride
+        return Field(first, step, size)
+
+    def table(self) -> list[LayerRow]:
         """Return a row for each layer."""
-        rows, reach, step = [], 1, 1
-        for (name, layer, shape), output in zip(self._named(), self.shapes[1:], strict=True):
-            size, stride = layer.window(shape)
-            reach, step = reach + (size - 1) * step, step * stride
+        rows = []
+        for index, ((name, layer, shape), output) in enumerate(zip(self._named(), self.shapes[1:], strict=True)):
+            reach = self.receptive_field(index).size
             sizes = layer.parameter_shapes(shape).values()
             rows.append(
-                Row(
+                LayerRow(
                     name,
                     output,
                     sum(int(np.prod(size)) for size in sizes),

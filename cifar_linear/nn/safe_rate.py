@@ -12,7 +12,7 @@ _SAMPLE = 500
 def largest_safe_eta(
     examples: Examples,
     weights: Floats | None,
-    seen: Standardization,
+    standardization: Standardization,
     curvature: float,
     lam: float,
     n_batch: int,
@@ -28,7 +28,7 @@ def largest_safe_eta(
     Args:
         examples: raw, (n, d), of which up to 500 at even distances are looked at.
         weights: of the examples, (n,); None for 1.
-        seen: from raw examples to what the weights see.
+        standardization: from raw examples to what the weights see.
         curvature: of the loss, from `Loss.curvature`.
         lam: strength of the penalty.
         n_batch: examples per update.
@@ -41,7 +41,8 @@ def largest_safe_eta(
     share = np.ones(len(rows)) if weights is None else weights[rows]
     with np.errstate(over="ignore"):
         # The bias is the weight of a column of ones.
-        X = np.hstack([seen.apply(examples[rows]), np.ones((len(rows), 1))]) * np.sqrt(share / share.sum())[:, None]
+        X = np.hstack([standardization.apply(examples[rows]), np.ones((len(rows), 1))])
+        X *= np.sqrt(share / share.sum())[:, None]
         products = X @ X.T
     if not np.isfinite(products).all():
         return 0.0

@@ -7,7 +7,7 @@ import numpy as np
 
 from cifar_linear.nn.metrics import wilson
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.statistics import percent
+from cifar_linear.wording import percent
 
 _MOST_TICKS = 6
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from cifar_linear.config.questions import FigureName
 from cifar_linear.report.charts import Chart, Numbers
 
 
@@ -22,7 +23,7 @@ class Drawing(NamedTuple):
         numbers: the numbers that it shows, if they are a grid.
     """
 
-    name: str
+    name: FigureName
     title: str
     alt: str
     caption: str

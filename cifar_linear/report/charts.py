@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from cifar_linear.figures.curves import Rows, axis_of
+from cifar_linear.figures.curves import AXES, Rows, axis_of
 from cifar_linear.figures.style import Look
 from cifar_linear.report.collecting import Run
 
@@ -24,7 +24,7 @@ class Series(NamedTuple):
         look: how it is drawn.
         points: (x, y), or (x, y, low, high) with an interval; at least one.
         scale: panels with the same word share both axes.
-        form: a line, a line with a mark at each point, steps with an area below, or a reference that is no data.
+        form: a line, a line with a mark at each point, steps with an area below, or a reference that is not data.
     """
 
     panel: str
@@ -104,7 +104,7 @@ def over_time(
         for label, rows in lines.items()
     ]
     limits = ends_of(ylim, quantity, factor)
-    return Chart("update step" if axis == "step" else axis, unit, series, logarithmic and not limits, limits=limits)
+    return Chart(AXES[axis], unit, series, logarithmic and not limits, limits=limits)
 
 
 def _point(row: Mapping[str, float], axis: str, column: str, factor: float) -> tuple[float, ...]:
@@ -139,7 +139,7 @@ def of_one(run: Run, quantity: str, columns: Mapping[str, tuple[str, Look]], yli
         name, points = batches(steps)
         series.insert(0, Series("", name, Look(3), points))
     limits = ends_of(ylim, quantity, factor)
-    return Chart("update step" if axis == "step" else axis, unit, series, smooth=bool(steps), limits=limits)
+    return Chart(AXES[axis], unit, series, smooth=bool(steps), limits=limits)
 
 
 def batches(steps: Sequence[float]) -> tuple[str, list[tuple[float, ...]]]:

@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from cifar_linear.config.questions import TERM, Claim, compared, terms_of
+from cifar_linear.config.conditions import TERM, compared, terms_of
+from cifar_linear.config.questions import Claim
 from cifar_linear.errors import RunError
 from cifar_linear.report.collecting import Run
-from cifar_linear.report.statistics import percent
+from cifar_linear.wording import percent
 
 _NUMBER = re.compile(r"\{(" + TERM.pattern + r")\}")
 

@@ -20,10 +20,11 @@ from cifar_linear.runs.discovery import run_folders, sweeps
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.introspection import Introspection
 from cifar_linear.runs.record import Calibration, Certificate, Record, Sensitivity
+from cifar_linear.wording import counted
 
 _WHY = {
     "running": "still under way",
-    "killed": "its process is gone; train --resume goes on with it",
+    "killed": "its process is gone; train --resume continues it",
     "interrupted": "stopped by a signal",
 }
 
@@ -67,8 +68,8 @@ class Run:
         folder = RunFolder(path)
         record, rows = folder.read_record(), folder.read_metrics()
         if not rows:
-            raise RunError(f"{path}: broken off before its first evaluation")
-        model = folder.read_model(best=record.best is not None)
+            raise RunError(f"{path}: stopped before its first evaluation")
+        model = folder.read_model(best=record.weights == "best")
         network = record.config.network()
         if misfit := _misfit(model, network):
             raise RunError(f"{path}: its model is not the config's: {misfit}")
@@ -129,7 +130,7 @@ class Run:
     @property
     def weights(self) -> str:
         """Which weights these are, in words."""
-        return f"{'best' if self.record.best else 'last'}, {self.place(self.judged)}"
+        return f"{self.record.weights}, {self.place(self.judged)}"
 
     @cached_property
     def _within_epochs(self) -> bool:
@@ -147,7 +148,7 @@ class Run:
     def length(self) -> str:
         """How long it was trained, in the same units."""
         unit, _, count = self.place(self.last).partition(" ")
-        return f"{count} {unit}{'' if count == '1' else 's'}"
+        return counted(int(count), unit)
 
     @property
     def end(self) -> str:
@@ -222,5 +223,5 @@ def collect(paths: Sequence[Path]) -> Collection:
     ]
     if not found.runs:
         looked = ", ".join(map(str, paths))
-        raise RunError("\n  ".join([f"no run to report in {looked}", *found.notes]))
+        raise RunError("\n  ".join([f"no run that can be read in {looked}", *found.notes]))
     return found

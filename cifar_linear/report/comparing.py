@@ -45,7 +45,7 @@ def changes(runs: Sequence[Run]) -> list[Change]:
             by_rest[rest].setdefault(of_run[key], run)
         first, *others = in_order({of_run[key] for of_run in settings})
         for other in others:
-            pairs = [(of[first], of[other]) for of in by_rest.values() if first in of and other in of]
+            pairs = [(group[first], group[other]) for group in by_rest.values() if {first, other} <= group.keys()]
             if pairs:
                 found.append(_change(key, first, other, pairs))
     return sorted(found, key=lambda change: -change.validation[0])

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from cifar_linear.figures.curves import (
+    AXES,
     Rows,
     accuracy_figure,
+    axis_of,
     cost_figure,
     distance_figure,
     overlaid_figure,
@@ -16,7 +18,7 @@ from cifar_linear.report.charts import SPLITS, Chart, Limits, Series, of_one, ov
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.courses import course_of
 from cifar_linear.report.settings import by_data, ordered_looks
-from cifar_linear.report.statistics import percent
+from cifar_linear.wording import percent
 
 
 def curves_of_one(run: Run, ylim: Limits) -> Iterator[Drawing]:
@@ -72,10 +74,10 @@ def _panels(runs: Mapping[str, Run], quantity: str) -> dict[str, dict[str, Run]]
     """Return the runs that share axes; costs do so only if they are of one loss."""
     panels: dict[str, dict[str, Run]] = {}
     kinds = by_data(runs)
-    for kind, of in kinds.items():
-        losses = {run.record.config.loss for run in of.values()} if quantity == "cost" else set[str]()
+    for kind, group in kinds.items():
+        losses = {run.record.config.loss for run in group.values()} if quantity == "cost" else set[str]()
         for loss in sorted(losses) if len(losses) > 1 else [None]:
-            chosen = {label: run for label, run in of.items() if loss is None or run.record.config.loss == loss}
+            chosen = {label: run for label, run in group.items() if loss is None or run.record.config.loss == loss}
             panels[", ".join(word for word in (kind if len(kinds) > 1 else "", loss) if word)] = chosen
     return panels
 
@@ -144,13 +146,13 @@ def distances(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     caption = "Distance to the lowest possible cost at the end, in nats: " + extremes(
         ends, "{:.2g}".format, "nearest", "farthest"
     )
-    looks = ordered_looks(runs)
+    looks, axis = ordered_looks(runs), axis_of(list(rows.values()))
     figure = partial(distance_figure, rows, bounds, looks)
     series = [
-        Series("", label, looks[label], thinned([(row["epoch"], row["train_cost"] - lower) for row in rows[label]]))
+        Series("", label, looks[label], thinned([(row[axis], row["train_cost"] - lower) for row in rows[label]]))
         for label, (lower, _) in bounds.items()
     ]
-    chart = Chart("epoch", "cost minus optimum in nats", series, logarithmic=True)
+    chart = Chart(AXES[axis], "cost minus optimum in nats", series, logarithmic=True)
     yield Drawing("optimum", "Training cost above its optimum", alt, caption, figure, chart=chart)
 
 
@@ -158,7 +160,7 @@ def _spans(run: Run, quantity: str) -> str:
     """Say where the curves of a quantity begin and end."""
     spans = [
         f"{name} from {_written(run.rows[0], split, quantity)} to {_written(run.last, split, quantity)}"
-        for split, name in (("train", "training"), ("validation", "validation"))
+        for split, name in SPLITS.items()
     ]
     return f"{quantity.capitalize()} over {run.length}: {', '.join(spans)}."
 

@@ -7,8 +7,8 @@ from cifar_linear.report.charts import NO_LIMITS, Limits
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.curves import curves_of_one, curves_of_several, distances
 from cifar_linear.report.grids import heat_maps, parallel
-from cifar_linear.report.inside import filters, inside
 from cifar_linear.report.naming import some
+from cifar_linear.report.networks import filters, inside
 from cifar_linear.report.norms import norms
 from cifar_linear.report.predictions import by_class, histograms, mistakes, reliability
 from cifar_linear.report.settings import drawn

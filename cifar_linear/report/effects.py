@@ -10,7 +10,8 @@ from cifar_linear.report.collecting import Run
 from cifar_linear.report.comparing import discordant
 from cifar_linear.report.naming import MOST_NAMED
 from cifar_linear.report.settings import Setting, as_label, grouped, in_order
-from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar, percent
+from cifar_linear.report.statistics import CONFIDENCE, Interval, holm, mcnemar
+from cifar_linear.wording import percent
 
 _FOCUS = ("lambda", "eta")
 _MOST = 6

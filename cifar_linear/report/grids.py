@@ -30,7 +30,7 @@ def heat_maps(runs: Sequence[Run]) -> Iterator[Drawing]:
     cells = [tuple(of_run[key] for key in keys) for of_run in settings]
     known = _mean_accuracies(cells, runs)
     if len(known) < 4 or 4 * len(set(cells)) < 3 * prod(map(len, values.values())):
-        return  # Scattered runs are no grid.
+        return  # Scattered runs are not a grid.
     down, across, *others = keys
     maps = {}
     for choice in product(*(values[key] for key in others)):

@@ -33,30 +33,39 @@ def notes(runs: Mapping[str, Run]) -> Iterator[str]:
 
 
 def unsettled(runs: Mapping[str, Run]) -> Iterator[str]:
-    """Yield the runs whose metrics hang on rounding.
+    """Yield the runs whose metrics depend on rounding.
 
     That is measured, if `diagnose --sensitivity` was called for the run. If not, it is assumed of a run whose training
     cost still exceeds that of its first weights in the second half of training.
     """
     for label, group in by_setting(runs).items():
         means = "" if len(group) > 1 else f" {_MEANS}"
-        if measured := [run.sensitivity for run in group if run.sensitivity and run.sensitivity.hangs_on_rounding]:
+        if measured := [run.sensitivity for run in group if run.sensitivity and run.sensitivity.depends_on_rounding]:
             yield f"{label}: {measured[0].in_words()}.{means}"
-            continue
-        jumps = [jump for run in group if not run.sensitivity and (jump := restless(run)) is not None]
-        if jumps:
+        elif jump := restless(*(run for run in group if not run.sensitivity)):
             yield (
-                f"{label}: in the second half of training its cost is as high as {max(jumps):.3f}, against "
-                f"{fmean(run.rows[0]['train_cost'] for run in group):.3f} before the first update. At such a learning "
-                f"rate rounding alone changes the result (BLAS kernel, threads, runs in the pass).{means}"
+                f"{label}: {jump}. At such a learning rate rounding alone changes the result (BLAS kernel, threads, "
+                f"runs in the pass).{means}"
             )
 
 
-def restless(run: Run) -> float | None:
-    """Return the highest training cost of the second half of training, if the first weights have a lower one."""
-    costs = [row["train_cost"] for row in run.rows]
-    late = max(costs[len(costs) // 2 :])
-    return late if len(costs) > 1 and late > costs[0] else None
+def restless(*runs: Run) -> str | None:
+    """Say how high the training cost is in the second half of training, if the first weights have a lower one.
+
+    Of several seeds the highest counts, and the mean of their first costs.
+    """
+    found = []
+    for run in runs:
+        first, *others = (row["train_cost"] for row in run.rows)
+        late = max(others[(len(others) - 1) // 2 :], default=first)
+        if late > first:
+            found.append((late, first))
+    if not found:
+        return None
+    late, first = max(late for late, _ in found), fmean(first for _, first in found)
+    return (
+        f"in the second half of training its cost is as high as {late:.3f}, against {first:.3f} before the first update"
+    )
 
 
 def early_stops(runs: Mapping[str, Run]) -> Iterator[str]:

@@ -14,9 +14,9 @@ from cifar_linear.figures.layers import split_layers
 from cifar_linear.figures.style import Format, rendered
 from cifar_linear.report.captions import Drawing
 from cifar_linear.report.sections import SHEETS
-from cifar_linear.report.statistics import percent
 from cifar_linear.runs.report_files import FIGURES, drawn_in
 from cifar_linear.storage.atomic import write_whole
+from cifar_linear.wording import percent
 
 _CSS_PIXELS = 96
 """In an inch: at this width the type in a figure is as large as that of the page."""

@@ -21,9 +21,9 @@ from cifar_linear.report.captions import Drawing, extremes
 from cifar_linear.report.charts import Chart, Numbers, Series
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.settings import by_data
-from cifar_linear.report.statistics import percent
 from cifar_linear.runs.artifacts import Predictions, StoredModel
-from cifar_linear.runs.record import Honesty
+from cifar_linear.runs.record import CalibrationMetrics
+from cifar_linear.wording import percent
 
 _MISTAKES_ACROSS = 5
 _LONGEST_SAID = LONGEST_NAME - 3
@@ -41,7 +41,7 @@ def histograms(runs: Mapping[str, Run]) -> Iterator[Drawing]:
         counts = "; ".join(f"{label}: {ok.sum()} of {len(ok)} correct" for label, (_, ok) in parts.items())
         alt = f"Histograms of the probability of the true class on test images. {counts}."
         figure = partial(histogram_figure, parts)
-        kinds = {label: kind for kind, of in by_data(runs).items() for label in of}
+        kinds = {label: kind for kind, group in by_data(runs).items() for label in group}
         chart = _counts(parts, kinds)
         yield Drawing("probabilities", "Probability of the true class", alt, _medians(parts), figure, chart=chart)
 
@@ -62,8 +62,8 @@ def _counts(parts: Mapping[str, tuple[Floats, Bools]], kinds: Mapping[str, str])
 
 
 def _medians(parts: Mapping[str, tuple[Floats, Bools]]) -> str:
-    wrong = {label: float(np.median(of[~ok])) for label, (of, ok) in parts.items() if not ok.all()}
-    right = {label: float(np.median(of[ok])) for label, (of, ok) in parts.items() if ok.any()}
+    wrong = {label: float(np.median(p[~ok])) for label, (p, ok) in parts.items() if not ok.all()}
+    right = {label: float(np.median(p[ok])) for label, (p, ok) in parts.items() if ok.any()}
     said = []
     if right:
         said.append("Median of correctly classified images: " + extremes(right, "{:.2f}".format, "lowest", "highest"))
@@ -77,11 +77,14 @@ def reliability(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     known = {label: run.calibration.test for label, run in runs.items() if run.calibration and run.calibration.test}
     if known:
         curves = {
-            label: (_curve(of.plain), _curve(of.tempered) if of.tempered else None) for label, of in known.items()
+            label: (_curve(split.plain), _curve(split.tempered) if split.tempered else None)
+            for label, split in known.items()
         }
-        errors = "; ".join(f"{label}: expected calibration error {of.plain.ece:.3f}" for label, of in known.items())
+        errors = "; ".join(
+            f"{label}: expected calibration error {split.plain.ece:.3f}" for label, split in known.items()
+        )
         alt = f"Accuracy over confidence in bins of equal size, with 95 % intervals. {errors}."
-        caption = _trust({label: of.plain for label, of in known.items()})
+        caption = _trust({label: split.plain for label, split in known.items()})
         figure = partial(reliability_figure, curves)
         chart = _over_confidence(curves)
         yield Drawing("reliability", "Accuracy over confidence", alt, caption, figure, chart=chart)
@@ -99,14 +102,14 @@ def _over_confidence(curves: Mapping[str, tuple[Curve, Curve | None]]) -> Chart:
     return Chart("confidence in %", "accuracy in %", series, from_zero=True)
 
 
-def _trust(known: Mapping[str, Honesty]) -> str:
+def _trust(known: Mapping[str, CalibrationMetrics]) -> str:
     """Say whose probabilities are nearest to the truth, and in which direction the others err."""
     said = [
         "Below the diagonal: over-confident; above it: under-confident. Expected calibration error: "
-        + extremes({label: of.ece for label, of in known.items()}, "{:.3f}".format, "lowest", "highest")
+        + extremes({label: metrics.ece for label, metrics in known.items()}, "{:.3f}".format, "lowest", "highest")
     ]
     over, under = (
-        [label for label, of in known.items() if of.ece > of.ece_limit and sign * of.over_confidence > 0]
+        [label for label, each in known.items() if each.ece > each.ece_limit and sign * each.over_confidence > 0]
         for sign in (1, -1)
     )
     said += [f"Over-confident beyond chance: {'; '.join(over)}."] if over else []
@@ -114,12 +117,12 @@ def _trust(known: Mapping[str, Honesty]) -> str:
     return " ".join(said if over or under else [*said, "Chance alone explains the distances from the diagonal."])
 
 
-def _curve(of: Honesty) -> Curve:
+def _curve(metrics: CalibrationMetrics) -> Curve:
     """Return the bins as arrays."""
-    images = np.array([each.images for each in of.bins])
-    accuracy = np.array([each.accuracy for each in of.bins])
+    images = np.array([each.images for each in metrics.bins])
+    accuracy = np.array([each.accuracy for each in metrics.bins])
     interval = wilson(np.rint(accuracy * images), images)
-    return Curve(np.array([each.confidence for each in of.bins]), accuracy, interval.low, interval.high)
+    return Curve(np.array([each.confidence for each in metrics.bins]), accuracy, interval.low, interval.high)
 
 
 def by_class(predictions: Predictions, class_names: Sequence[str]) -> Iterator[Drawing]:

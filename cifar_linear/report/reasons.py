@@ -32,13 +32,9 @@ def reason(label: str, runs: Sequence[Run], best: str, best_runs: Sequence[Run])
     def both_means(quantity: Callable[[Run], float]) -> tuple[float, float]:
         return fmean(map(quantity, runs)), fmean(map(quantity, best_runs))
 
-    name, jumps = spoken(label), [jump for run in runs if (jump := restless(run)) is not None]
-    if jumps:
-        first = fmean(run.rows[0]["train_cost"] for run in runs)
-        return (
-            f"{name}: the steps are too long. In the second half of training its cost is as high as {max(jumps):.2f}, "
-            f"against {first:.2f} before the first update."
-        )
+    name = spoken(label)
+    if jump := restless(*runs):
+        return f"{name}: the steps are too long: {jump}."
     train, validation = (
         100 * (one - other)
         for one, other in (

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from cifar_linear.config.questions import FigureName
+
 
 class Section(NamedTuple):
     """A part of a report with a heading.
@@ -16,11 +18,19 @@ class Section(NamedTuple):
 
     id: str
     title: str
-    figures: Sequence[str]
+    figures: Sequence[FigureName]
     tables: Sequence[str] = ()
 
 
-SHEETS = ("templates", "templates-common-scale", "filters", "patches", "maps", "saliency", "mistakes")
+SHEETS: Sequence[FigureName] = (
+    "templates",
+    "templates-common-scale",
+    "filters",
+    "patches",
+    "maps",
+    "saliency",
+    "mistakes",
+)
 """Figures that are images; a page in dark mode turns around the others as a whole."""
 SECTIONS = (
     Section("results", "Results", ("grid", "parallel"), ("table",)),
@@ -32,7 +42,7 @@ SECTIONS = (
         ("layers",),
     ),
     Section("probabilities", "Probabilities", ("probabilities",)),
-    Section("calibration", "Calibration", ("reliability",), ("honesty",)),
+    Section("calibration", "Calibration", ("reliability",), ("calibration",)),
     Section("confusion", "Classes", ("confusion", "classes"), ("classes",)),
     Section("mistakes", "Mistakes", ("mistakes",)),
     Section("settings", "Settings", (), ("shared", "settings")),
@@ -45,7 +55,7 @@ def arranged(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the sections that have a figure or a table in ``content``, with their figures, numbered throughout."""
     numbers = iter(range(1, len(content["figures"]) + 1))
     return [
-        {"id": section.id, "title": section.title, "figures": [{**of, "number": next(numbers)} for of in figures]}
+        {"id": section.id, "title": section.title, "figures": [each | {"number": next(numbers)} for each in figures]}
         for section, figures in _filled(content)
     ]
 

@@ -122,7 +122,10 @@ def in_order_of_settings(runs: Mapping[str, Run]) -> dict[str, Run]:
     keys = list(next(iter(settings.values())))
     if len(keys) > _MOST_SORTED:
         return dict(runs)
-    ranks = {key: {value: i for i, value in enumerate(in_order({of[key] for of in settings.values()}))} for key in keys}
+    ranks = {
+        key: {value: i for i, value in enumerate(in_order({of_run[key] for of_run in settings.values()}))}
+        for key in keys
+    }
     return {
         label: runs[label]
         for label in sorted(runs, key=lambda label: [ranks[key][settings[label][key]] for key in keys])
@@ -149,10 +152,10 @@ def by_data(runs: Mapping[str, Run]) -> dict[str, dict[str, Run]]:
         kinds[run.record.config.data.dataset, run.model.class_names][label] = run
     several = Counter(dataset for dataset, _ in kinds)
     named: dict[str, dict[str, Run]] = {}
-    for (dataset, classes), of in kinds.items():
+    for (dataset, classes), group in kinds.items():
         title = TITLES.get(dataset, dataset)
         name = title if several[dataset] == 1 else f"{title}, {_which(classes)}"
-        named[name if name not in named else f"{name}, {shortened(', '.join(classes), 40)}"] = of
+        named[name if name not in named else f"{name}, {shortened(', '.join(classes), 40)}"] = group
     return named
 
 
@@ -187,7 +190,7 @@ def _ordered(settings: Sequence[Mapping[str, str]]) -> str | None:
     for of_run in settings:
         for key, value in of_run.items():
             values[key].add(value)
-    numbers = {key: of for key, of in values.items() if key != "seed" and all(map(_is_number, of))}
+    numbers = {key: texts for key, texts in values.items() if key != "seed" and all(map(_is_number, texts))}
     return max(numbers, key=lambda key: len(numbers[key]), default=None)
 
 

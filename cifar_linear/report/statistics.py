@@ -8,16 +8,9 @@ from functools import lru_cache
 from statistics import fmean, stdev
 from typing import NamedTuple
 
+from cifar_linear.wording import percent
+
 CONFIDENCE = 0.95
-
-
-def percent(fraction: float) -> str:
-    """Write an accuracy for people.
-
-    >>> percent(0.83136)
-    '83.14 %'
-    """
-    return f"{100 * fraction:.2f} %"
 
 
 def thousands(count: int) -> str:

@@ -12,7 +12,8 @@ from cifar_linear.report.naming import MOST_NAMED, either, spoken
 from cifar_linear.report.notes import restless
 from cifar_linear.report.reasons import lost, reason
 from cifar_linear.report.settings import by_data, by_setting, differences
-from cifar_linear.report.statistics import Interval, percent, thousands
+from cifar_linear.report.statistics import Interval, thousands
+from cifar_linear.wording import percent
 
 _MOST_BARS = 8
 
@@ -48,7 +49,7 @@ def subject(runs: Mapping[str, Run]) -> str:
     all_runs = list(runs.values())
     models = sorted({"networks" if run.network else "linear classifiers" for run in all_runs})
     losses = sorted({run.record.config.loss for run in all_runs})
-    images = ", ".join(f"{kind} ({_counts(of)})" for kind, of in by_data(runs).items())
+    images = ", ".join(f"{kind} ({_counts(group)})" for kind, group in by_data(runs).items())
     keys = differences(all_runs)
     apart = (
         f", which differ in {_listed(keys)}"
@@ -57,11 +58,7 @@ def subject(runs: Mapping[str, Run]) -> str:
         if keys
         else ""
     )
-    many = (
-        f"{len(runs)} {' and '.join(models)}"
-        if len(runs) > 1
-        else f"A {models[0][:-1]}".replace("A linear", "A linear")
-    )
+    many = f"{len(runs)} {' and '.join(models)}" if len(runs) > 1 else f"A {models[0][:-1]}"
     return f"{many} with {' or '.join(losses)} loss on {images}{apart}."
 
 
@@ -122,9 +119,9 @@ def _over_seeds(kind: str, runs: Mapping[str, Run]) -> Summary | None:
     )
 
 
-def _ends(of: Interval) -> tuple[float, float, float]:
-    reach = of.half_width or 0.0
-    return of.mean, of.mean - reach, of.mean + reach
+def _ends(interval: Interval) -> tuple[float, float, float]:
+    mean, reach = interval.mean, interval.half_width or 0.0
+    return mean, mean - reach, mean + reach
 
 
 def _named(tied: Sequence[str]) -> str:
@@ -200,11 +197,5 @@ def outcome_of_one(run: Run) -> Iterator[tuple[str, str]]:
     yield "Training", validation_loss_of(run)
     if run.certificate:
         yield "Optimum", f"The cost is {percent(run.certificate.above)} above the lowest that is possible."
-    if (jump := restless(run)) is not None:
-        yield (
-            "Caution",
-            (
-                f"The steps are too long: in the second half of training the cost is as high as {jump:.2f}, "
-                f"against {run.rows[0]['train_cost']:.2f} before the first update."
-            ),
-        )
+    if jump := restless(run):
+        yield "Caution", f"The steps are too long: {jump}."

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cifar_linear.config.formatting import LAYER_COLUMNS, layer_rows
-from cifar_linear.nn.metrics import Part, class_metrics, confusion
+from cifar_linear.nn.metrics import Proportion, class_metrics, confusion
 from cifar_linear.report.collecting import Run
 from cifar_linear.report.naming import some
 from cifar_linear.report.settings import settings_label
-from cifar_linear.report.statistics import percent
 from cifar_linear.runs.record import Calibration, SplitCalibration
+from cifar_linear.wording import counted, percent
 
 
 class Column(NamedTuple):
@@ -59,12 +59,12 @@ _DETAILS = (
 )
 RESULTS = (_TEST, _VALIDATION, _TRAINING, _COST, _ABOVE, *_DETAILS)
 """Columns of a report of several runs."""
-_HONESTY: Sequence[tuple[str, str, Callable[[Calibration, SplitCalibration], float | None]]] = (
+_CALIBRATION: Sequence[tuple[str, str, Callable[[Calibration, SplitCalibration], float | None]]] = (
     ("NLL", ".4f", lambda _, test: test.plain.nll),
     ("Brier score", ".4f", lambda _, test: test.plain.brier),
     ("ECE", ".3f", lambda _, test: test.plain.ece),
     ("ECE by chance", ".3f", lambda _, test: test.plain.ece_if_calibrated),
-    ("temperature", ".3g", lambda of, _: of.temperature),
+    ("temperature", ".3g", lambda calibration, _: calibration.temperature),
     ("NLL with the temperature", ".4f", lambda _, test: test.tempered.nll if test.tempered else None),
     ("ECE with the temperature", ".3f", lambda _, test: test.tempered.ece if test.tempered else None),
     ("top-5 accuracy in %", ".2f", lambda _, test: None if test.top_5 is None else 100 * test.top_5),
@@ -102,14 +102,14 @@ def results(runs: Mapping[str, Run], columns: Sequence[Column]) -> Table:
     return Table(titles, rows)
 
 
-def honesty(runs: Mapping[str, Run]) -> Table | None:
+def calibration(runs: Mapping[str, Run]) -> Table | None:
     """Return how far the probabilities of test images can be relied on, of the runs that know it; None if none does."""
     rows: dict[str, list[Cell]] = {}
     for label, run in runs.items():
         if run.calibration and (test := run.calibration.test):
-            values = [(form, value(run.calibration, test)) for _, form, value in _HONESTY]
+            values = [(form, value(run.calibration, test)) for _, form, value in _CALIBRATION]
             rows[label] = [Cell("-", "") if value is None else Cell(f"{value:{form}}", value) for form, value in values]
-    return Table([title for title, _, _ in _HONESTY], rows) if rows else None
+    return Table([title for title, _, _ in _CALIBRATION], rows) if rows else None
 
 
 def details(run: Run) -> dict[str, Cell]:
@@ -163,7 +163,7 @@ def classes(run: Run) -> list[list[str]]:
     ]
 
 
-def _with_interval(part: Part, k: int) -> str:
+def _with_interval(part: Proportion, k: int) -> str:
     if np.isnan(part.value[k]):
         return "-"
     value, low, high = (f"{100 * values[k]:.1f}" for values in part)
@@ -194,13 +194,9 @@ def environment(run: Run) -> dict[str, str]:
         **{f"SHA-256 of {split}": digest for split, digest in data.sha256.items()},
         "versions": ", ".join(f"{name} {version}" for name, version in environment.versions.items()),
         "BLAS": "; ".join(
-            f"{blas.internal_api} {blas.version} ({blas.architecture}), {_counted(blas.num_threads, 'thread')}"
+            f"{blas.internal_api} {blas.version} ({blas.architecture}), {counted(blas.num_threads, 'thread')}"
             for blas in environment.blas
         ),
         "commit": environment.commit or "not a checkout",
         "platform": environment.platform,
     }
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}{'s' if count != 1 else ''}"

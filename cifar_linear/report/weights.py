@@ -1,10 +1,11 @@
 """The figures of the weights of linear classifiers, as images."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
+from cifar_linear.config.questions import FigureName
 from cifar_linear.figures.images import template_figure
 from cifar_linear.report.captions import Drawing, extremes
 from cifar_linear.report.collecting import Run
@@ -19,16 +20,17 @@ def templates(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     kinds = by_data({label: run for label, run in runs.items() if run.model.is_linear and run.model.is_of_images})
     for number, (dataset, kind) in enumerate(kinds.items(), start=1):
         model = next(iter(kind.values())).model
-        of = f" ({dataset})" if len(kinds) > 1 else ""
+        suffix = f" ({dataset})" if len(kinds) > 1 else ""
         weights = {label: run.model.W for label, run in kind.items()}
         names = model.class_names if len(model.W) > 1 else (" against ".join(model.class_names),)
-        for name, title, caption, common in (
+        scales: Sequence[tuple[FigureName, str, str, bool]] = (
             ("templates", "Class templates: their patterns", _PATTERNS, False),
             ("templates-common-scale", "Class templates: how strong they are", _strongest(kind, names), True),
-        ):
+        )
+        for name, title, caption, common in scales:
             alt = f"The weights of {', '.join(model.class_names)} as images, a row for each run: {', '.join(kind)}."
             figure = partial(template_figure, weights, names, model.image_shape, common)
-            yield Drawing(name, title + of, alt, caption, figure, number if of else None)
+            yield Drawing(name, title + suffix, alt, caption, figure, number if suffix else None)
 
 
 def _strongest(runs: Mapping[str, Run], names: tuple[str, ...]) -> str:

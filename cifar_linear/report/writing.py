@@ -18,10 +18,10 @@ from cifar_linear.report.settings import MOST_DRAWN, best_first, by_data, differ
 from cifar_linear.report.summary import heading, outcome_of_one, subject, summaries
 from cifar_linear.report.tables import (
     RESULTS,
+    calibration,
     classes,
     details,
     environments,
-    honesty,
     layers,
     results,
     settings_table,
@@ -73,7 +73,7 @@ def _page_above(runs: Mapping[str, Run], out: Path) -> str | None:
     return os.path.relpath(page, out) if len(runs) == 1 and page.is_file() else None
 
 
-_HONESTY_MEANS = (
+_CALIBRATION_MEANS = (
     "ECE: expected calibration error, the mean distance between confidence and accuracy in 15 bins of equal size. "
     "ECE by chance: what a perfectly calibrated classifier would show on as many images."
 )
@@ -103,8 +103,8 @@ def _tables(runs: Mapping[str, Run]) -> dict[str, Any]:
         "layers": layers(first) if len(runs) == 1 else None,
         "classes": classes(first) if len(runs) == 1 else [],
         "table": results(best_first(runs), RESULTS),
-        "honesty": honesty(runs),
-        "honesty_means": _HONESTY_MEANS,
+        "calibration": calibration(runs),
+        "calibration_means": _CALIBRATION_MEANS,
         "folders": {label: run.name for label, run in runs.items()},
         "effects": effects(all_runs),
         "changes": changed,

@@ -29,7 +29,7 @@ class StoredModel(NamedTuple):
         mean: mean of the training images on the [0, 1] scale, (d,); of features as they are.
         std: standard deviation of the training images on the [0, 1] scale, (d,); of features as they are.
         class_names: name of each class.
-        image_shape: (channels, height, width), whose product is d; (d,) of features that are no images.
+        image_shape: (channels, height, width), whose product is d; (d,) of features that are not images.
         unit: what raw numbers are divided by before ``mean`` is subtracted: 255 for pixels, 1 for features.
     """
 
@@ -130,7 +130,7 @@ class Checkpoint(NamedTuple):
             arrays: state of such a run before its first update, for names, shapes and dtypes.
             columns: the columns that every row must have.
         """
-        found, expected = ({name: np.shape(array) for name, array in of.items()} for of in (self.arrays, arrays))
+        found, expected = ({name: np.shape(array) for name, array in those.items()} for those in (self.arrays, arrays))
         if found != expected:
             return misfit(found, expected)
         for name, array in self.arrays.items():

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from cifar_linear.errors import RunError
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.places import LAST, MADE, SWEEP_FILE, children, is_run, is_run_or_sweep, is_sweep, names
+from cifar_linear.runs.places import (
+    LAST,
+    SWEEP_FILE,
+    WITHOUT_RECORD,
+    children,
+    has_remains,
+    is_run,
+    is_run_or_sweep,
+    is_sweep,
+    names,
+    no_runs_in,
+    parsed_name,
+)
 
-_FILES = ("config.yaml", "metrics.csv", "checkpoint.npz", "model.npz")
 _MOST_NAMES = 6
 
 
 def run_folders(path: Path) -> Iterator[Path]:
-    """Yield the folder itself if it is a run, otherwise the run folders in it, including incomplete ones."""
+    """Yield the folder itself if it is a run, otherwise the run folders in it, including incomplete ones.
+
+    Raises `RunError` if there is no such folder, or if its runs are in a folder ``runs`` below it.
+    """
     if not path.is_dir():
-        raise RunError(f"{path}: not a folder; train first, or name a run folder or a folder of run folders")
-    if is_run(path):
-        yield path
-    else:
-        yield from (child for child in sorted(children(path)) if _looks_like_a_run(child))
+        state = "not a folder" if path.exists() else "there is no such folder"
+        raise RunError(f"{path}: {state}; train first, or name a run folder or a folder of run folders")
+    found = [path] if is_run(path) or has_remains(path) else sorted(filter(_looks_like_a_run, children(path)))
+    below = path / "runs"
+    if not found and not sweeps(path) and any(map(is_run_or_sweep, children(below))):
+        raise RunError(f"{path}: no runs in this folder; did you mean {below}?")
+    yield from found
 
 
 def sweeps(path: Path) -> list[Path]:
@@ -91,11 +106,10 @@ def newest_runs(runs_dir: Path, name: str) -> list[Path]:
 
 def _newest(folder: Path, name: str) -> Path:
     """Return the folder with exactly this name, such as a sweep, or the newest one that `RunFolder.create` made."""
-    made = re.compile(rf"(\d{{8}}T\d{{6}}Z)_{re.escape(name)}(?:_(\d+))?")
     found = [
-        (match[1], int(match[2] or 1), path)
+        (made.when, made.numbers[name], path)
         for path in children(folder)
-        if (match := made.fullmatch(path.name)) and is_run_or_sweep(path)
+        if (made := parsed_name(path.name)) and name in made.numbers and is_run_or_sweep(path)
     ]
     exact = folder / name
     if is_run_or_sweep(exact):
@@ -104,11 +118,14 @@ def _newest(folder: Path, name: str) -> Path:
         return exact
     if found:
         return max(found)[2]
+    for path in children(folder):
+        made = parsed_name(path.name)
+        if (path == exact or (made and name in made.numbers)) and has_remains(path):
+            raise RunError(f"{path}: {WITHOUT_RECORD}")
     known = names(folder)
-    near = difflib.get_close_matches(name, known, n=_MOST_NAMES, cutoff=0.5) or known
-    raise RunError(
-        f"{exact}: no run or sweep has this name{_listed(near)}; train it first, or choose another --runs-dir"
-    )
+    near = difflib.get_close_matches(name, known, n=_MOST_NAMES, cutoff=0.5)
+    listed = f"; near it: {', '.join(near)}" if near else _listed(known)
+    raise RunError(f"{exact}: no run or sweep has this name{listed}; train it first, or choose another --runs-dir")
 
 
 def _last(runs_dir: Path) -> Path:
@@ -120,7 +137,7 @@ def _last(runs_dir: Path) -> Path:
         except RunError:
             continue  # A sweep, or a damaged run, whose start is unknown.
     if not found:
-        raise RunError(f"{runs_dir}: no runs in this folder; train one first, or choose another --runs-dir")
+        raise no_runs_in(runs_dir)
     return max(found)[1]
 
 
@@ -139,8 +156,7 @@ def _looks_like_a_run(path: Path) -> bool:
     """Return whether a folder is a run or the remains of one, but not a sweep."""
     if is_run(path):
         return True
-    has_traces = MADE.fullmatch(path.name) is not None or any((path / name).is_file() for name in _FILES)
-    return has_traces and not is_sweep(path)
+    return has_remains(path) or (parsed_name(path.name) is not None and not is_sweep(path))
 
 
 def _listed(known: list[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,8 @@ from cifar_linear.storage.atomic import write_whole
 from cifar_linear.storage.leases import Lease
 from cifar_linear.storage.npz import packed, unpacked
 
+LARGEST_FILE = 256 * 2**20
+"""Bytes of the largest file that is read; no run writes larger ones."""
 LARGEST_TEXT = 2**20
 """Bytes of the largest text file that is read."""
 
@@ -50,22 +52,24 @@ class RunFiles:
     def _write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
         self._write(name, packed(arrays))
 
-    def _read_arrays(self, name: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
-        """Return the arrays of a file that are named ``keys``, or all."""
+    def _read_arrays(self, name: str) -> dict[str, Any]:
+        """Return the arrays of a file."""
         content = self._read(name)
         try:
-            return unpacked(content, keys)
+            return unpacked(content)
         except ValueError as error:
             raise RunError(f"{self.path / name}: damaged, or not a file of this program: {error}") from error
 
-    def _read(self, name: str, limit: int = 256 * 2**20) -> bytes:
-        """Return the content of a file of at most ``limit`` bytes; no run writes larger ones."""
+    def _read(self, name: str, limit: int = LARGEST_FILE) -> bytes:
+        """Return the content of a file of at most ``limit`` bytes."""
         path = self.path / name
         try:
             with path.open("rb") as file:
                 content = file.read(limit + 1)
         except OSError as error:
-            raise RunError(f"{path}: {self._no_run(f'cannot be read: {error.strerror}')}") from error
+            gone = "missing; copy it back, or train the run again"
+            state = gone if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+            raise RunError(f"{path}: {self._no_run(state)}") from error
         if len(content) > limit:
             raise RunError(f"{path}: larger than {limit} bytes; not a file of this program")
         return content

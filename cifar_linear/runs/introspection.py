@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cifar_linear.arrays import Bools, Floats, Images, Labels
-from cifar_linear.nn.introspection import SQUARE, STEP, first_filters, receptive_field
+from cifar_linear.nn.introspection import SQUARE, STEP, first_filters, patch_field
 from cifar_linear.nn.layers.layer import Shape
 from cifar_linear.nn.network import Network
 
@@ -77,7 +77,8 @@ class Introspection(NamedTuple):
             return "there must be an image of each class, or of some"
         expected = _shapes(network, np.size(self.indices), int(count))
         arrays = {name: np.asarray(array) for name, array in self.arrays().items() if name != "searched"}
-        if {name: part.shape for name, part in arrays.items()} != {name: of for name, (of, _) in expected.items()}:
+        shapes = {name: shape for name, (shape, _) in expected.items()}
+        if {name: array.shape for name, array in arrays.items()} != shapes:
             return "arrays do not fit the network"
         for name, (_, kinds) in expected.items():
             if arrays[name].dtype.name not in kinds:
@@ -110,7 +111,7 @@ def _shapes(network: Network, images: int, searched: int) -> dict[str, tuple[Sha
     channels, height, width = network.shape
     unseen = {name: np.broadcast_to(0.0, shape) for name, shape in network.parameter_shapes.items()}
     filters = first_filters(network, unseen)
-    shown, size = 0 if filters is None else min(len(filters), MOST_FILTERS), _patch_size(network)
+    shown, size = 0 if filters is None else min(len(filters), MOST_FILTERS), patch_field(network).size
     squares = tuple((side - SQUARE) // STEP + 1 for side in (height, width))
     floats, integers = ("float32", "float64"), ("int64", "int32")
     return {
@@ -122,7 +123,3 @@ def _shapes(network: Network, images: int, searched: int) -> dict[str, tuple[Sha
         **{f"maps.{name}": ((images, *shape), ("int8",)) for name, shape in layers_with_maps(network).items()},
         **{f"dead.{name}": ((channels,), ("bool",)) for name, channels in relu_channels(network).items()},
     }
-
-
-def _patch_size(network: Network) -> int:
-    return receptive_field(network, network.first_with_weights).size

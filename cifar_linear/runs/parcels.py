@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cifar_linear.errors import ConfigError, RunError
-from cifar_linear.runs.folder import TRAINED, RunFolder
+from cifar_linear.runs.file_names import TRAINED
+from cifar_linear.runs.files import LARGEST_FILE
+from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.names import checked_name
 from cifar_linear.storage.atomic import write_whole
 from cifar_linear.storage.leases import Lease
 
-_LARGEST_FILE = 256 * 2**20
 _MOST_FILES = 1000
 
 
@@ -22,7 +23,7 @@ def pack(folders: Sequence[RunFolder]) -> bytes:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as archive:
         for folder in folders:
-            for path in (path for name in TRAINED if (path := folder.path / name).is_file()):
+            for path in folder.trained_files():
                 archive.add(path, f"{folder.path.name}/{path.name}", recursive=False)
     return content.getvalue()
 
@@ -56,8 +57,8 @@ def _place(member: tarfile.TarInfo, count: int) -> Path:
         named_well = separator and checked_name(run) and name in TRAINED
     except ConfigError:
         named_well = False
-    if not (named_well and member.isreg() and member.size <= _LARGEST_FILE and count <= _MOST_FILES):
-        raise RunError(f"an archive of runs has {member.name!r}, which is no file of a run")
+    if not (named_well and member.isreg() and member.size <= LARGEST_FILE and count <= _MOST_FILES):
+        raise RunError(f"an archive of runs has {member.name!r}, which is not a file of a run")
     return Path(run, name)
 
 

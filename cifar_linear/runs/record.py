@@ -16,6 +16,8 @@ FORMATS = (1, 2)
 """The versions that can be read. Checkpoints of format 1 contain linear models only."""
 
 Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
+ENDED = frozenset[str]({"finished", "diverged", "failed"})
+"""The statuses of runs that are not trained further by themselves."""
 
 
 class _Entry(BaseModel):
@@ -124,7 +126,7 @@ class Reliability(_Entry):
     accuracy: float = Field(ge=0, le=1)
 
 
-class Honesty(_Entry):
+class CalibrationMetrics(_Entry):
     """How far probabilities can be relied on.
 
     Attributes:
@@ -150,11 +152,13 @@ class SplitCalibration(_Entry):
     """Of one split: the probabilities as they are, and those of scores divided by the temperature.
 
     Attributes:
+        plain: of the probabilities as they are.
+        tempered: of those of scores divided by the temperature; None without a temperature.
         top_5: the fraction of images whose class is among the five most probable; None for up to five classes.
     """
 
-    plain: Honesty
-    tempered: Honesty | None
+    plain: CalibrationMetrics
+    tempered: CalibrationMetrics | None
     top_5: float | None
 
 
@@ -171,6 +175,10 @@ class Calibration(_Entry):
     temperature: float = Field(gt=0)
     test: SplitCalibration | None
 
+    def is_of(self, best: bool, optimum: bool) -> bool:
+        """Whether it is of the run's best weights or of its last ones; it never is of those of the optimum."""
+        return not optimum and (self.weights == "best") == best
+
 
 class Sensitivity(_Entry):
     """How far two trainings part whose first weights differ in one bit of one weight.
@@ -186,17 +194,17 @@ class Sensitivity(_Entry):
     validation_accuracy: tuple[float, float]
 
     @property
-    def hangs_on_rounding(self) -> bool:
+    def depends_on_rounding(self) -> bool:
         """Whether one bit has become a thousandth of the weights: far more than the rounding of all updates."""
         return self.apart > 1e-3
 
     def in_words(self) -> str:
-        """How far one bit has carried, in words for a run that hangs on rounding."""
+        """How far one bit has carried, in words for a run that depends on rounding."""
         (cost, other_cost), (accuracy, other_accuracy) = self.train_cost, self.validation_accuracy
         return (
             f"with one bit of one first weight changed, the last weights are {100 * self.apart:.2g} % of their length "
             f"apart, the training cost is {other_cost:.4g} in place of {cost:.4g} and validation accuracy "
-            f"{100 * other_accuracy:.2f} in place of {100 * accuracy:.2f} %: the metrics hang on rounding"
+            f"{100 * other_accuracy:.2f} in place of {100 * accuracy:.2f} %: the metrics depend on rounding"
         )
 
 
@@ -226,6 +234,16 @@ class Record(_Entry):
         if self.early_stop is None:
             return self.status == "finished" and self.epoch != self.config.epochs
         return self.early_stop
+
+    @property
+    def done(self) -> int:
+        """The epochs or updates so far, in the unit that the config counts in; 0 before the first save."""
+        return (self.step if self.config.unit == "step" else self.epoch) or 0
+
+    @property
+    def weights(self) -> Literal["last", "best"]:
+        """Which weights the run is judged by: the best if it kept them, otherwise the last."""
+        return "best" if self.best else "last"
 
     @property
     def outcome(self) -> dict[SplitName, SplitMetrics]:

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
+
+from cifar_linear.config.questions import FigureName
 
 PAGES = ("report.md", "report.html")
 FIGURES = "figures"
 """The folder of the figures, next to the pages."""
 _DRAWN = re.compile(
-    r"(grid|parallel|norms|cost|accuracy|optimum|templates(-common-scale)?(-\d+)?|filters(-\d+)?|patches|maps-\d+|saliency"
-    r"|probabilities|reliability|confusion|classes|mistakes)\.(png|pdf|svg)"
+    rf"({'|'.join(get_args(FigureName))}|(templates|templates-common-scale|filters|maps)-\d+)\.(png|pdf|svg)"
 )
 
 

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,11 @@ def packed(arrays: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def unpacked(content: bytes, keys: Sequence[str] | None = None, most: int = _MOST_ARRAYS) -> dict[str, Any]:
-    """Return the arrays named ``keys``, or all. Raises ValueError, with the reason, if the content is invalid.
+def unpacked(content: bytes, most: int = _MOST_ARRAYS) -> dict[str, Any]:
+    """Return all arrays. Raises ValueError, with the reason, if the content is invalid.
 
     Args:
         content: content of the file.
-        keys: names of the arrays to read; None for all.
         most: largest number of arrays that a file may have.
     """
     try:
@@ -34,6 +33,6 @@ def unpacked(content: bytes, keys: Sequence[str] | None = None, most: int = _MOS
             if sum(part.file_size for part in parts.infolist()) > len(content):
                 raise ValueError("it claims to unpack to more bytes than it has")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in (arrays.files if keys is None else keys)}
+            return {key: arrays[key] for key in arrays.files}
     except Exception as error:  # NumPy and zipfile document no common exception for a damaged archive
         raise ValueError(str(error)) from error

@@ -1,1 +1,1 @@
-"""From the cells of a grid to run folders and a table: ``folder`` remembers, ``running`` trains, ``table`` chooses."""
+"""From the cells of a grid to run folders and a table: ``folder`` remembers, ``run`` trains, ``table`` chooses."""

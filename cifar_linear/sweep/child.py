@@ -10,10 +10,9 @@ from typing import TextIO
 
 from threadpoolctl import threadpool_limits
 
-from cifar_linear.errors import not_enough_memory
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.runs.provenance import environment_record
 from cifar_linear.signals import Interrupted, SafeStop
-from cifar_linear.sweep.groups import DatasetCache
 from cifar_linear.sweep.tasks import Outcome, Task
 
 
@@ -42,7 +41,7 @@ def main(source: TextIO, out: TextIO, threads: int, parent: int) -> None:
         except Interrupted as interrupted:
             sys.exit(interrupted.exit_code)
         except Exception as error:
-            outcome = Outcome("failed", reason_of(error))
+            outcome = Outcome.of_error(error)
         out.write(json.dumps(outcome._replace(where=_where())._asdict()) + "\n")
 
 
@@ -50,11 +49,6 @@ def _where() -> str:
     environment = environment_record()
     blas = [f"{library.architecture} x {library.num_threads}" for library in environment.blas]
     return ", ".join([environment.host, *blas[:1]])
-
-
-def reason_of(error: Exception) -> str:
-    """Return why a group failed."""
-    return not_enough_memory(error) if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"
 
 
 if __name__ == "__main__":

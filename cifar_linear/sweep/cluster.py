@@ -97,7 +97,7 @@ class Cluster:
         if self._client.status != "running":
             return False
         if now - self._counted > 1:
-            threads = self._client.nthreads()
+            threads = self._threads()
             self._most = _AHEAD * sum(number for worker, number in threads.items() if worker not in self._silent)
             self._counted = now
         return len(self._futures) < self._most
@@ -106,11 +106,19 @@ class Cluster:
         """Send a task to the cluster."""
         key = f"cifar-linear-{self._client.id}-{next(self._numbers)}"
         # Dask takes a worker that is stopped for a free one, once its task is cancelled.
-        workers = sorted({*self._client.nthreads()} - self._silent) if self._silent else None
+        workers = sorted({*self._threads()} - self._silent) if self._silent else None
         function, *work = self._call(task)
         future = self._client.submit(function, *work, key=key, pure=False, workers=workers)
         future.add_done_callback(lambda _: self._news.set())
         self._futures[future] = task
+
+    def _threads(self) -> Mapping[str, int]:
+        """Return the number of threads of each worker; none if the scheduler has just gone."""
+        try:
+            threads: Mapping[str, int] = self._client.nthreads()
+        except OSError:  # Its end may be seen here before the client knows.
+            return {}
+        return threads
 
     def as_completed(self) -> Iterator[tuple[Task, Outcome]]:
         """Wait a moment, and yield the tasks that have ended.
@@ -142,7 +150,7 @@ class Cluster:
         if future.status == "finished":
             return self._read(task, future.result())
         if future.status == "error" and not isinstance(error := future.exception(), KilledWorker):
-            return Outcome("failed", f"{type(error).__name__}: {error}")
+            return Outcome.of_error(error)
         return Outcome("lost", "its workers died")
 
     def abandon(self, task: Task) -> None:
@@ -232,10 +240,11 @@ class AwayCluster(Cluster):
             with TemporaryDirectory() as scratch:
                 for run in unpack(runs, Path(scratch)):
                     if key_of(run.config()) not in {cell.key for cell in task.group}:
-                        raise RunError(f"{run.path.name} is no run of this group")
+                        raise RunError(f"{run.path.name} is not a run of this group")
                     install(run, task.folder, self._claims[id(task)])
         except LeaseLostError:
             return Outcome("busy")
         except CifarLinearError as error:
-            return Outcome("failed", f"{outcome.where}: {error}")
+            # A run that failed there may be incomplete: why it failed says more than what is missing.
+            return outcome if outcome.kind == "failed" else Outcome("failed", str(error), outcome.where)
         return outcome

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 _DECISIVE = "cifar_linear", "numpy"
 """The libraries of which all must have the same version."""
 
-Facts = Mapping[str, Any]
+WorkerFacts = Mapping[str, Any]
 
 
-def facts_of(client: Client, folder: Path, address: str) -> list[Facts]:
+def facts_of(client: Client, folder: Path, address: str) -> list[WorkerFacts]:
     """Return the facts of all workers.
 
     Args:
@@ -46,7 +46,7 @@ def facts_of(client: Client, folder: Path, address: str) -> list[Facts]:
     return [{**fact, "address": worker} for worker, fact in found.items()]
 
 
-def slots_of(workers: Sequence[Facts]) -> dict[str, int]:
+def slots_of(workers: Sequence[WorkerFacts]) -> dict[str, int]:
     """Return how many tasks each host performs at once."""
     slots = Counter[str]()
     for worker in workers:
@@ -54,7 +54,7 @@ def slots_of(workers: Sequence[Facts]) -> dict[str, int]:
     return dict(slots)
 
 
-def differences(workers: Sequence[Facts]) -> list[str]:
+def differences(workers: Sequence[WorkerFacts]) -> list[str]:
     """Return what differs between workers, or from this process, as lines.
 
     Raises:
@@ -86,7 +86,7 @@ def differences(workers: Sequence[Facts]) -> list[str]:
     ]
 
 
-def _hosts_by(workers: Sequence[Facts], value: Any) -> dict[Any, list[str]]:
+def _hosts_by(workers: Sequence[WorkerFacts], value: Any) -> dict[Any, list[str]]:
     found: dict[Any, list[str]] = {}
     for worker in workers:
         hosts = found.setdefault(value(worker), [])

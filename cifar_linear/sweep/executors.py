@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.experiments.run import Watch
-from cifar_linear.sweep.child import reason_of
-from cifar_linear.sweep.groups import DatasetCache
 from cifar_linear.sweep.tasks import Outcome, Task
 
 
@@ -58,7 +57,7 @@ class Here:
             try:
                 outcome = task.perform(self._images, self._watch, self._check)
             except Exception as error:
-                outcome = Outcome("failed", reason_of(error))
+                outcome = Outcome.of_error(error)
             yield task, outcome
 
     def abandon(self, task: Task) -> None:

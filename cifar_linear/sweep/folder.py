@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,15 +11,11 @@ from cifar_linear.config.models import Config
 from cifar_linear.config.sweeps import Cell, Sweep, key_of
 from cifar_linear.errors import RunError
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.places import CLAIM, SWEEP_FILE
-from cifar_linear.runs.record import Record
+from cifar_linear.runs.places import CLAIM, SWEEP_FILE, parsed_name
+from cifar_linear.runs.record import ENDED, Record
 from cifar_linear.storage.atomic import is_unfinished, remove_unfinished, write_whole
 from cifar_linear.storage.leases import LEASE, Lease, leased
 from cifar_linear.storage.locks import LOCK
-
-_ENDED = {"finished", "diverged", "failed"}
-_RUN = re.compile(r"\d{8}T\d{6}Z_(?P<name>.+?)(?P<count>_\d+)?")
-"""The name of a run folder: when it began, the name of its cell, and a number if another one began at that time."""
 
 Runs = Mapping[Config, tuple[RunFolder, Record]]
 """What there is of each config, by `key_of` it."""
@@ -59,7 +54,7 @@ class SweepFolder:
         if not file.is_file() and any(
             path.name not in passed_over and not is_unfinished(path) for path in self.path.iterdir()
         ):
-            raise RunError(f"{self.path}: there already, and not the folder of a sweep; use --name")
+            raise RunError(f"{self.path}: exists already and is not the folder of a sweep; use --name")
         if file.is_file() and file.read_bytes() != text and (others := self.others()):
             raise RunError(f"{self.path}: {', '.join(others)} trains another grid in it; wait, or use --name")
         remove_unfinished(self.path)
@@ -92,7 +87,7 @@ class SweepFolder:
 
     def runs(self) -> Runs:
         """What there is of each config, by `key_of` it. Raises `RunError` for a damaged record."""
-        return self._read(RunFolder(path) for path in (sorted(self.path.iterdir()) if self.path.is_dir() else ()))
+        return self.read(RunFolder(path) for path in (sorted(self.path.iterdir()) if self.path.is_dir() else ()))
 
     def runs_of(self, cells: Sequence[Cell], known: Runs) -> Runs:
         """What there is of some cells by now; much quicker than `runs`, which reads the records of all.
@@ -106,10 +101,10 @@ class SweepFolder:
         """
         wanted = {cell.key for cell in cells}
         before = {key: run for key, run in known.items() if key in wanted}
-        open_ = [run[0] for run in before.values() if run[1].status not in _ENDED]
+        open_ = [run[0] for run in before.values() if run[1].status not in ENDED]
         there = {folder.path for folder, _ in before.values()}
         new = [RunFolder(path) for path in self._named_like(cells) if path not in there]
-        found = self._read([*open_, *new])
+        found = self.read([*open_, *new])
         return {**before, **{key: run for key, run in found.items() if key in wanted}}
 
     def remove_not_begun(self, cells: Sequence[Cell]) -> None:
@@ -120,11 +115,12 @@ class SweepFolder:
 
     def _named_like(self, cells: Sequence[Cell]) -> list[Path]:
         names = {cell.name for cell in cells}
-        found = ((match, path) for path in sorted(self.path.iterdir()) if (match := _RUN.fullmatch(path.name)))
-        return [path for match, path in found if names & {match["name"], match["name"] + (match["count"] or "")}]
+        found = ((made, path) for path in sorted(self.path.iterdir()) if (made := parsed_name(path.name)))
+        return [path for made, path in found if names & made.numbers.keys()]
 
     @staticmethod
-    def _read(folders: Iterable[RunFolder]) -> Runs:
+    def read(folders: Iterable[RunFolder]) -> Runs:
+        """Return the runs among some folders by `key_of` their config. Raises `RunError` for a damaged record."""
         found: dict[Config, tuple[RunFolder, Record]] = {}
         for folder in folders:
             if folder.is_run():
@@ -138,7 +134,7 @@ class SweepFolder:
 
 def missing(cells: Sequence[Cell], runs: Runs, retry_failed: bool) -> list[Cell]:
     """Return the cells without a finished or diverged run; failed ones are included if ``retry_failed``."""
-    done = _ENDED - {"failed"} if retry_failed else _ENDED
+    done = ENDED - {"failed"} if retry_failed else ENDED
     return [cell for cell in cells if not (run := runs.get(cell.key)) or run[1].status not in done]
 
 

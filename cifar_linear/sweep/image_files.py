@@ -65,7 +65,7 @@ def receive(sums: Mapping[str, str], name: str, content: bytes) -> str:
         RunError: if it cannot be written.
     """
     if hashlib.sha256(content).hexdigest() != sums[name]:
-        raise DataError(f"{name}: changed on its way")
+        raise DataError(f"{name}: changed during the transfer")
     write_whole(received(sums) / name, content)
     return str(received(sums))
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from cifar_linear.config.sweeps import Sweep
+from cifar_linear.data.dataset import Dataset, Split, first_images
+from cifar_linear.experiments.assembly import Group, updates_of
+from cifar_linear.experiments.dataset_cache import DatasetCache
+from cifar_linear.experiments.threads import blas_threads
 from cifar_linear.sweep.folder import SweepFolder
-from cifar_linear.sweep.groups import Cells, DatasetCache, estimate, groups_of, left_to_train
+from cifar_linear.sweep.groups import Cells, groups_of, left_to_train
+
+_TIMED_IMAGES = 2000
 
 
 @dataclass(frozen=True)
@@ -52,3 +59,30 @@ def plan_sweep(sweep: Sweep, folder: SweepFolder, images: DatasetCache, retry_fa
     left = [cells for group in groups_of(sweep.cells, images) if (cells := left_to_train(group, runs, retry_failed))]
     groups = [(cells, estimate(cells, images.of(cells[0].config))) for cells in left]
     return Plan(folder.path, groups, len(sweep.cells) - sum(map(len, left)))
+
+
+def estimate(cells: Cells, dataset: Dataset) -> float:
+    """Estimate the seconds that a group takes from one epoch on a part of its images.
+
+    Args:
+        cells: of the group.
+        dataset: their images.
+    """
+    configs = [cell.config.model_copy(update={"epochs": 1, "steps": None}) for cell in cells]
+    share = min(1.0, max(_TIMED_IMAGES, configs[0].n_batch) / len(dataset.train))
+
+    def part(split: Split) -> Split:
+        return first_images(split, max(1, round(share * len(split))))
+
+    few = replace(dataset, train=part(dataset.train), validation=part(dataset.validation))
+    group = Group.of(configs, few)
+    with blas_threads(configs[0], len(configs)):
+        evaluations = group.evaluations(group.first_state(), group.batches())
+        next(evaluations)
+        started = perf_counter()
+        for _ in evaluations:
+            pass
+        an_epoch = (perf_counter() - started) / share
+    config = cells[0].config
+    steps = -(-len(dataset.train) // config.n_batch)
+    return an_epoch * updates_of(config, steps) / steps

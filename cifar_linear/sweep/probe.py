@@ -13,9 +13,9 @@ from cifar_linear.config.yaml_tree import Place, Problem, Tree
 from cifar_linear.data.array_files import ENDINGS, open_array
 from cifar_linear.errors import ConfigError, DataError
 from cifar_linear.experiments.certificate import certify
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.nn.certificate import Bracket
 from cifar_linear.runs.record import Certificate
-from cifar_linear.sweep.groups import DatasetCache
 from cifar_linear.sweep.table import Row
 
 LAMBDAS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
@@ -92,7 +92,7 @@ def _data_in(folder: Path) -> dict[str, Any]:
     if found["validation"] is None:
         stored = open_array(folder / found["train"]["features"], preferred="features")
         found["validation"] = {"size": min(_HELD_OUT, len(stored.array) // 10)}
-    return {"dataset": "features", "folder": str(folder), **{name: of for name, of in found.items() if of}}
+    return {"dataset": "features", "folder": str(folder), **{name: files for name, files in found.items() if files}}
 
 
 def _files(folder: Path, name: str) -> dict[str, Any] | None:

@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 
 from cifar_linear.config.sweeps import Sweep
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.experiments.run import Watch
 from cifar_linear.sweep.dispatch import Dispatch
 from cifar_linear.sweep.executors import Executor, Here
 from cifar_linear.sweep.folder import SweepFolder, missing
-from cifar_linear.sweep.groups import Cells, DatasetCache, groups_of, left_to_train
+from cifar_linear.sweep.groups import Cells, groups_of, left_to_train
 from cifar_linear.sweep.shards import Shard
 from cifar_linear.sweep.table import Row, evaluate_rows_on_test, table_of
 from cifar_linear.sweep.tasks import Outcome, Task
@@ -76,7 +77,7 @@ def run_sweep(
     groups = [group for group in everything if left_to_train(group, runs, retry_failed)]
     listener.planned([left_to_train(group, runs, retry_failed) for group in groups], others)
     if groups:
-        images.of(groups[0][0].config)  # Without images nothing can be trained: that is no failure of a cell.
+        images.of(groups[0][0].config)  # Without images nothing can be trained, which is not the failure of a cell.
     if several:
         groups.sort(key=_work, reverse=True)  # A long group that begins last is waited for by all.
     one = Here(images, listener.watch, listener.check)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cifar_linear.errors import DataError
-from cifar_linear.sweep.comparing import Facts
+from cifar_linear.sweep.comparing import WorkerFacts
 from cifar_linear.sweep.image_files import receive, sums_of
 from cifar_linear.sweep.remote import images_here
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def send_images(
-    client: Client, workers: Sequence[Facts], files: Mapping[str, Path], say: Callable[[str], None]
+    client: Client, workers: Sequence[WorkerFacts], files: Mapping[str, Path], say: Callable[[str], None]
 ) -> dict[str, str]:
     """Return the folder of each host with some image files, after sending them where they are missing.
 
@@ -40,7 +40,7 @@ def send_images(
                 client, host, address, files, sums, say
             )
         except Exception as error:  # Whatever happens there is raised here.
-            raise DataError(f"{host}: has not the images, and cannot keep them: {error}") from error
+            raise DataError(f"{host}: does not have the images, and cannot store them: {error}") from error
     return folders
 
 

@@ -59,7 +59,7 @@ def _of_array(environment: Mapping[str, str]) -> Shard:
         number = (task - first) // step + 1
     except (KeyError, ValueError, ZeroDivisionError) as error:
         raise ConfigError(
-            f"--shard auto: no task of a SLURM array, which has {', '.join(_ARRAY)} as numbers; "
+            f"--shard auto: this is not a task of a SLURM array, which has {', '.join(_ARRAY)} as numbers; "
             "name the share, such as --shard 1/8"
         ) from error
     if not 1 <= number <= count:

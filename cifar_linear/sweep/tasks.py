@@ -6,16 +6,22 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from cifar_linear import __version__
 from cifar_linear.config.models import Config
-from cifar_linear.config.sweeps import Cell, key_of
-from cifar_linear.errors import LeaseLostError, RunError
-from cifar_linear.experiments.run import Watch
-from cifar_linear.runs.folder import RunFolder
+from cifar_linear.config.sweeps import Cell
+from cifar_linear.data.dataset import Dataset
+from cifar_linear.errors import CifarLinearError, LeaseLostError, RunError, not_enough_memory
+from cifar_linear.experiments.assembly import read_checkpoint
+from cifar_linear.experiments.dataset_cache import DatasetCache
+from cifar_linear.experiments.run import Watch, run_group
+from cifar_linear.runs.artifacts import Checkpoint
+from cifar_linear.runs.folder import RunFolder, all_locked
+from cifar_linear.runs.record import Record
+from cifar_linear.storage.leases import Lease
 from cifar_linear.sweep.folder import Runs, SweepFolder, existing_folders
-from cifar_linear.sweep.groups import Cells, DatasetCache, left_to_train, run_cells
+from cifar_linear.sweep.groups import Cells, is_one_pass, left_to_train
 
 
 class Outcome(NamedTuple):
@@ -31,6 +37,13 @@ class Outcome(NamedTuple):
     kind: Literal["trained", "there", "busy", "lost", "failed"]
     text: str = ""
     where: str = ""
+
+    @classmethod
+    def of_error(cls, error: Exception) -> Outcome:
+        """Return the outcome of a group that failed with an error."""
+        if isinstance(error, MemoryError):
+            return cls("failed", not_enough_memory(error))
+        return cls("failed", str(error) if isinstance(error, CifarLinearError) else f"{type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +83,7 @@ class Task:
         if not claim.acquire():
             return Outcome("busy", claim.holder() or "")
         try:
-            known = {key_of(record.config): (run, record) for run, record in self._known()}
-            runs = sweep.runs_of(self.group, known)
+            runs = sweep.runs_of(self.group, sweep.read(map(RunFolder, self.folders)))
             if not (cells := left_to_train(self.group, runs, self.retry_failed)):
                 return Outcome("there")
             sweep.remove_not_begun(cells)
@@ -82,10 +94,6 @@ class Task:
             return Outcome("busy", claim.holder() or "")
         finally:
             claim.release()
-
-    def _known(self) -> list[tuple[RunFolder, Any]]:
-        folders = [run for path in self.folders if (run := RunFolder(path)).is_run()]
-        return [(folder, folder.read_record()) for folder in folders]
 
     def to_json(self) -> str:
         """Return the task as one line of JSON."""
@@ -116,3 +124,46 @@ class Task:
             Path(tree["data_dir"]) if tree["data_dir"] else None,
             tree["retry_failed"],
         )
+
+
+def run_cells(
+    cells: Cells,
+    folders_before: Sequence[RunFolder | None],
+    path: Path,
+    dataset: Dataset,
+    watch: Watch,
+    check: Callable[[], None],
+    claim: Lease | None = None,
+) -> list[Record]:
+    """Train cells that share a pass, without evaluating them on the test set.
+
+    Args:
+        cells: cells of a group.
+        folders_before: folder of each cell to resume; None where a new one is created.
+        path: where new folders are created.
+        dataset: images of the cells.
+        watch: called with each evaluation point.
+        check: called before every update; may raise to stop training.
+        claim: the lease of their group, which is held; None for one in each folder.
+    """
+    folders = [folder or RunFolder.create(path, cell.name) for folder, cell in zip(folders_before, cells, strict=True)]
+    configs = [cell.config for cell in cells]
+    with all_locked(folders, claim):  # Before the checkpoints are read: no other process must resume a cell meanwhile.
+        checkpoints = _checkpoints(folders, configs, dataset)
+        return run_group(configs, folders, dataset, watch, check, checkpoints, test=False)
+
+
+def _checkpoints(folders: Sequence[RunFolder], configs: Sequence[Config], dataset: Dataset) -> list[Checkpoint]:
+    """Return the checkpoints to resume a group from; empty, to start again, unless it is the same group at one step.
+
+    A run that ended before the others was still saved together with them. A group that has lost a run cannot be
+    resumed, since matrix products of fewer runs may sum in another order.
+    """
+    try:
+        found = [read_checkpoint(folder, config, dataset) for folder, config in zip(folders, configs, strict=True)]
+        checkpoints = list(filter(None, found))
+        same_group = is_one_pass([folder.read_record() for folder in folders])
+    except RunError:
+        return []
+    moments = {int(checkpoint.arrays["step"]) for checkpoint in checkpoints}
+    return checkpoints if same_group and len(checkpoints) == len(folders) and len(moments) == 1 else []

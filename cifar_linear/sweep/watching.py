@@ -13,13 +13,13 @@ from cifar_linear.config.formatting import as_text
 from cifar_linear.config.sweeps import SelectBy, Sweep, key_of, read_sweep
 from cifar_linear.errors import RunError
 from cifar_linear.runs.discovery import run_folders
+from cifar_linear.runs.file_names import RECORD_FILE
 from cifar_linear.runs.folder import RunFolder
-from cifar_linear.runs.places import RECORD_FILE, SWEEP_FILE, is_run, is_sweep
-from cifar_linear.runs.record import Record
+from cifar_linear.runs.places import SWEEP_FILE, is_run, is_sweep
+from cifar_linear.runs.record import ENDED, Record
 
 _FRESH = 5.0
 """Seconds after its last save in which a run counts as running; only after that is its lock looked at."""
-_ENDED = ("finished", "diverged", "failed")
 
 
 Kind = Literal["run", "runs", "sweep"]
@@ -86,13 +86,13 @@ class Snapshot:
     @property
     def ended(self) -> bool:
         """Whether nothing is running, and of a sweep nothing is left to train."""
-        unfinished = {status for status, count in self.counts.items() if count} - set(_ENDED)
+        unfinished = {status for status, count in self.counts.items() if count} - ENDED
         return not unfinished if self.kind == "sweep" else "running" not in unfinished
 
     @property
     def progress(self) -> float:
         """The part of all epochs that is done; a run that has ended has no more to do."""
-        done = sum(run.length if run.status in _ENDED else run.done for run in self.runs)
+        done = sum(run.length if run.status in ENDED else run.done for run in self.runs)
         return done / max(1, sum(run.length for run in self.runs) + self.left)
 
     @property
@@ -111,7 +111,7 @@ class Snapshot:
         """The seconds that are left at this speed; None if that is unknown, or nothing is running."""
         if self.speed is None or not self.counts["running"]:
             return None
-        return (self.left + sum(run.length - run.done for run in self.runs if run.status not in _ENDED)) / self.speed
+        return (self.left + sum(run.length - run.done for run in self.runs if run.status not in ENDED)) / self.speed
 
     @property
     def best(self) -> Mapping[str, Seen]:
@@ -199,7 +199,7 @@ def _seen(path: Path, label: str, record: Record, curve: Sequence[float]) -> See
     return Seen(
         label,
         _status(RunFolder(path), record),
-        (record.step if record.config.unit == "step" else record.epoch) or 0,
+        record.done,
         record.config.length,
         record.seconds,
         record.runs_in_pass,

@@ -49,7 +49,9 @@ def train(
     past: Sequence[EvaluatedPoint] = (),
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Evaluation]:
-    """Train R runs at once and yield each evaluation point, one before the first update and one after each epoch.
+    """Train R runs at once and yield each evaluation point.
+
+    The first is before the first update; then one follows each epoch, or as ``evaluate_after`` says.
 
     Args:
         state: state of the runs, which is updated in place.
@@ -110,8 +112,7 @@ def train(
                     yield from evaluator.collect()
                     raise
                 if record_steps:
-                    pixels, labels, *weights = batch
-                    step_losses.append(mean_loss(pixels, labels, state.parameters, *weights))
+                    step_losses.append(mean_loss(batch.examples, batch.labels, state.parameters, batch.weights))
                 rates = of_epoch if eta_factor is None else of_epoch * eta_factor(state.step)
                 finite = _update(state, objective, batch, np.where(active, rates, 0), momentum)
                 if not finite.all():
@@ -130,9 +131,9 @@ def train(
 def _update(state: State, objective: Objective, batch: Batch, eta: Doubles, momentum: Doubles | None) -> Bools:
     """Make one update and return which runs are still finite, (R,). Runs with a rate of 0 do not change."""
     finite = np.ones(len(eta), np.bool_)
-    pixels, labels, *weights = batch
     factor = eta if momentum is None else 1 - momentum
-    for run, step in enumerate(objective.loss_gradients(pixels, labels, state.parameters, factor, *weights)):
+    gradients = objective.loss_gradients(batch.examples, batch.labels, state.parameters, factor, batch.weights)
+    for run, step in enumerate(gradients):
         if eta[run]:
             parameters = of_run(state.parameters, run)
             if momentum is not None and state.velocity is not None:

@@ -48,6 +48,23 @@ SQUARES = Term("weights squared", "the weights are squared in the gradient")
 COVERS_B = Term("bias penalised", "the penalty covers b")
 ITSELF = Term("penalty itself", "the penalty is added, not its derivative")
 SUM_SQUARED = Term("sum squared", "the sum of W is squared, not its entries")
+SIGN = Term("sign", "the sign is turned")
+ZERO = Term("zero", "is zero everywhere")
+NOT_FINITE = Term("not finite", "has entries that are not finite")
+FLIPPED = Term("filters flipped", "the filters are flipped: the layer is a correlation")
+NOT_FLIPPED = Term("filters not flipped", "the filters are not flipped on the way back")
+TURNED = Term("gradient flipped", "each filter's gradient is turned by 180 degrees")
+NO_MASK = Term("mask missing", "the mask is missing: the gradient passes where the input is negative")
+MASK_ONLY = Term("dy left out", "the gradient from behind is left out: only the mask is there")
+WRONG_MASK = Term("mask of the gradient", "the mask is taken from the gradient, not from the input")
+TURNED_MASK = Term("mask turned", "the mask is turned: the gradient passes where the input is negative, only there")
+TIMES_OUTPUT = Term("times output", "the gradient is multiplied by the output, not by the mask")
+EVERY_PIXEL = Term("every pixel", "every pixel of a window gets the gradient, not only the largest")
+NEGATIVE = Term("negative values", "negative values pass")
+IS_MASK = Term("mask instead of values", "the output is 1 where the input is positive, not the input")
+ABSOLUTE_INPUT = Term("absolute value", "the absolute value is taken")
+MEAN_OF_WINDOW = Term("mean", "the mean of a window is taken, not its largest pixel")
+SMALLEST_OF_WINDOW = Term("smallest", "the smallest pixel of a window is taken, not its largest")
 
 
 class Factors:
@@ -69,10 +86,9 @@ class Factors:
                 n / K: (Term("divided by K", f"it is divided by K = {K} classes, not by the n = {n} images"),),
                 float(K): (Term("times K", f"it is multiplied by K = {K}"),),
             }
-        sign = Term("sign", "the sign is turned")
-        self._known: dict[float, tuple[Term, ...]] = {1.0: (), -1.0: (sign,)}
+        self._known: dict[float, tuple[Term, ...]] = {1.0: (), -1.0: (SIGN,)}
         self._known |= once
-        self._known |= {-factor: (sign, *terms) for factor, terms in once.items()}
+        self._known |= {-factor: (SIGN, *terms) for factor, terms in once.items()}
 
     def name(self, factor: float, close: float = CLOSE) -> tuple[Term, ...] | None:
         """What a factor comes from; nothing for 1, None if that is not known."""
@@ -84,6 +100,11 @@ class Factors:
     def items(self) -> Iterator[tuple[float, tuple[Term, ...]]]:
         """Every factor that has a name."""
         yield from self._known.items()
+
+
+def factor_term(factor: float) -> Term:
+    """A factor that has no name."""
+    return Term("factor", f"it is {factor:.6g} times as large as it should be")
 
 
 def penalty_factor(factor: float, lam: float, images: int) -> tuple[Term, ...] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ class Checked(NamedTuple):
         dialect: of its interface.
         functions: its functions by role.
         guards: what its code was run behind.
-        verdicts: four, or none if the process ended without an answer.
+        verdicts: four for a classifier, three for each layer; none if the process ended without an answer.
         notes: what else is worth knowing.
         ending: why there was no answer, else empty.
         output: what the code printed.
@@ -74,7 +75,7 @@ def check_module(
         ConfigError: if the file is no Python or its interface is not found.
     """
     limits = limits or Limits()
-    python = python or sandbox.this_python()
+    python = python or sys.executable
     module = prepare(str(path), sandbox.description(python, path), renamed or {})
     granted = sandbox.guards(python, limits)
     if require_sandbox:

@@ -247,7 +247,7 @@ def call_all(plan: dict[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
 
 
 def _enclosure() -> Any:
-    """Return the module beside this file: a script is no part of a package, and its folder is not searched."""
+    """Return the module beside this file: a script does not belong to a package, and its folder is not searched."""
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "enclosure.py")  # noqa: PTH100, PTH118, PTH120
     spec = importlib.util.spec_from_file_location("enclosure", path)
     assert spec is not None and spec.loader is not None  # noqa: PT018, S101

@@ -6,14 +6,22 @@ import numpy as np
 
 from cifar_linear.arrays import Floats
 from cifar_linear.course.gradients.answers import Fault
-from cifar_linear.course.gradients.catalogue import CLOSE, COVERS_B, Factors, Term, penalty_factor
+from cifar_linear.course.gradients.catalogue import (
+    CLOSE,
+    COVERS_B,
+    NOT_FINITE,
+    ZERO,
+    Factors,
+    Term,
+    factor_term,
+    penalty_factor,
+)
 from cifar_linear.course.gradients.fitting import close, factor_of, fit_data, take_apart
 from cifar_linear.course.gradients.formulas import penalty_gradients, score_gradients
 from cifar_linear.course.gradients.problem import LAMS, Problem
 
 UNEXPLAINED = "not explained"
 SINGLE = 1e-3
-NOT_FINITE = Term("not finite", "has entries that are not finite")
 
 
 def _right(problem: Problem) -> tuple[Floats, Floats]:
@@ -59,7 +67,7 @@ def _data_terms(
     gradient: Floats, problem: Problem, own_P: Floats | None
 ) -> tuple[tuple[Term, ...] | None, Floats | None]:
     if not gradient.any():
-        return (Term("zero", "is zero everywhere"),), None
+        return (ZERO,), None
     if not np.isfinite(gradient).all():
         return (NOT_FINITE,), None
     if (apart := take_apart(gradient, problem)) is None:
@@ -77,7 +85,7 @@ def _factor_terms(factor: float, problem: Problem) -> tuple[Term, ...]:
     named = factors_of(problem).name(factor)
     if named is not None:
         return named
-    return (Term("factor", f"it is {factor:.6g} times as large as it should be"),)
+    return (factor_term(factor),)
 
 
 def _penalty_terms(penalty: Floats, problem: Problem) -> tuple[Term, ...] | None:
@@ -91,7 +99,7 @@ def _penalty_terms(penalty: Floats, problem: Problem) -> tuple[Term, ...] | None
         if named is not None:
             return (*terms, *named)
         if factor is not None and not terms:  # with a factor of its own, every constant would be a sum of something
-            return (Term("factor", f"it is {factor:.6g} times as large as it should be"),)
+            return (factor_term(factor),)
     return None
 
 
@@ -126,7 +134,7 @@ def _bias_terms(
 ) -> tuple[Term, ...] | None:
     """Mistakes in the gradient of b: first those of the formula of W, then of the right one, then of all."""
     if not gradient.any():
-        return (Term("zero", "is zero everywhere"),)
+        return (ZERO,)
     if not np.isfinite(gradient).all():
         return (NOT_FINITE,)
     n = len(problem.Y)

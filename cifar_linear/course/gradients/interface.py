@@ -39,7 +39,7 @@ def find_interface(path: str, found: Mapping[str, Any], renamed: Mapping[str, st
     """
     unknown = set(renamed) - {*ROLES, MODEL}
     if unknown:
-        raise ConfigError(f"--map {min(unknown)}: is no role; choose from {', '.join((*ROLES, MODEL))}")
+        raise ConfigError(f"--map {min(unknown)}: is not a role; choose from {', '.join((*ROLES, MODEL))}")
     kind = _model(path, found, renamed)
     methods = _inherited(found["classes"], kind, "methods") if kind else {}
     chosen = {role: _function(role, methods, found["functions"], renamed) for role in ROLES}

@@ -9,29 +9,37 @@ import numpy as np
 
 from cifar_linear.arrays import Floats
 from cifar_linear.course.gradients.answers import Fault
-from cifar_linear.course.gradients.catalogue import CLOSE, WITHOUT_B, Term
-from cifar_linear.course.gradients.explaining import NOT_FINITE, UNEXPLAINED
+from cifar_linear.course.gradients.catalogue import (
+    ABSOLUTE_INPUT,
+    CLOSE,
+    EVERY_PIXEL,
+    FLIPPED,
+    IS_MASK,
+    LAST_IMAGE,
+    MASK_ONLY,
+    MEAN_OF_WINDOW,
+    NEGATIVE,
+    NO_MASK,
+    NOT_FINITE,
+    NOT_FLIPPED,
+    SIGN,
+    SMALLEST_OF_WINDOW,
+    TIMES_OUTPUT,
+    TURNED,
+    TURNED_MASK,
+    WITHOUT_B,
+    WRONG_MASK,
+    ZERO,
+    Formula,
+    Term,
+    factor_term,
+)
+from cifar_linear.course.gradients.explaining import array_faults
 from cifar_linear.course.gradients.fitting import close, factor_of
 from cifar_linear.course.gradients.layer_pairs import IMAGES, LayerProblem, turned
 from cifar_linear.course.gradients.verdicts import Verdict
 
 _CLOSE_SLOPE = 1e-5
-Candidates = list[tuple[tuple[Term, ...], Floats]]
-_LAST_IMAGE = Term("one image only", "only the last image counts: the sum is overwritten")
-_FLIPPED = Term("filters flipped", "the filters are flipped: the layer is a correlation")
-_NOT_FLIPPED = Term("filters not flipped", "the filters are not flipped on the way back")
-_TURNED = Term("gradient flipped", "each filter's gradient is turned by 180 degrees")
-_NO_MASK = Term("mask missing", "the mask is missing: the gradient passes where the input is negative")
-_MASK_ONLY = Term("dy left out", "the gradient from behind is left out: only the mask is there")
-_WRONG_MASK = Term("mask of the gradient", "the mask is taken from the gradient, not from the input")
-_TURNED_MASK = Term("mask turned", "the mask is turned: the gradient passes where the input is negative, only there")
-_TIMES_OUTPUT = Term("times output", "the gradient is multiplied by the output, not by the mask")
-_EVERY_PIXEL = Term("every pixel", "every pixel of a window gets the gradient, not only the largest")
-_NEGATIVE = Term("negative values", "negative values pass")
-_IS_MASK = Term("mask instead of values", "the output is 1 where the input is positive, not the input")
-_ABSOLUTE = Term("absolute value", "the absolute value is taken")
-_MEAN = Term("mean", "the mean of a window is taken, not its largest pixel")
-_SMALLEST = Term("smallest", "the smallest pixel of a window is taken, not its largest")
 
 
 def layer_verdicts(
@@ -97,7 +105,7 @@ def _gradient_faults(name: str, found: dict[str, Any], problem: LayerProblem, or
     return _compared(name, found[name], _candidates(name, problem), orientation, part)
 
 
-def _compared(symbol: str, found: Any, candidates: Candidates, orientation: str, part: str = "") -> list[Fault]:
+def _compared(symbol: str, found: Any, candidates: list[Formula], orientation: str, part: str = "") -> list[Fault]:
     """The mistakes in an array, none if it is the first of the candidates."""
     part = part or symbol
     in_shape = [(terms, turned(array, symbol, orientation)) for terms, array in candidates]
@@ -110,29 +118,26 @@ def _compared(symbol: str, found: Any, candidates: Candidates, orientation: str,
         return [Fault(part, "transposed" if transposed else "shape", text)]
     if close(found, right):
         return []
-    terms = _named(found, in_shape)
-    apart = np.nan_to_num(np.abs(found - right), nan=np.inf)
-    where = np.unravel_index(int(apart.argmax()), apart.shape)
-    entry = f"[{', '.join(str(int(place)) for place in where)}]"
-    return [Fault(part, t.name, t.text, f"{found[where]:.8g}", f"{right[where]:.8g}", entry) for t in terms]
+    return array_faults(part, _named(found, in_shape), found, right)
 
 
-def _named(found: Floats, candidates: Candidates) -> tuple[Term, ...]:
+def _named(found: Floats, candidates: list[Formula]) -> tuple[Term, ...] | None:
+    """What the catalogue says of an array that is not right; None if it says nothing."""
     if not np.isfinite(found).all():
         return (NOT_FINITE,)
     if not found.any():
-        return (Term("zero", "is zero everywhere"),)
+        return (ZERO,)
     best: tuple[Term, ...] | None = None
     for terms, candidate in candidates:
         factor = factor_of(found, candidate)
         more = None if factor is None else _factor(factor)
         if more is not None and (best is None or len(terms) + len(more) < len(best)):
             best = (*terms, *more)
-    return best or (Term(UNEXPLAINED, "no mistake of the catalogue gives these numbers"),)
+    return best or None
 
 
 def _factor(factor: float) -> tuple[Term, ...]:
-    sign = (Term("sign", "the sign is turned"),) if factor < 0 else ()
+    sign = (SIGN,) if factor < 0 else ()
     known = {
         1.0: (),
         1 / IMAGES: (Term("divided by n", f"it is divided by the n = {IMAGES} images; the loss has done that"),),
@@ -141,25 +146,25 @@ def _factor(factor: float) -> tuple[Term, ...]:
     for value, terms in known.items():
         if abs(abs(factor) - value) <= CLOSE * value:
             return (*sign, *terms)
-    return (*sign, Term("factor", f"it is {abs(factor):.6g} times as large as it should be"))
+    return (*sign, factor_term(abs(factor)))
 
 
-def _outputs(problem: LayerProblem) -> Candidates:
+def _outputs(problem: LayerProblem) -> list[Formula]:
     """What right and wrong formulas give for the output."""
     layer, x, parameters, _ = problem
-    found: Candidates = [((), layer.forward(x, parameters)[0][0])]
+    found: list[Formula] = [((), layer.forward(x, parameters)[0][0])]
     if "b" in parameters:
         without = {**parameters, "b": 0 * parameters["b"]}
         found.append(((WITHOUT_B,), layer.forward(x, without)[0][0]))
     if layer.kind == "conv":
         flipped = {**parameters, "W": np.ascontiguousarray(parameters["W"][..., ::-1, ::-1])}
-        found.append(((_FLIPPED,), layer.forward(x, flipped)[0][0]))
+        found.append(((FLIPPED,), layer.forward(x, flipped)[0][0]))
     if layer.kind == "relu":
         values = x[0]
-        found += [((_NEGATIVE,), values), ((_IS_MASK,), (values > 0) * 1.0), ((_ABSOLUTE,), np.abs(values))]
+        found += [((NEGATIVE,), values), ((IS_MASK,), (values > 0) * 1.0), ((ABSOLUTE_INPUT,), np.abs(values))]
     if layer.kind == "maxpool":
         windows = _windows(x[0])
-        found += [((_MEAN,), windows.mean(axis=(2, 4))), ((_SMALLEST,), windows.min(axis=(2, 4)))]
+        found += [((MEAN_OF_WINDOW,), windows.mean(axis=(2, 4))), ((SMALLEST_OF_WINDOW,), windows.min(axis=(2, 4)))]
     return found
 
 
@@ -169,26 +174,26 @@ def _windows(x: Floats) -> Floats:
     return x.reshape(channels, rows // 2, 2, columns // 2, 2, n)
 
 
-def _candidates(name: str, problem: LayerProblem) -> Candidates:
+def _candidates(name: str, problem: LayerProblem) -> list[Formula]:
     """What right and wrong formulas give for the gradient with respect to x, W or b."""
     layer, x, parameters, dy = problem
-    found: Candidates = [((), _right(name, problem, dy))]
+    found: list[Formula] = [((), _right(name, problem, dy))]
     if name != "x":
         last = dy * (np.arange(dy.shape[-1]) == dy.shape[-1] - 1)
-        found.append(((_LAST_IMAGE,), _right(name, problem, last)))
+        found.append(((LAST_IMAGE,), _right(name, problem, last)))
     if layer.kind == "conv" and name == "W":
-        found.append(((_TURNED,), np.ascontiguousarray(found[0][1][..., ::-1, ::-1])))
+        found.append(((TURNED,), np.ascontiguousarray(found[0][1][..., ::-1, ::-1])))
     if layer.kind == "conv" and name == "x":
         flipped = {**parameters, "W": np.ascontiguousarray(parameters["W"][..., ::-1, ::-1])}
-        found.append(((_NOT_FLIPPED,), _right(name, problem._replace(parameters=flipped), dy)))
+        found.append(((NOT_FLIPPED,), _right(name, problem._replace(parameters=flipped), dy)))
     if layer.kind == "relu":
         mask, values, G = x[0] > 0, x[0], dy[0]
-        found += [((_NO_MASK,), G), ((_MASK_ONLY,), mask * 1.0), ((_WRONG_MASK,), G * (G > 0))]
-        found += [((_TURNED_MASK,), G * ~mask), ((_TIMES_OUTPUT,), G * values * mask)]
+        found += [((NO_MASK,), G), ((MASK_ONLY,), mask * 1.0), ((WRONG_MASK,), G * (G > 0))]
+        found += [((TURNED_MASK,), G * ~mask), ((TIMES_OUTPUT,), G * values * mask)]
     if layer.kind == "maxpool":
         spread = np.repeat(np.repeat(dy[0], 2, axis=1), 2, axis=2)
-        found += [((_EVERY_PIXEL,), spread), ((_MASK_ONLY,), (found[0][1] != 0) * 1.0)]
-        found.append(((_MEAN,), spread / 4))
+        found += [((EVERY_PIXEL,), spread), ((MASK_ONLY,), (found[0][1] != 0) * 1.0)]
+        found.append(((MEAN_OF_WINDOW,), spread / 4))
     return found
 
 

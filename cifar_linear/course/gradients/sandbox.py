@@ -9,7 +9,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from cifar_linear.storage.npz import packed, unpacked
 _HERE = Path(__file__).parent
 NEEDED = ("no network", "no other processes", "no files", "memory", "processor time", "number of processes")
 """What --require-sandbox insists on."""
+_FLAGS = ("-I", "-B", "-X", "utf8")
 _MOST_OUTPUT = 20_000
 _MOST_ANSWER = 64 * 2**20
 _MOST_ARRAYS = 400
@@ -119,9 +119,6 @@ def run(python: str, arrays: Mapping[str, Any], limits: Limits) -> Answer:
         return Answer(found, text, "")
 
 
-_FLAGS = ("-I", "-B", "-X", "utf8")
-
-
 def _numbers(limits: Limits) -> dict[str, int]:
     return {name: int(value) for name, value in limits._asdict().items()}
 
@@ -214,8 +211,3 @@ def _answer(path: Path) -> dict[str, Any]:
         if not stat.S_ISREG(status.st_mode) or not 0 < status.st_size <= _MOST_ANSWER:
             raise ValueError("no answer")
         return unpacked(file.read(_MOST_ANSWER), most=_MOST_ARRAYS)
-
-
-def this_python() -> str:
-    """The Python that runs this program."""
-    return sys.executable

@@ -22,10 +22,10 @@ from cifar_linear.course.handins.selection import selection_flags
 from cifar_linear.data.dataset import Dataset
 from cifar_linear.data.sources import default_folder
 from cifar_linear.errors import ConfigError, DataError, RunError
+from cifar_linear.experiments.dataset_cache import DatasetCache
 from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.provenance import data_record
 from cifar_linear.runs.record import DataRecord
-from cifar_linear.sweep.groups import DatasetCache
 
 Watch = Callable[[int, str], None]
 """Called with the number of hand-ins that are checked, and the name of the one at hand."""
@@ -150,8 +150,8 @@ class _Checker:
         by_run = {row.run: row for row in rows}
         if self.plan.asked:
             alone = RunFolder(folder).is_run()
-            for of, flag in asked_flags(list(runs.values()), self.plan.asked, alone):
-                (by_run[of.name] if of else whole).flags.append(flag)
+            for handed, flag in asked_flags(list(runs.values()), self.plan.asked, alone):
+                (by_run[handed.name] if handed else whole).flags.append(flag)
         whole.flags += selection_flags(folder)
 
     def _of_run(self, run: HandedRun, row: Checked, again: bool) -> None:

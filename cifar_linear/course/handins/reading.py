@@ -14,7 +14,8 @@ from cifar_linear.course.handins.unpacking import unpack
 from cifar_linear.errors import RunError
 from cifar_linear.experiments.classifier import Classifier
 from cifar_linear.runs.artifacts import Checkpoint, Predictions, StoredModel
-from cifar_linear.runs.folder import FILES, RunFolder
+from cifar_linear.runs.file_names import FILES
+from cifar_linear.runs.folder import RunFolder
 from cifar_linear.runs.record import Record
 
 _MOST_LEVELS = 4
@@ -27,8 +28,13 @@ class HandedRun:
 
     Attributes:
         name: of the hand-in and, where it has several, the run.
+        folder: of the run.
         config: of config.yaml, which the other files are held against.
+        record: of run.json.
+        rows: of metrics.csv, one for each evaluation point, at least one.
+        checkpoint: None if there is none.
         models: the last weights and, with early stopping, the best.
+        predictions: on the test set; None if there are none.
     """
 
     name: str
@@ -51,7 +57,7 @@ class HandedRun:
             raise RunError(f"{path}: trained on files of its author, which are not read; nothing can be computed")
         record, rows = folder.read_record(), folder.read_metrics()
         if not rows:
-            raise RunError(f"{path}: broken off before its first evaluation")
+            raise RunError(f"{path}: stopped before its first evaluation")
         models = {"last": folder.read_model()} | ({"best": folder.read_model(best=True)} if record.best else {})
         judged = models.get("best", models["last"])
         shape, classes = config.data.image_shape, config.data.class_count

@@ -60,7 +60,10 @@ def _tests(rows: Sequence[Checked]) -> list[dict[str, Any]]:
     tests = []
     for check in CHECKS:
         found = [
-            f"{row.run or row.hand_in}: {flag.evidence}" for row in rows for flag in row.flags if flag[0] == check[0]
+            f"{row.run or row.hand_in}: {flag.evidence}"
+            for row in rows
+            for flag in row.flags
+            if flag.check == check.name
         ]
         tests.append(
             {

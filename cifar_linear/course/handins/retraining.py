@@ -24,6 +24,7 @@ from cifar_linear.nn.parameters import of_run
 from cifar_linear.runs.record import SplitMetrics
 from cifar_linear.training.evaluation import Evaluation
 
+_BOTH: Sequence[SplitName] = ("train", "validation")
 _LOSSES = ("train_loss", "validation_loss")
 _OTHER_MACHINES = 10
 _NUMERIC = 1e-5
@@ -107,9 +108,6 @@ def _first_metrics(run: HandedRun, group: Group) -> str | None:
         if misfit:
             return f"{split}: {misfit.replace('these weights', 'the first weights of this seed')}"
     return None
-
-
-_BOTH: Sequence[SplitName] = ("train", "validation")
 
 
 def _misfit(

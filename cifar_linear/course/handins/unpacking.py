@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from cifar_linear.errors import RunError
-from cifar_linear.runs.folder import FILES
+from cifar_linear.runs.file_names import FILES
 from cifar_linear.runs.places import SWEEP_FILE
 
 _MOST_BYTES = 512 * 2**20

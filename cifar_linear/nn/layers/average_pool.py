@@ -63,4 +63,4 @@ class GlobalAveragePool(WithoutWeights):
 
     def window(self, shape: Shape) -> Window:
         """Return a window of the whole image."""
-        return max(shape[1:]), 1
+        return Window(max(shape[1:]))

@@ -78,7 +78,7 @@ class Conv:
 
     def window(self, _shape: Shape) -> Window:
         """Return windows of k x k pixels, a stride apart."""
-        return self.kernel, self.stride
+        return Window(self.kernel, self.stride, self.padding)
 
     def multiplications(self, shape: Shape) -> int:
         """Return F C k k for each of H' W' places."""

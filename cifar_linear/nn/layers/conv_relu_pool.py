@@ -81,7 +81,7 @@ class ConvReLUPool:
 
 
 def fused(layers: Sequence[Layer], shape: Shape) -> ConvReLUPool | None:
-    """Return layers in one piece; None if they are no convolution, ReLU and pooling of 2 x 2, or do not suit it.
+    """Return layers in one piece; None if they are not a convolution, a ReLU and a pooling of 2 x 2, or do not suit it.
 
     Args:
         layers: neighbouring layers in order; ReLU may come before or after the pooling.

@@ -1,7 +1,7 @@
 """What every layer can do, and what those without weights have in common."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -11,9 +11,21 @@ from cifar_linear.nn.layers.initialization import Scheme
 Shape = tuple[int, ...]
 """The shape of one image: (C, H, W), or (d,) if it is flat."""
 Trace = Any
-"""What a layer's forward pass keeps for its backward pass; opaque to callers."""
-Window = tuple[int, int]
-"""The number of rows (and columns) of the input that one output sees, and the distance of neighbouring windows."""
+"""What a forward pass keeps for its backward pass; opaque to callers."""
+
+
+class Window(NamedTuple):
+    """What one output sees of the input.
+
+    Attributes:
+        size: how many rows, and columns.
+        stride: the distance of neighbouring windows.
+        padding: how many rows and columns before the input the first window begins.
+    """
+
+    size: int
+    stride: int = 1
+    padding: int = 0
 
 
 class Layer(Protocol):
@@ -83,7 +95,7 @@ class WithoutWeights:
 
     def window(self, _shape: Shape) -> Window:
         """Return a window of one pixel."""
-        return 1, 1
+        return Window(1)
 
     def multiplications(self, _shape: Shape) -> int:
         """Return 0."""

@@ -56,7 +56,7 @@ class Linear:
 
     def window(self, shape: Shape) -> Window:
         """Return a window of all inputs."""
-        return math.prod(shape), 1
+        return Window(math.prod(shape))
 
     def multiplications(self, shape: Shape) -> int:
         """Return K d."""

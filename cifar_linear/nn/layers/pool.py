@@ -26,4 +26,4 @@ class Pool(WithoutWeights):
 
     def window(self, _shape: Shape) -> Window:
         """Return windows of size x size pixels, side by side."""
-        return self.size, self.size
+        return Window(self.size, self.size)

@@ -30,13 +30,7 @@ def print_page(page: Path) -> Path:
     pdf = page.with_suffix(".pdf")
     with TemporaryDirectory() as profile:
         printed = Path(profile) / "printed.pdf"
-        options = [
-            "--headless",
-            "--disable-gpu",
-            "--no-first-run",
-            "--no-pdf-header-footer",
-            f"--user-data-dir={profile}",
-        ]
+        options = [*_OPTIONS, f"--user-data-dir={profile}"]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             options.append("--no-sandbox")  # Chromium does not start as root otherwise
         command = [browser, *options, f"--print-to-pdf={printed}", page.resolve().as_uri()]

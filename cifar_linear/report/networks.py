@@ -27,8 +27,8 @@ def filters(runs: Mapping[str, Run]) -> Iterator[Drawing]:
     """Yield for each network among the runs its first filters before and after training."""
     networks = {label: run for label, run in runs.items() if run.network is not None}
     for number, (label, run) in enumerate(networks.items(), start=1):
-        of = f" ({label})" if len(runs) > 1 else ""
-        yield from _filters(run, of, number if of else None)
+        suffix = f" ({label})" if len(runs) > 1 else ""
+        yield from _filters(run, suffix, number if suffix else None)
 
 
 def inside(run: Run) -> Iterator[Drawing]:
@@ -42,7 +42,7 @@ def inside(run: Run) -> Iterator[Drawing]:
         yield _saliency(run, run.inside, run.predictions)
 
 
-def _filters(run: Run, of: str, number: int | None) -> Iterator[Drawing]:
+def _filters(run: Run, suffix: str, number: int | None) -> Iterator[Drawing]:
     network = run.network
     after = first_filters(network, run.model.parameters) if network else None
     if network is None or after is None:
@@ -53,13 +53,13 @@ def _filters(run: Run, of: str, number: int | None) -> Iterator[Drawing]:
     moments = {"before training": before, "after training": after}
     shown = {name: weights[:MOST_FILTERS] for name, weights in moments.items() if weights is not None}
     name, dead = network.names[network.first_with_weights], _dead_filters(network, run.inside)
-    kept = dead[:MOST_FILTERS] if dead is not None else np.zeros(len(shown["after training"]), np.bool_)
-    shares = _first(len(kept), len(after))
-    alt = f"{shares} filters of {name}{of} before and after training. {_count_of_dead(dead, run.inside)}"
-    title = f"Filters of {name}{of}, before and after training"
+    dead_ones = _dead_among(dead, len(shown["after training"]))
+    shares = _first(len(dead_ones), len(after))
+    alt = f"{shares} filters of {name}{suffix} before and after training. {_count_of_dead(dead, run.inside)}"
+    title = f"Filters of {name}{suffix}, before and after training"
     none = f"No filter of {name} is dead." if dead is not None and not dead.any() else ""
     caption = f"{_GREY} {_change(shown)} {_count_of_dead(dead, run.inside) or none}".strip()
-    yield Drawing("filters", title, alt.strip(), caption, partial(filter_figure, shown, kept), number)
+    yield Drawing("filters", title, alt.strip(), caption, partial(filter_figure, shown, dead_ones), number)
 
 
 def _change(shown: Mapping[str, Floats]) -> str:
@@ -83,10 +83,10 @@ def _patches(run: Run, network: Network, inside: Introspection) -> Iterator[Draw
         f"Beside each filter of {name} the {inside.patches.shape[1]} parts of the first {inside.searched} test images "
         "with the strongest response, at most one of each image. What lies outside of an image is drawn as the mean."
     )
-    kept = dead[:MOST_FILTERS] if dead is not None else np.zeros(len(shown), np.bool_)
+    dead_ones = _dead_among(dead, len(shown))
     title = f"What excites the filters of {name} most"
     caption = f"Strongest response at the left. {_count_of_dead(dead, inside)}".strip()
-    yield Drawing("patches", title, alt, caption, partial(patch_figure, shown, inside.patches, kept))
+    yield Drawing("patches", title, alt, caption, partial(patch_figure, shown, inside.patches, dead_ones))
 
 
 def _maps(run: Run, network: Network, inside: Introspection) -> Iterator[Drawing]:
@@ -94,7 +94,7 @@ def _maps(run: Run, network: Network, inside: Introspection) -> Iterator[Drawing
     shapes = dict(zip(network.names, network.shapes[1:], strict=True))
     for number, (name, maps) in enumerate(inside.maps.items(), start=1):
         dead = _dead_after(network, inside, name)
-        kept = dead[: maps.shape[1]] if dead is not None else np.zeros(maps.shape[1], np.bool_)
+        dead_ones = _dead_among(dead, maps.shape[1])
         shown, channels = maps.shape[1], shapes[name][0]
         size = " x ".join(map(str, shapes[name]))
         alt = (
@@ -102,14 +102,16 @@ def _maps(run: Run, network: Network, inside: Introspection) -> Iterator[Drawing
             f"{'; '.join(titles)}. {_count_of_dead(dead, inside)}"
         )
         rows = [shortened(title, 2 * LONGEST_NAME) for title in titles]
-        figure = partial(map_figure, inside.images, rows, run.model.image_shape, maps.astype(np.float32), kept)
+        figure = partial(map_figure, inside.images, rows, run.model.image_shape, maps.astype(np.float32), dead_ones)
         caption = f"{_first(shown, channels)} outputs, one column each. {_count_of_dead(dead, inside)}".strip()
         yield Drawing("maps", f"Feature maps after {name}, {size}", alt.strip(), caption, figure, number)
 
 
 def _saliency(run: Run, inside: Introspection, predictions: Predictions) -> Drawing:
     names = run.model.class_names
-    true, predicted = ([names[k] for k in of[inside.indices]] for of in (predictions.labels, predictions.predicted))
+    true, predicted = (
+        [names[k] for k in classes[inside.indices]] for classes in (predictions.labels, predictions.predicted)
+    )
     titles = [
         shortened(t, LONGEST_NAME) + (f"\nas {shortened(p, LONGEST_NAME)}" if t != p else "")
         for t, p in zip(true, predicted, strict=True)
@@ -140,8 +142,8 @@ def _titles(run: Run, inside: Introspection) -> list[str]:
     """The class of each image, and the predicted one where it is another."""
     if run.predictions is None:
         return []
-    names, of = run.model.class_names, run.predictions
-    pairs = zip(of.labels[inside.indices], of.predicted[inside.indices], strict=True)
+    names, found = run.model.class_names, run.predictions
+    pairs = zip(found.labels[inside.indices], found.predicted[inside.indices], strict=True)
     return [names[t] if t == p else f"{names[t]} as {names[p]}" for t, p in pairs]
 
 
@@ -172,8 +174,13 @@ def _dead_after(network: Network, inside: Introspection | None, name: str) -> Bo
     return None
 
 
-def _first(shown: int, of: int) -> str:
-    return f"The {of}" if shown == of else f"The first {shown} of {of}"
+def _dead_among(dead: Bools | None, shown: int) -> Bools:
+    """Which of the channels that are shown are dead; none of them where that is not known."""
+    return np.zeros(shown, np.bool_) if dead is None else dead[:shown]
+
+
+def _first(shown: int, total: int) -> str:
+    return f"The {total}" if shown == total else f"The first {shown} of {total}"
 
 
 def _count_of_dead(dead: Bools | None, inside: Introspection | None) -> str:

@@ -9,8 +9,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from cifar_linear.errors import RunError
+from cifar_linear.runs.file_names import RECORD_FILE
 from cifar_linear.runs.files import LARGEST_TEXT, RunFiles
-from cifar_linear.runs.places import CLAIM, RECORD_FILE
+from cifar_linear.runs.places import CLAIM, WITHOUT_RECORD, has_remains
 from cifar_linear.runs.record import Record
 from cifar_linear.runs.record_text import parse_record
 from cifar_linear.storage.leases import DURATION, LEASE, Lease, leased
@@ -27,7 +28,8 @@ class HeldFolder(RunFiles):
     def read_record(self) -> Record:
         """Return the record. Raises `RunError` if it is missing, damaged or of an unsupported version."""
         if not self.is_run():
-            raise RunError(f"{self.path}: {self._no_run('not a run folder: there is no run.json')}")
+            state = WITHOUT_RECORD if has_remains(self.path) else "not a run folder: there is no run.json"
+            raise RunError(f"{self.path}: {self._no_run(state)}")
         content = self._read(RECORD_FILE, LARGEST_TEXT)
         return parse_record(content, self.path / RECORD_FILE)
 
