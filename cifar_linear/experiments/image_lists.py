@@ -71,7 +71,7 @@ def numbers_of_csv(text: str, column: str) -> list[int]:
         if line and not (has_header and count == 1):
             cell = line[place].strip() if len(line) > place else ""
             if not (cell.isascii() and cell.isdecimal() and len(cell) < 10):
-                raise ValueError(f"line {count}: {cell!r} is no number of an image")
+                raise ValueError(f"line {count}: {cell!r} is not the number of an image")
             numbers.append(int(cell))
     return numbers
 

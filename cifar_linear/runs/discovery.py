@@ -33,11 +33,11 @@ def run_folders(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         state = "not a folder" if path.exists() else "there is no such folder"
         raise RunError(f"{path}: {state}; train first, or name a run folder or a folder of run folders")
-    found = [path] if is_run(path) or has_remains(path) else sorted(filter(_looks_like_a_run, children(path)))
+    found = [path] if is_run(path) else sorted(filter(_looks_like_a_run, children(path)))
     below = path / "runs"
     if not found and not sweeps(path) and any(map(is_run_or_sweep, children(below))):
         raise RunError(f"{path}: no runs in this folder; did you mean {below}?")
-    yield from found
+    yield from found or ([path] if has_remains(path) else [])
 
 
 def sweeps(path: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cifar_linear.errors import RunError
-from cifar_linear.runs.file_names import CONFIG_FILE, RECORD_FILE, TRAINED
+from cifar_linear.runs.file_names import RECORD_FILE, TRAINED
 
 SWEEP_FILE = "sweep.yaml"
 """The file that identifies a folder as that of a sweep."""
@@ -66,8 +66,7 @@ def is_run(path: Path) -> bool:
 
 def has_remains(path: Path) -> bool:
     """Return whether a folder has files of a run, but not its record."""
-    files = (path / name for name in TRAINED if name != CONFIG_FILE)  # which people keep elsewhere, too
-    return not is_run(path) and not is_sweep(path) and any(map(Path.is_file, files))
+    return not is_run(path) and not is_sweep(path) and any((path / name).is_file() for name in TRAINED)
 
 
 def is_sweep(path: Path) -> bool:
