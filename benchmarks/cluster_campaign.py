@@ -6,7 +6,6 @@ It prints the table of docs/explanation/reliability.md. Without words all parts 
 import argparse
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -57,20 +56,34 @@ def _kill_workers(root: Path, asked: argparse.Namespace) -> None:
     rng, whole, path = random.Random(0), root / "whole", _grid(root, asked.groups, asked.epochs)  # noqa: S311  # moments
     _ended(_sweep(path, whole, "--workers", "2"))
     kills, changed = 0, Watched(root / "disturbed")
-    with LocalCluster(n_workers=2, threads_per_worker=1, memory_limit=0, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        workers = [_worker(cluster.scheduler_address, root) for _ in range(2)]
+        cluster.wait_for_workers(2)
         started = time.perf_counter()
         client = _sweep(path, root / "disturbed", "--scheduler", cluster.scheduler_address)
-        with Client(cluster, set_as_default=False) as looking:
-            while client.poll() is None:
-                time.sleep(rng.uniform(2, 5))
-                workers = list(looking.run(os.getpid, on_error="ignore").values())
-                if workers and client.poll() is None:
-                    os.kill(rng.choice(workers), signal.SIGKILL)
-                    kills += 1
+        while client.poll() is None:
+            time.sleep(rng.uniform(2, 5))
+            killed = rng.randrange(2)
+            workers[killed].kill()
+            workers[killed].wait()
+            workers[killed] = _worker(cluster.scheduler_address, root)
+            kills += 1
         _ended(client)
         seconds = time.perf_counter() - started
+        for worker in workers:
+            worker.kill()
+            worker.wait()
     remarks = f"{changed.end()} finished runs trained again; {seconds:.0f} s"
     print(f"| SIGKILL of dask workers, 2 at work | {kills} | {_compared(root / 'disturbed', whole)} | {remarks} |")
+
+
+def _worker(address: str, root: Path) -> subprocess.Popen[bytes]:
+    """Start a worker of a dask cluster that nobody starts again when it dies."""
+    words = ["worker", address, "--no-nanny", "--nthreads", "1", "--memory-limit", "0", "--no-dashboard"]
+    words += ["--local-directory", str(root)]
+    return subprocess.Popen(  # noqa: S603  # our own words
+        [str(Path(sys.executable).with_name("dask")), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def _kill_shards(root: Path, asked: argparse.Namespace) -> None:
