@@ -27,7 +27,7 @@ from cifar_linear.experiments.loading import load_dataset, make_standardization
 from cifar_linear.runs.folder import RunFolder
 
 GAP = 1e-3
-_BUDGETS = (40, 80, 120, 160, 240, 320)
+_BUDGETS = (80, 160, 320, 400, 480, 640)
 
 
 def timed(*arguments: object) -> tuple[float, dict[str, Any]]:
@@ -67,8 +67,8 @@ def _fitted(folder: RunFolder, lower: float) -> dict[str, Any]:
     warnings.simplefilter("ignore")  # few iterations are not enough to converge, which is what is measured
     config = folder.config()
     dataset = load_dataset(config)
-    seen = make_standardization(config, dataset.train)
-    X, lam = _rows(dataset, "train", seen), config.lam
+    standardization = make_standardization(config, dataset.train)
+    X, lam = _rows(dataset, "train", standardization), config.lam
     for budget in _BUDGETS:
         model = LogisticRegression(C=1 / (2 * lam * len(X)), max_iter=budget, tol=1e-10)
         started = time.perf_counter()
@@ -76,19 +76,19 @@ def _fitted(folder: RunFolder, lower: float) -> dict[str, Any]:
         seconds = time.perf_counter() - started
         scores = model.decision_function(X).astype(np.float64)
         losses = np.logaddexp.reduce(scores, axis=1) - scores[np.arange(len(X)), dataset.train.labels]
-        above = (losses.mean() + lam * np.square(model.coef_, dtype=np.float64).sum()) / lower - 1
+        above = float((losses.mean() + lam * np.square(model.coef_, dtype=np.float64).sum()) / lower - 1)
         print(f"{budget} iterations: {seconds:.1f} s, {above:.2g} above", file=sys.stderr)
         if above <= GAP:
             break
     accuracies = {
-        split: model.score(_rows(dataset, split, seen), dataset.splits[split].labels)
+        split: float(model.score(_rows(dataset, split, standardization), dataset.splits[split].labels))
         for split in ("validation", "test")
     }
     return {"seconds": seconds, "iterations": budget, "above": above, **accuracies}
 
 
-def _rows(dataset: Dataset, split: Any, seen: Any) -> np.ndarray:
-    return seen.apply(np.asarray(dataset.splits[split].images)).astype(np.float32)
+def _rows(dataset: Dataset, split: Any, standardization: Any) -> np.ndarray:
+    return standardization.apply(np.asarray(dataset.splits[split].images)).astype(np.float32)
 
 
 def main() -> None:
