@@ -27,7 +27,7 @@ from cifar_linear.experiments.loading import load_dataset, make_standardization
 from cifar_linear.runs.folder import RunFolder
 
 GAP = 1e-3
-_BUDGETS = (80, 160, 320, 400, 480, 640)
+_BUDGETS = (40, 50, 60, 80, 160, 320, 400, 480, 640)
 
 
 def timed(*arguments: object) -> tuple[float, dict[str, Any]]:
