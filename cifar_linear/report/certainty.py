@@ -39,8 +39,8 @@ def seeds_tell(tied: Sequence[str], apart: Mapping[str, Interval | None]) -> str
     return " ".join(said)
 
 
-def _points(of: Interval) -> str:
-    return f"{100 * of.mean:.2f} ± {100 * (of.half_width or 0.0):.2f} points"
+def _points(difference: Interval) -> str:
+    return f"{100 * difference.mean:.2f} ± {100 * (difference.half_width or 0.0):.2f} points"
 
 
 def tests_tell(runs: Mapping[str, Run], ranked: Sequence[str]) -> tuple[str, list[str]]:

@@ -34,10 +34,10 @@ def either(labels: Sequence[str]) -> str:
     'lambda 0 with eta 0.1, or lambda 1 with eta 0.2'
     """
     parts = [label.split(", ") for label in labels]
-    if len({len(of) for of in parts}) == 1:
-        shared = [part for part in parts[0] if all(part in of for of in parts)]
-        own = [", ".join(part for part in of if part not in shared) for of in parts]
-        if shared and all(own) and not any(", " in of for of in own):
+    if len({len(label) for label in parts}) == 1:
+        shared = [part for part in parts[0] if all(part in label for label in parts)]
+        own = [", ".join(part for part in label if part not in shared) for label in parts]
+        if shared and all(own) and not any(", " in part for part in own):
             return f"{_joined_by('or', own)}, with {_joined_by('and', shared)}"
     return _joined_by("or", [spoken(label) for label in labels])
 

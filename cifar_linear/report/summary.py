@@ -100,7 +100,7 @@ def _over_seeds(kind: str, runs: Mapping[str, Run]) -> Summary | None:
     settings = by_setting(runs)
     best, *others = (row.setting for row in rows)
     apart = {label: seed_by_seed(settings[best], settings[label]) for label in others}
-    worse = {label: of for label, of in apart.items() if of and of.mean > 0 and of.excludes_zero}
+    worse = {label: found for label, found in apart.items() if found and found.mean > 0 and found.excludes_zero}
     tied = [best, *(label for label in others if apart[label] and label not in worse)]
     why = (reason(label, settings[label], best, settings[best]) for label in others if label in worse)
     bars, ticks = placed(
