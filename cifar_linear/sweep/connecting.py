@@ -19,6 +19,12 @@ from cifar_linear.errors import ConfigError, RunError
 LOCAL = "local"
 """In place of an address: a cluster on this machine, for as long as the sweep takes."""
 _TIMEOUT = 10.0
+_QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+}
+"""Without what dask measures a hundred times a second about itself: all processors are needed for training."""
 
 
 @contextmanager
@@ -55,17 +61,18 @@ def _local(workers: int) -> Iterator[LocalCluster]:
     """Start a cluster whose connections need certificates that exist for this time only."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the client, which then stops its tasks.
     try:
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            memory_limit=0,
-            host="127.0.0.1",
-            protocol="tls://",
-            security=Security.temporary(),
-            silence_logs=logging.CRITICAL,
-        )
+        with dask.config.set(_QUIET):
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                memory_limit=0,
+                host="127.0.0.1",
+                protocol="tls://",
+                security=Security.temporary(),
+                silence_logs=logging.CRITICAL,
+            )
     finally:
         signal.signal(signal.SIGINT, before)
     with cluster:
