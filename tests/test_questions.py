@@ -3,7 +3,7 @@ from typing import get_args
 
 import pytest
 
-from cifar_linear.config.questions import FigureName
+from cifar_linear.config.figure_names import FigureName
 from cifar_linear.errors import RunError
 from cifar_linear.report.sections import SECTIONS, SHEETS
 from cifar_linear.runs.discovery import newest_runs

@@ -59,17 +59,14 @@ def report(
     RUN is the path of a run, a sweep or a folder of runs, the name of a run or a sweep in --runs-dir, or last; without
     any, all runs of --runs-dir are reported.
     """
-    from cifar_linear.config.questions import problem_of_limits, read_questions
-    from cifar_linear.config.sweeps import read_sweep
-    from cifar_linear.report.answers import write_answers
     from cifar_linear.report.collecting import collect
     from cifar_linear.report.writing import write_report
     from cifar_linear.runs.discovery import find, newest_runs
     from cifar_linear.runs.places import SWEEP_FILE
-    from cifar_linear.sweep.folder import SweepFolder
-    from cifar_linear.sweep.reporting import report_on
 
     limits = {quantity: (low, high) for quantity, low, high in ylim}
+    if limits:
+        from cifar_linear.config.questions import problem_of_limits
     for quantity, ends in limits.items():
         if problem := problem_of_limits(quantity, ends):
             raise click.BadParameter(problem, param_hint="--ylim")
@@ -78,12 +75,19 @@ def report(
             raise click.UsageError(
                 "--questions has runs, title and ylim in its file; leave out RUN, --title and --ylim"
             )
+        from cifar_linear.config.questions import read_questions
+        from cifar_linear.report.answers import write_answers
+
         of_name = partial(newest_runs, runs_dir)
         page = write_answers(read_questions(questions), of_name, output or Path("report"), form)
         _announce(page, pdf)
         return
     paths = [find(runs_dir, run) for run in runs]
     if len(paths) == 1 and (file := paths[0] / SWEEP_FILE).is_file():
+        from cifar_linear.config.sweeps import read_sweep
+        from cifar_linear.sweep.folder import SweepFolder
+        from cifar_linear.sweep.reporting import report_on
+
         folder = SweepFolder(paths[0])
         _announce(report_on(folder, read_sweep(file), output, form, title, limits), pdf)
         return

@@ -10,29 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from pydantic_core import PydanticCustomError
 
 from cifar_linear.config.conditions import CONDITION, METRICS, TERM
+from cifar_linear.config.figure_names import FigureName
 from cifar_linear.config.reading import listed, parse_file, validated
 from cifar_linear.errors import ConfigError
-
-FigureName = Literal[
-    "grid",
-    "parallel",
-    "norms",
-    "cost",
-    "accuracy",
-    "optimum",
-    "templates",
-    "templates-common-scale",
-    "filters",
-    "patches",
-    "maps",
-    "saliency",
-    "probabilities",
-    "reliability",
-    "confusion",
-    "classes",
-    "mistakes",
-]
-"""The figures of a report, by the names of their files."""
 
 
 def problem_of_limits(quantity: str, ends: tuple[float, float]) -> str | None:

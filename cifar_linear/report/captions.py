@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from cifar_linear.config.questions import FigureName
+from cifar_linear.config.figure_names import FigureName
 from cifar_linear.report.charts import Chart, Numbers
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cifar_linear.config.questions import FigureName
+from cifar_linear.config.figure_names import FigureName
 
 
 class Section(NamedTuple):

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from cifar_linear.config.questions import FigureName
+from cifar_linear.config.figure_names import FigureName
 from cifar_linear.figures.images import template_figure
 from cifar_linear.report.captions import Drawing, extremes
 from cifar_linear.report.collecting import Run

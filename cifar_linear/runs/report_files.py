@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from cifar_linear.config.questions import FigureName
+from cifar_linear.config.figure_names import FigureName
 
 PAGES = ("report.md", "report.html")
 FIGURES = "figures"
