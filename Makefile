@@ -81,7 +81,7 @@ notebook: $(VENV)/dev.stamp  ## run the notebook in docs again and store what it
 
 docs: $(VENV)/dev.stamp  ## renew what the docs show of the program: tables of the reference, outputs of commands
 	$(BIN)/python docs/pages.py
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/doc_blocks.py docs/tutorial.md $(wildcard docs/how-to/*.md docs/course/*.md docs/reference/*.md)
+	env -u CIFAR_LINEAR_DATA OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/doc_blocks.py docs/tutorial.md $(wildcard docs/how-to/*.md docs/course/*.md docs/reference/*.md)
 
 schema: $(VENV)/run.stamp  ## regenerate the schemas in configs
 	$(BIN)/cifar-linear config schema > configs/schema.json

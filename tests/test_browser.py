@@ -11,6 +11,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from cifar_linear.report.collecting import Collection, collect
 from cifar_linear.report.writing import write_report
@@ -42,6 +43,7 @@ def browser(tmp_path_factory):
 
 def open_page(browser, page):
     browser.get(page.as_uri())
+    WebDriverWait(browser, 10).until(lambda _: browser.execute_script("return document.readyState") == "complete")
     return browser
 
 
