@@ -128,16 +128,17 @@ def test_without_a_scheduler_workers_stop_and_another_cluster_goes_on(grid, undi
 def test_the_group_of_a_silent_worker_is_taken_over(tmp_path, cluster):
     """Worker and process are stopped for longer than a lease; what they do afterwards changes nothing."""
     path = tmp_path / "grid.yaml"
-    path.write_text(yaml.safe_dump({"base": LONG | {"epochs": 400}, "grid": {"lambda": [0, 0.1]}}, sort_keys=False))
+    path.write_text(yaml.safe_dump({"base": LONG | {"epochs": 800}, "grid": {"lambda": [0, 0.1]}}, sort_keys=False))
     ended(start(path, tmp_path / "whole"))
     cluster.add_worker(nanny=False)
     client = start(path, tmp_path / "runs", "--scheduler", cluster.address)
     (claim,) = until(lambda: claims(tmp_path / "runs"))
     child = int(re.search(r"pid=(\d+)", until(claim.read_text))[1])
-    os.kill(child, signal.SIGSTOP)  # before it can end: on a busy machine it takes seconds to start a worker
     cluster.add_worker(nanny=False)
+    time.sleep(0.5)
     stopped = [cluster.workers[0].pid, child]
-    os.kill(stopped[0], signal.SIGSTOP)
+    for process in stopped:
+        os.kill(process, signal.SIGSTOP)
     ended(client)
     before = {file: file.read_bytes() for file in (tmp_path / "runs").glob("grid/*/*")}
     for process in stopped:
