@@ -58,13 +58,22 @@ class SafeStop:
         if self._asked is not None and not self._stopping:
             self._stop(self._asked)
 
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._stopping:
             return
-        if self._asked is not None:
+        if self._asked is not None and not _in_finalizer(frame):
             self._stop(number)
         self._asked = number
 
     def _stop(self, number: int) -> None:
         self._stopping = True
         raise Interrupted(number)
+
+
+def _in_finalizer(frame: FrameType | None) -> bool:
+    """Return whether a `__del__` is running: Python swallows what is raised there, and the stop would be lost."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False

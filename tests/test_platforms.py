@@ -75,3 +75,20 @@ def test_a_name_that_windows_cannot_use_is_refused_everywhere(name):
 @pytest.mark.parametrize("name", ["console", "nullify", "com10", "com", "a.con", "lambda-0_eta-0.1"])
 def test_names_that_only_look_reserved_are_not(name):
     assert checked_name(name) == name == name_from(PureWindowsPath(f"C:\\configs\\{name}.yaml"))
+
+
+def test_a_second_signal_within_a_finalizer_is_not_lost():
+    """What a `__del__` raises is swallowed by Python, so the next safe point has to stop."""
+
+    class Interrupting:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    def interrupted():
+        with signals.SafeStop() as stop:
+            signal.raise_signal(signal.SIGTERM)
+            Interrupting()
+            stop.check()
+
+    with pytest.raises(signals.Interrupted):
+        interrupted()
