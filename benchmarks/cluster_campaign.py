@@ -78,7 +78,7 @@ def _kill_workers(root: Path, asked: argparse.Namespace) -> None:
 
 
 def _worker(address: str, root: Path) -> subprocess.Popen[bytes]:
-    """Start a worker of a dask cluster that nobody starts again when it dies."""
+    """Start a dask worker without a nanny, which would restart it when it dies."""
     words = ["worker", address, "--no-nanny", "--nthreads", "1", "--memory-limit", "0", "--no-dashboard"]
     words += ["--local-directory", str(root)]
     return subprocess.Popen(  # noqa: S603  # our own words
